@@ -1,0 +1,221 @@
+"""What can go wrong with a download, split by what the one who catches it must do.
+
+DownmanError
+├── TemporaryError            try again later
+│   ├── SourceUnavailable
+│   ├── SourceBroke
+│   └── NoSpace
+├── PermanentError            tell the person; trying again would change nothing
+│   ├── SourceMissing
+│   ├── SourceRefused
+│   ├── AddressRefused
+│   ├── SourceCorrupt
+│   ├── SourceEndless
+│   ├── FileRefused
+│   ├── ResourceWithdrawn
+│   ├── FormatUnavailable
+│   └── GaveUp
+├── DownloadCancelled         stop, and leave nothing behind
+├── LeaseLost                 stop: another worker has the request
+├── IllegalTransition         a state was asked for that cannot follow the present one
+├── TriggerUnavailable        the orchestrator cannot be reached; the order stands and is started later
+└── OrderRefused              the order cannot be taken as it is; says what to change
+
+The class docstring's first line is for developers. `sentence` is for the person who ordered: it is stored as a code
+with its details and put into words, in the reader's language, only when it is shown.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import ClassVar
+
+
+def gettext_noop(text: str) -> str:
+    """Mark a sentence for translation; `makemessages` finds it by this name."""
+    return text
+
+
+class DownmanError(Exception):
+    """Root of all errors of downman."""
+
+    #: Stable name, stored with a locator and given by the API.
+    code: ClassVar[str] = "error"
+    #: What a person reads; `{name}` stands for a detail.
+    sentence: ClassVar[str] = gettext_noop("Something went wrong. The administrators can see the details.")
+
+    def __init__(self, **details: str | int) -> None:
+        """Keep the details that fill the sentence; none of them may hold a secret."""
+        self.details: Mapping[str, str | int] = details
+        super().__init__(self.sentence.format_map(_Lenient(details)))
+
+
+class _Lenient(dict[str, str | int]):
+    """Leaves a gap instead of failing when a stored error lacks a detail that a newer sentence names."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+class TemporaryError(DownmanError):
+    """It may work later: retry."""
+
+    code = "temporary"
+    sentence = gettext_noop("The data could not be fetched just now. It is tried again by itself.")
+
+    def __init__(self, *, retry_after: timedelta | None = None, **details: str | int) -> None:
+        """Keep how long the source asked us to wait, where it did."""
+        super().__init__(**details)
+        self.retry_after = retry_after
+
+
+class SourceUnavailable(TemporaryError):
+    """The source cannot be reached, or says that it cannot serve now."""
+
+    code = "source-unavailable"
+    sentence = gettext_noop("The data source cannot serve this now ({reason}). It is tried again by itself.")
+
+
+class SourceBroke(TemporaryError):
+    """The transfer broke off, stalled, or ended short."""
+
+    code = "source-broke"
+    sentence = gettext_noop(
+        "The data source broke off: {received} of {expected} bytes arrived ({reason}). It is tried again by itself."
+    )
+
+
+class NoSpace(TemporaryError):
+    """The disk has no room for it."""
+
+    code = "no-space"
+    sentence = gettext_noop("There is no room on the server's disk just now. It goes on by itself when there is.")
+
+
+class PermanentError(DownmanError):
+    """It will not work later either: tell the person."""
+
+    code = "permanent"
+    sentence = gettext_noop("The data could not be fetched. Ask the portal's administrators.")
+
+
+class SourceMissing(PermanentError):
+    """The source does not have it (404, 410, or no such file)."""
+
+    code = "source-missing"
+    sentence = gettext_noop(
+        "The data source no longer has this ({reason}). Ask the portal's administrators to correct the catalogue."
+    )
+
+
+class SourceRefused(PermanentError):
+    """The source answered with an error that trying again does not change."""
+
+    code = "source-refused"
+    sentence = gettext_noop("The data source refused to give this ({reason}). Ask the portal's administrators.")
+
+
+class AddressRefused(PermanentError):
+    """The address, or one it redirects to, is not one that downman may open."""
+
+    code = "address-refused"
+    sentence = gettext_noop(
+        "The data lies at an address that this server may not open ({reason}). "
+        "Ask the portal's administrators to correct the catalogue."
+    )
+
+
+class SourceCorrupt(PermanentError):
+    """What arrived is complete but is not what the source says it is."""
+
+    code = "source-corrupt"
+    sentence = gettext_noop("What the data source sent does not match its own checksum ({reason}).")
+
+
+class SourceEndless(PermanentError):
+    """The source sends more than it announced, or more than downman takes."""
+
+    code = "source-endless"
+    sentence = gettext_noop("The data source sent more than the {limit} bytes that can be taken; it was stopped.")
+
+
+class FileRefused(PermanentError):
+    """The file is not below a folder that may be handed out."""
+
+    code = "file-refused"
+    sentence = gettext_noop(
+        "The file is not in a folder that this server may hand out. "
+        "Ask the portal's administrators to correct the catalogue."
+    )
+
+
+class ResourceWithdrawn(PermanentError):
+    """The resource is no longer in the catalogue."""
+
+    code = "resource-withdrawn"
+    sentence = gettext_noop("The portal no longer offers this.")
+
+
+class FormatUnavailable(PermanentError):
+    """The resource is no longer offered in the format that was ordered."""
+
+    code = "format-unavailable"
+    sentence = gettext_noop("The portal no longer offers this in the format {format}.")
+
+
+class GaveUp(PermanentError):
+    """It failed for passing reasons for too long."""
+
+    code = "gave-up"
+    sentence = gettext_noop("The data source kept failing for {days} days, so it was given up. Order it again later.")
+
+
+class DownloadCancelled(DownmanError):
+    """The work was cancelled while it ran."""
+
+    code = "cancelled"
+    sentence = gettext_noop("It was cancelled.")
+
+
+class LeaseLost(DownmanError):
+    """Another worker holds the request now, or it ended meanwhile."""
+
+    code = "lease-lost"
+    sentence = gettext_noop("Another worker has taken this over.")
+
+
+class IllegalTransition(DownmanError):
+    """The present state does not allow the one asked for."""
+
+    code = "illegal-transition"
+    sentence = gettext_noop("This cannot be done any more: it is {status}.")
+
+
+class TriggerUnavailable(DownmanError):
+    """Prefect could not be asked to run a job."""
+
+    code = "trigger-unavailable"
+    sentence = gettext_noop("The work could not be started just now ({reason}). It is started by itself later.")
+
+
+class OrderRefused(DownmanError):
+    """The order cannot be taken as it is. `field` says where, as a path like `resources.0.format`."""
+
+    code = "order-refused"
+    sentence = gettext_noop("{message}")
+
+    def __init__(self, *, field: str, message: str) -> None:
+        """Keep where the order is wrong and the sentence that says what to change."""
+        self.field = field
+        self.message = message
+        super().__init__(message=message)
+
+
+def sentences() -> dict[str, str]:
+    """Give the sentence of each error by its code, for those who put stored errors into words."""
+    found: dict[str, str] = {}
+    pending: list[type[DownmanError]] = [DownmanError]
+    while pending:
+        kind = pending.pop()
+        found[kind.code] = kind.sentence
+        pending.extend(kind.__subclasses__())
+    return found

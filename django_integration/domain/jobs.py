@@ -1,0 +1,23 @@
+"""The names on which the site, the flows and the deployments agree. `prefect.yaml` is tested against them."""
+
+from enum import StrEnum
+
+#: The Prefect work pool in which everything runs.
+WORK_POOL = "downman"
+
+
+class Queue(StrEnum):
+    """A Prefect work queue of the pool."""
+
+    PACKAGE = "package"  #: Fetches and zips orders.
+    NOTIFY = "notify"  #: Sends mails.
+    MAINTENANCE = "maintenance"  #: Cleans up and finds what stalled.
+
+
+class Job(StrEnum):
+    """A piece of work that a deployment runs; flow and deployment bear the same name."""
+
+    PACKAGE_REQUEST = "package-request"  #: Fetches, proves and delivers what is due of one request. Parameter: `request_id`.
+    SEND_NOTICES = "send-notices"  #: Sends every mail that is due.
+    CLEAN_EXPIRED = "clean-expired"  #: Ends links whose time is over, deletes their packages and what nobody owns.
+    RECOVER_STALLED = "recover-stalled"  #: Starts again what was never started, was lost by a worker, or is due.

@@ -1,0 +1,77 @@
+"""The rules of a portal, as plain values; the site reads its settings and hands one of these inward."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+MEGABYTE = 1_000_000
+
+
+class Behaviour(StrEnum):
+    """What goes into packages, and what is handed out by a link of its own."""
+
+    NEVER = "NEVER"  #: Nothing is packaged: each resource has a link of its own.
+    DYNAMIC = "DYNAMIC"  #: What a server makes on demand is packaged; files that lie ready have links of their own.
+    ALL = "ALL"  #: Everything goes into one package.
+
+
+class SourceKind(StrEnum):
+    """Where a resource comes from."""
+
+    HTTP = "http"  #: A file behind an http or https address.
+    FILE = "file"  #: A file in a folder that the server allows, with its sibling files.
+
+
+#: Lies ready at its source, so that it can be handed out without packaging.
+STATIC_SOURCES = frozenset({SourceKind.HTTP, SourceKind.FILE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadPolicy:
+    """What an administrator may change while the portal runs."""
+
+    behaviour: Behaviour = Behaviour.ALL
+    #: Resources in one request.
+    cart_limit: int = 20
+    #: Days from the moment a link is made until it ends.
+    validity_days: int = 7
+    #: Bytes of one resource above which an administrator must approve it.
+    max_public_bytes: int = 300 * MEGABYTE
+
+    def packages(self, kind: SourceKind) -> bool:
+        """Say whether a resource of this kind goes into the package, not behind a link of its own."""
+        return self.behaviour == Behaviour.ALL or (
+            self.behaviour == Behaviour.DYNAMIC and kind not in STATIC_SOURCES
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """When something that failed for a passing reason is tried again by a later run."""
+
+    #: Delays after the first, second … failure; the last one repeats.
+    delays: tuple[timedelta, ...]
+    #: Time since the first failure after which it is given up.
+    give_up_after: timedelta
+
+    def next_delay(self, failures: int, elapsed: timedelta) -> timedelta | None:
+        """Give the time until the next try, or None when it is time to give up.
+
+        `failures` counts this one (1 or more); `elapsed` is the time since the first failure.
+        """
+        delay = self.delays[min(failures, len(self.delays)) - 1]
+        return None if elapsed + delay > self.give_up_after else delay
+
+
+#: A source that fails: 5 min, 1 h, 6 h, 12 h, then a day each time, for 6 days (the original's).
+SOURCE_RETRIES = RetryPolicy(
+    delays=(timedelta(minutes=5), timedelta(hours=1), timedelta(hours=6), timedelta(hours=12), timedelta(days=1)),
+    give_up_after=timedelta(days=6),
+)
+#: A mail that fails: hourly three times, then every 6 h, for 6 days (the original's).
+MAIL_RETRIES = RetryPolicy(
+    delays=(timedelta(hours=1), timedelta(hours=1), timedelta(hours=1), timedelta(hours=6)),
+    give_up_after=timedelta(days=6),
+)
+#: A disk without room: asked again every minute, for ever (the original's).
+SPACE_RETRY = timedelta(seconds=60)
