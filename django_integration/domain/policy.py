@@ -15,6 +15,14 @@ class Behaviour(StrEnum):
     ALL = "ALL"  #: Everything goes into one package.
 
 
+class Delivery(StrEnum):
+    """What a link leads to."""
+
+    PACKAGE = "package"  #: A zip in the package folder.
+    FILE = "file"  #: A file of the catalogue, sent by this site.
+    ADDRESS = "address"  #: Another server's address, to which the person is sent.
+
+
 class SourceKind(StrEnum):
     """Where a resource comes from."""
 
@@ -40,9 +48,7 @@ class DownloadPolicy:
 
     def packages(self, kind: SourceKind) -> bool:
         """Say whether a resource of this kind goes into the package, not behind a link of its own."""
-        return self.behaviour == Behaviour.ALL or (
-            self.behaviour == Behaviour.DYNAMIC and kind not in STATIC_SOURCES
-        )
+        return self.behaviour == Behaviour.ALL or (self.behaviour == Behaviour.DYNAMIC and kind not in STATIC_SOURCES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,3 +81,6 @@ class Trigger(Protocol):
 
         Raises `TriggerUnavailable` when the asking failed; the job may have been accepted all the same.
         """
+
+    def live(self, run_ids: Sequence[str]) -> frozenset[str]:
+        """Give those of the runs that have not ended; raises `TriggerUnavailable` when it cannot know."""

@@ -44,9 +44,14 @@ class Part:
     link: LinkStatus | None = None
 
 
-def outcome_of(parts: Collection[Part]) -> RequestStatus:
-    """Give the state of a request from its parts; there is no other source of it."""
-    # A delivered part whose link was cancelled has become a cancelled part.
+def outcome_of(parts: Collection[Part], *, cancelled: bool = False) -> RequestStatus:
+    """Give the state of a request from its parts; there is no other source of it.
+
+    `cancelled`: the request was cancelled as a whole, so that a part that had failed before does not count. A
+    delivered part whose link is cancelled becomes a cancelled part.
+    """
+    if cancelled:
+        return RequestStatus.CANCELLED
     takeable = [part for part in parts if part.status == LocatorStatus.DELIVERED and part.link == LinkStatus.ACTIVE]
     delivered = [part for part in parts if part.status == LocatorStatus.DELIVERED]
     open_parts = [part for part in parts if part.status not in SETTLED_LOCATORS]

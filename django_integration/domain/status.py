@@ -68,15 +68,20 @@ class NoticeStatus(StrEnum):
 
 REQUEST_TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
     RequestStatus.AWAITING_APPROVAL: frozenset(
-        {RequestStatus.QUEUED, RequestStatus.REJECTED, RequestStatus.CANCELLED}
+        {
+            RequestStatus.QUEUED,
+            RequestStatus.REJECTED,
+            RequestStatus.CANCELLED,
+            # The last part that was left is rejected, after others had failed, or were delivered and have expired.
+            RequestStatus.FAILED,
+            RequestStatus.EXPIRED,
+        }
     ),
     RequestStatus.QUEUED: frozenset(
         {
             RequestStatus.PACKAGING,
             RequestStatus.AWAITING_APPROVAL,
             RequestStatus.CANCELLED,
-            # The last part that was left is rejected, or retried for too long, while others had failed before.
-            RequestStatus.FAILED,
         }
     ),
     RequestStatus.PACKAGING: frozenset(
@@ -88,6 +93,8 @@ REQUEST_TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
             RequestStatus.READY_WITH_ERRORS,
             RequestStatus.FAILED,
             RequestStatus.CANCELLED,
+            # What was left failed, and what had been delivered has expired meanwhile.
+            RequestStatus.EXPIRED,
         }
     ),
     RequestStatus.PARTLY_READY: frozenset(

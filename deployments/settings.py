@@ -1,0 +1,74 @@
+"""What a deployment can be told by environment variables, each declared once with its default and its unit."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from django_integration.domain.jobs import Queue
+
+PREFIX = "DOWNMAN_"
+
+
+class PoolSettings(BaseSettings):
+    """The work pool, its queues and the mail server, as `deployments.bootstrap` sets them up in Prefect."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    worker_type: str = Field(default="process", description="Prefect worker type of the work pool.")
+    package_concurrency: int = Field(default=2, ge=1, description="Orders that are packaged side by side.")
+    notify_concurrency: int = Field(default=1, ge=1, description="Runs that send mails side by side.")
+    maintenance_concurrency: int = Field(default=1, ge=1, description="Maintenance runs side by side.")
+    notify_priority: int = Field(default=1, ge=1, description="Rank of the queue `notify`; 1 is served first.")
+    package_priority: int = Field(default=2, ge=1, description="Rank of the queue `package`; 1 is served first.")
+    maintenance_priority: int = Field(default=3, ge=1, description="Rank of the queue `maintenance`; 1 is served first.")
+    mail_host: str = Field(default="127.0.0.1", description="Host name of the mail server.")
+    mail_port: int = Field(default=25, ge=1, le=65535, description="Port of the mail server.")
+    mail_user: str | None = Field(default=None, description="User name at the mail server, where it wants one.")
+    mail_password: SecretStr = Field(default=SecretStr(""), description="Password at the mail server. A secret.")
+    mail_type: Literal["SSL", "STARTTLS", "INSECURE"] = Field(
+        default="INSECURE", description="How the connection to the mail server is protected."
+    )
+    mail_block: str = Field(default="downman-mail", description="Name of the Prefect block that holds the mail server.")
+
+    def concurrency_of(self, queue: Queue) -> int:
+        """Give how many runs of a queue may be under way at once."""
+        limits = {
+            Queue.PACKAGE: self.package_concurrency,
+            Queue.NOTIFY: self.notify_concurrency,
+            Queue.MAINTENANCE: self.maintenance_concurrency,
+        }
+        return limits[queue]
+
+    def priority_of(self, queue: Queue) -> int:
+        """Give the rank of a queue; 1 is served first."""
+        ranks = {
+            Queue.PACKAGE: self.package_priority,
+            Queue.NOTIFY: self.notify_priority,
+            Queue.MAINTENANCE: self.maintenance_priority,
+        }
+        return ranks[queue]
+
+
+class DemoSettings(BaseSettings):
+    """Where the demo lives and on which ports; two demos with other values run side by side."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
+
+    home: Path = Field(default=Path(".local"), description="Folder of everything that the demo keeps.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port of the site, on 127.0.0.1.")
+    prefect_port: int = Field(default=4200, ge=1, le=65535, description="Port of Prefect's server, on 127.0.0.1.")
+    smtp_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of the mail sink, on 127.0.0.1; otherwise that of the site plus 25, or any that is free.",
+    )
+    database_url: str | None = Field(
+        default=None, description="A PostgreSQL database for the site instead of the embedded one. A secret."
+    )
+    prefect_database_url: str | None = Field(
+        default=None, description="One for Prefect; otherwise the database `prefect` of the same server. A secret."
+    )
+    ready_timeout_seconds: float = Field(default=180, gt=0, description="Seconds until a start counts as failed.")

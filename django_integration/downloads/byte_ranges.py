@@ -1,0 +1,107 @@
+"""Sends a file so that a broken download can go on: ranges and validators of RFC 9110, sections 13 and 14.
+
+django-sendfile2 hands files to nginx or Apache, which do this by themselves; for a site without one of them in front,
+it has no backend that does, and it overwrites the length that such a backend would set (docs/decisions).
+"""
+
+import re
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO
+
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import get_conditional_response
+from django.utils.http import http_date, parse_http_date_safe
+
+_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
+
+
+class _PartResponse(FileResponse):
+    """Read in large blocks where the WSGI server cannot hand the file to the kernel."""
+
+    block_size = 1024 * 1024
+
+
+class _Part:
+    """A piece of an open file, for FileResponse and for WSGI servers, which send it with the kernel's `sendfile`."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        file.seek(start)
+        self._file = file
+        self._left = size
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on, not past the piece."""
+        chunk = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+    def fileno(self) -> int:
+        """Let the server send it; the file stands at the piece's start, and Content-Length says how much."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def send_file(request: HttpRequest, path: Path, *, content_type: str = "application/octet-stream") -> HttpResponseBase:
+    """Answer a GET or HEAD with the file, the asked-for part of it, or word that the caller has it already.
+
+    Raises `FileNotFoundError`.
+    """
+    file = path.open("rb", buffering=0)
+    stat = path.stat()
+    modified = int(stat.st_mtime)
+    etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+    headers = {"ETag": etag, "Last-Modified": http_date(modified), "Accept-Ranges": "bytes"}
+    settled = get_conditional_response(request, etag=etag, last_modified=modified)
+    if settled is not None:
+        file.close()
+        return settled
+    status, start, size = HTTPStatus.OK, 0, stat.st_size
+    asked = _range_of(request, stat.st_size) if _still_same(request, etag=etag, modified=modified) else None
+    if asked is not None:
+        start, size = asked
+        if not size:
+            file.close()
+            headers["Content-Range"] = f"bytes */{stat.st_size}"
+            return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+        status = HTTPStatus.PARTIAL_CONTENT
+        headers["Content-Range"] = f"bytes {start}-{start + size - 1}/{stat.st_size}"
+    headers |= {"Content-Length": str(size), "Content-Type": content_type}
+    if request.method == "HEAD":
+        file.close()
+        return HttpResponse(status=status, headers=headers)
+    return _PartResponse(_Part(file, start, size), status=status, headers=headers)
+
+
+def starts_a_download(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Say whether this answer is the start of a file: not a look at it, and not the rest of a download."""
+    if request.method != "GET":
+        return False
+    if response.status_code == HTTPStatus.OK:
+        return True
+    return response.status_code == HTTPStatus.PARTIAL_CONTENT and response["Content-Range"].startswith("bytes 0-")
+
+
+def _range_of(request: HttpRequest, size: int) -> tuple[int, int] | None:
+    """Give start and size of the one range asked for; size 0: there are no such bytes; None: send the whole."""
+    match = _ONE_RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        length = min(int(last), size)
+        return size - length, length
+    start = int(first)
+    end = min(int(last), size - 1) if last else size - 1
+    if last and int(last) < start:
+        return None
+    return start, max(0, end - start + 1)
+
+
+def _still_same(request: HttpRequest, *, etag: str, modified: int) -> bool:
+    """Say whether `If-Range`, where it is sent, names what lies here."""
+    condition = request.headers.get("If-Range")
+    return not condition or condition == etag or parse_http_date_safe(condition) == modified

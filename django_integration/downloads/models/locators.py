@@ -1,0 +1,75 @@
+"""One resource of an order."""
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+from django_integration.domain.status import LOCATOR_TRANSITIONS, Approval, LocatorStatus
+from django_integration.downloads.models.catalogue import Resource
+from django_integration.downloads.models.links import DownloadLink
+from django_integration.downloads.models.requests import DownloadRequest
+from django_integration.downloads.models.states import StateQuerySet, choices_of, known_values
+
+
+class LocatorQuerySet(StateQuerySet["ResourceLocator"]):
+    """Locators; `services.changes` moves them."""
+
+    transitions = LOCATOR_TRANSITIONS
+
+
+class ResourceLocator(models.Model):
+    """One resource of a request with its parameters and its own state."""
+
+    request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="locators")
+    #: Place in the order, from 0.
+    position = models.PositiveIntegerField()
+    resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="locators")
+    format = models.CharField(max_length=50, blank=True)
+    bbox = models.JSONField(null=True, blank=True, help_text="[minx, miny, maxx, maxy] in `crs`.")
+    crs = models.CharField(max_length=50, blank=True)
+    status = models.CharField(
+        max_length=20, choices=choices_of(LocatorStatus), default=LocatorStatus.QUEUED.value, editable=False
+    )
+    approval = models.CharField(
+        max_length=20, choices=choices_of(Approval), default=Approval.NOT_REQUIRED.value, editable=False
+    )
+    #: `DownmanError.code` of the last failure and its details; put into words when shown.
+    error_code = models.CharField(max_length=50, blank=True, editable=False)
+    error_details = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder, editable=False)
+    #: Runs that began to fetch it.
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    first_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retry_at = models.DateTimeField(null=True, blank=True, editable=False)
+    bytes_done = models.PositiveBigIntegerField(default=0, editable=False)
+    bytes_total = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    link = models.ForeignKey(
+        DownloadLink, on_delete=models.PROTECT, null=True, blank=True, related_name="locators", editable=False
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = LocatorQuerySet.as_manager()
+
+    class Meta:
+        """In the order of the request."""
+
+        ordering = ("request_id", "position")
+        constraints = (
+            known_values(field="status", states=LocatorStatus, name="locator_status_known"),
+            known_values(field="approval", states=Approval, name="locator_approval_known"),
+            models.UniqueConstraint(fields=["request", "position"], name="locator_position_once"),
+            models.CheckConstraint(
+                condition=~models.Q(status=LocatorStatus.DELIVERED.value) | models.Q(link__isnull=False),
+                name="locator_delivered_has_link",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=LocatorStatus.FAILED.value) | ~models.Q(error_code=""),
+                name="locator_failed_has_error",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=LocatorStatus.RETRYING.value) | models.Q(retry_at__isnull=False),
+                name="locator_retrying_has_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Give what it is a part of."""
+        return f"part {self.position + 1} of request {self.request_id}"

@@ -1,0 +1,66 @@
+"""The mail outbox."""
+
+import uuid
+
+from django.db import models
+
+from django_integration.domain.notices import NoticeKind
+from django_integration.domain.status import NOTICE_TRANSITIONS, OWED_NOTICES, NoticeStatus
+from django_integration.downloads.models.requests import DownloadRequest
+from django_integration.downloads.models.states import StateQuerySet, choices_of, known_values
+
+
+class NoticeQuerySet(StateQuerySet["Notice"]):
+    """Notices; `services.notices` moves them."""
+
+    transitions = NOTICE_TRANSITIONS
+
+
+class Notice(models.Model):
+    """One mail owed to one person for one fact."""
+
+    #: Makes the Message-ID, the same at every try, so that a mail sent twice is seen as one.
+    message_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=30, choices=choices_of(NoticeKind), editable=False)
+    #: Tells apart two facts of one kind: the number of the run that made it true.
+    fact = models.CharField(max_length=100, editable=False)
+    recipient = models.EmailField(editable=False)
+    language = models.CharField(max_length=20, editable=False)
+    status = models.CharField(
+        max_length=20, choices=choices_of(NoticeStatus), default=NoticeStatus.PENDING.value, editable=False
+    )
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    #: Before this it is not tried; a run that takes it moves this on, so that no other run sends it too.
+    due_at = models.DateTimeField(editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        """Oldest first; one mail for one fact."""
+
+        ordering = ("id",)
+        constraints = (
+            known_values(field="status", states=NoticeStatus, name="notice_status_known"),
+            known_values(field="kind", states=NoticeKind, name="notice_kind_known"),
+            models.UniqueConstraint(fields=["request", "kind", "fact", "recipient"], name="notice_once"),
+            models.CheckConstraint(
+                condition=~models.Q(status=NoticeStatus.SENT.value) | models.Q(sent_at__isnull=False),
+                name="notice_sent_has_time",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["due_at"],
+                name="notice_due",
+                condition=models.Q(status__in=sorted(state.value for state in OWED_NOTICES)),
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Give the kind and the request; the address is personal."""
+        return f"{self.kind} for request {self.request_id}"

@@ -1,0 +1,67 @@
+"""Handing work to Prefect. The row is the outbox: what fails here is found and started by `recover-stalled`."""
+
+import logging
+from datetime import UTC, datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from django_integration.domain.errors import TriggerUnavailable
+from django_integration.domain.jobs import Job
+from django_integration.downloads.models import DownloadRequest
+from django_integration.downloads.trigger import current_trigger
+
+logger = logging.getLogger(__name__)
+
+#: Mails of this time share one run of `send-notices`.
+NOTICE_WINDOW_SECONDS = 1
+
+
+def start_packaging_on_commit(request_id: int) -> None:
+    """Ask for the request's next run once the present transaction stands."""
+    transaction.on_commit(lambda: start_packaging(request_id), robust=True)
+
+
+def start_sending_on_commit() -> None:
+    """Ask for the mails to be sent once the present transaction stands."""
+    transaction.on_commit(start_sending, robust=True)
+
+
+def start_packaging(request_id: int) -> bool:
+    """Ask for the request's next run at its time; say whether the asking worked."""
+    request = DownloadRequest.objects.only("attempt", "due_at").get(pk=request_id)
+    if request.due_at is None:
+        return False
+    key = f"{Job.PACKAGE_REQUEST}-{request_id}-{request.attempt}"
+    at = request.due_at if request.due_at > timezone.now() else None
+    try:
+        run_id = current_trigger().start(Job.PACKAGE_REQUEST, key=key, at=at, request_id=request_id)
+    except TriggerUnavailable as exc:
+        logger.warning(
+            "Request %s could not be handed to Prefect (%s); it is started later.",
+            request_id,
+            exc,
+            extra={"request_id": request_id, "job": Job.PACKAGE_REQUEST.value, "action": "start"},
+        )
+        return False
+    DownloadRequest.objects.filter(pk=request_id, attempt=request.attempt).update(run_id=run_id)
+    return True
+
+
+def start_sending() -> bool:
+    """Ask for one run that sends the mails due; all that ask within a second share it.
+
+    The run is scheduled for the end of that second, so that it sees every mail whose transaction asked for it.
+    """
+    window = int(timezone.now().timestamp()) // NOTICE_WINDOW_SECONDS + 1
+    at = datetime.fromtimestamp(window * NOTICE_WINDOW_SECONDS, tz=UTC)
+    try:
+        current_trigger().start(Job.SEND_NOTICES, key=f"{Job.SEND_NOTICES}-{window}", at=at)
+    except TriggerUnavailable as exc:
+        logger.warning(
+            "Mails could not be handed to Prefect (%s); they are sent later.",
+            exc,
+            extra={"job": Job.SEND_NOTICES.value, "action": "start"},
+        )
+        return False
+    return True

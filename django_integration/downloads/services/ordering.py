@@ -1,0 +1,139 @@
+"""Taking an order: everything a client sends is checked against the catalogue and the rules, then stored in one go."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import get_supported_language_variant
+from django.utils.translation import gettext as _
+
+from django_integration.domain.errors import OrderRefused
+from django_integration.domain.notices import NoticeKind
+from django_integration.domain.policy import DownloadPolicy
+from django_integration.domain.request import Order, OrderLine
+from django_integration.domain.status import Approval, LocatorStatus
+from django_integration.downloads.models import DownloadRequest, Resource, ResourceLocator
+from django_integration.downloads.services.changes import changing
+from django_integration.downloads.services.extents import check_bbox
+from django_integration.downloads.services.handover import start_packaging_on_commit
+from django_integration.downloads.services.notices import owe_notice
+from django_integration.downloads.services.policy import current_policy
+
+#: RFC 5646, as far as a web site needs it.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+_LONGEST_EMAIL = 254
+
+
+def place_request(
+    order: Order, *, raw_order: Mapping[str, Any], user: AbstractBaseUser | None = None
+) -> DownloadRequest:
+    """Store an order with its parts, first events and first mail in one transaction, and have it started.
+
+    Raises `OrderRefused`, with the field and what to change, before anything is stored.
+    """
+    email = _checked_email(order.email)
+    language = _checked_language(order.language)
+    policy = current_policy()
+    locators = _checked_lines(order.lines, policy)
+    with transaction.atomic():
+        request = DownloadRequest.objects.create(
+            email=email, user=user, language=language, raw_order=raw_order, due_at=timezone.now()
+        )
+        for locator in locators:
+            locator.request = request
+        ResourceLocator.objects.bulk_create(locators)
+        with changing(request.pk, actor="requester") as change:
+            change.record_creation()
+            change.settle(reason="ordered")
+        owe_notice(change.request, NoticeKind.RECEIVED, fact="order")
+        start_packaging_on_commit(request.pk)
+    return change.request
+
+
+def _checked_email(email: str) -> str:
+    email = email.strip(" ")
+    try:
+        if len(email) > _LONGEST_EMAIL or not email.isprintable():
+            raise ValidationError("")
+        validate_email(email)
+    except ValidationError as exc:
+        raise OrderRefused(
+            field="email", message=_("This is not an e-mail address. Write it like name@example.org.")
+        ) from exc
+    return email
+
+
+def _checked_language(language: str) -> str:
+    if not language:
+        return django_settings.LANGUAGE_CODE
+    if not _LANGUAGE.fullmatch(language):
+        raise OrderRefused(field="language", message=_("This is not a language. Write a code like en or es."))
+    try:
+        return get_supported_language_variant(language.lower())
+    except LookupError:
+        return django_settings.LANGUAGE_CODE
+
+
+def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[ResourceLocator]:
+    if not lines:
+        raise OrderRefused(field="resources", message=_("The order is empty. Choose at least one resource."))
+    if len(lines) > policy.cart_limit:
+        message = _("The order has {count} resources; at most {limit} can be ordered at once. Split it.")
+        raise OrderRefused(field="resources", message=message.format(count=len(lines), limit=policy.cart_limit))
+    offered = Resource.objects.filter(offered=True).in_bulk(
+        [line.resource for line in lines if "\0" not in line.resource]
+    )
+    locators: list[ResourceLocator] = []
+    seen: set[tuple[object, ...]] = set()
+    for position, line in enumerate(lines):
+        resource = offered.get(line.resource)
+        if resource is None:
+            raise OrderRefused(
+                field=f"resources.{position}.resource",
+                message=_("The catalogue has no such resource. Choose one of those that it lists."),
+            )
+        locator = _locator_of(line, resource, position, policy)
+        key = (resource.pk, locator.format, tuple(locator.bbox or ()), locator.crs)
+        if key in seen:
+            raise OrderRefused(
+                field=f"resources.{position}.resource",
+                message=_("This resource is in the order twice with the same choices. Leave one of them out."),
+            )
+        seen.add(key)
+        locators.append(locator)
+    return locators
+
+
+def _locator_of(line: OrderLine, resource: Resource, position: int, policy: DownloadPolicy) -> ResourceLocator:
+    crs = check_bbox(line, resource, field=f"resources.{position}")
+    needs_approval = resource.restricted or (resource.size_bytes or 0) > policy.max_public_bytes
+    return ResourceLocator(
+        position=position,
+        resource=resource,
+        format=_checked_format(line, resource, position),
+        bbox=list(line.bbox) if line.bbox else None,
+        crs=crs,
+        bytes_total=resource.size_bytes,
+        status=LocatorStatus.ON_HOLD.value if needs_approval else LocatorStatus.QUEUED.value,
+        approval=Approval.PENDING.value if needs_approval else Approval.NOT_REQUIRED.value,
+    )
+
+
+def _checked_format(line: OrderLine, resource: Resource, position: int) -> str:
+    formats: list[str] = resource.formats
+    if not line.format:
+        return formats[0] if formats else ""
+    for offered in formats:
+        if offered.casefold() == line.format.casefold():
+            return offered
+    if formats:
+        message = _("This resource is not offered in that format. Choose one of: {formats}.")
+    else:
+        message = _("This resource comes as it is. Leave the format out.")
+    raise OrderRefused(field=f"resources.{position}.format", message=message.format(formats=", ".join(formats)))

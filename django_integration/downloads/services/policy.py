@@ -1,0 +1,17 @@
+"""The rules in force: the site's settings, under what an administrator set."""
+
+from django_integration.domain.policy import Behaviour, DownloadPolicy
+from django_integration.downloads.models import PolicyRecord
+from django_integration.downloads.settings import app_settings
+
+
+def current_policy() -> DownloadPolicy:
+    """Give the rules of this moment; one query."""
+    settings = app_settings()
+    record = PolicyRecord.objects.first() or PolicyRecord()
+    return DownloadPolicy(
+        behaviour=Behaviour(record.behaviour or settings.behaviour),
+        cart_limit=record.cart_limit or settings.cart_limit,
+        validity_days=record.validity_days or settings.validity_days,
+        max_public_bytes=settings.max_public_bytes if record.max_public_bytes is None else record.max_public_bytes,
+    )

@@ -1,0 +1,17 @@
+"""The addresses of the app; a site includes them where it likes."""
+
+from django.urls import path
+
+from django_integration.downloads.api import api
+from django_integration.downloads.views import links, order, tracking
+
+app_name = "downloads"
+
+urlpatterns = [
+    path("order/", order.order_page, name="order"),
+    path("requests/<uuid:public_id>/", tracking.tracking_page, name="tracking"),
+    path("requests/<uuid:public_id>/cancel/", tracking.cancel, name="cancel"),
+    path("links/<str:token>/<str:name>", links.take, name="link"),
+    path("links/<str:token>/", links.take, name="link-short"),
+    path("api/", api.urls),
+]
