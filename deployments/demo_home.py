@@ -66,6 +66,11 @@ class DemoHome:
         """The file with Django's key."""
         return self.root / "secrets" / "django-secret-key"
 
+    @property
+    def environment(self) -> Path:
+        """The file that tells commands in other terminals where the running demo's database is."""
+        return self.root / "secrets" / "environment.json"
+
     def prepare(self) -> None:
         """Make the folders. Raises `StartRefused` when that cannot be or the disk is nearly full."""
         folders = [self.prefect, self.staging, self.packages, self.files, self.mail, self.logs]
@@ -111,16 +116,17 @@ class DemoHome:
         return file
 
     def make_secrets(self) -> None:
-        """Make the secrets on the first start; nobody else may read them."""
-        _keep(self.secret_key, secrets.token_urlsafe(50))
-        _keep(self.prefect_login, f"admin:{secrets.token_urlsafe(18)}")
+        """Make the secrets on the first start."""
+        made = {self.secret_key: secrets.token_urlsafe(50), self.prefect_login: f"admin:{secrets.token_urlsafe(18)}"}
+        for file, text in made.items():
+            if not file.exists() or not file.read_text().strip():
+                self.write_secret(file, text)
 
-
-def _keep(file: Path, text: str) -> None:
-    if file.exists() and file.read_text().strip():
-        return
-    unfinished = file.with_suffix(".unfinished")
-    unfinished.unlink(missing_ok=True)
-    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text + "\n")
-    unfinished.replace(file)
+    @staticmethod
+    def write_secret(file: Path, text: str) -> None:
+        """Write a file that nobody else may read; who reads it never sees half of it."""
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(text + "\n")
+        unfinished.replace(file)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 #: Bytes of UTF-8; every file system in use takes 255, and extractors add a folder and a suffix of their own.
@@ -29,19 +29,40 @@ def safe_name(text: str, *, fallback: str = FALLBACK) -> str:
     return _shortened(text)
 
 
-def unique_names(names: Iterable[str]) -> list[str]:
-    """Make names safe and different from each other, ignoring case, in their order: `a.txt`, `a_2.txt` …"""
-    taken: set[str] = set()
-    result = []
-    for name in names:
-        safe = candidate = safe_name(name)
+class TakenNames:
+    """The names that stand in one folder already; gives out others, different from all of them, ignoring case."""
+
+    def __init__(self, *reserved: str) -> None:
+        """Start with names that nobody gets."""
+        self._taken = {name.casefold() for name in reserved}
+
+    def claim(self, names: Sequence[str]) -> list[str]:
+        """Make names safe and unique as a group, so that siblings keep a common stem: `a.tif`, `a.tfw`; `a_2.tif` …
+
+        The first name is the main one. Two equal names within the group are told apart one by one.
+        """
+        safe = [safe_name(name) for name in names]
+        stem = PurePosixPath(safe[0]).stem if safe else ""
         number = 1
-        while candidate.casefold() in taken:
+        while True:
+            suffix = "" if number == 1 else f"_{number}"
+            candidates = [_suffixed(name, stem, suffix) for name in safe]
+            folded = {name.casefold() for name in candidates}
+            if len(folded) < len(candidates):
+                return [self.claim([name])[0] for name in names]
+            if not folded & self._taken:
+                self._taken |= folded
+                return candidates
             number += 1
-            candidate = _shortened(safe, suffix=f"_{number}")
-        taken.add(candidate.casefold())
-        result.append(candidate)
-    return result
+
+
+def _suffixed(name: str, stem: str, suffix: str) -> str:
+    """Put a suffix behind the common stem, or before the extension of a name that does not share it."""
+    if not suffix:
+        return name
+    if name.startswith(stem) and len(name.encode()) + len(suffix) <= MAX_NAME_BYTES:
+        return f"{stem}{suffix}{name[len(stem) :]}"
+    return _shortened(name, suffix=suffix)
 
 
 def _shortened(name: str, *, suffix: str = "") -> str:

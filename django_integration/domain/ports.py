@@ -45,9 +45,11 @@ class StagedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Availability:
-    """What a source says of a thing without sending it."""
+    """What a source says of one file without sending it."""
 
     name: str
+    #: Where it lies; a sibling's differs from the resource's.
+    url: str
     #: Bytes; None where the source does not say.
     size: int | None
 
@@ -69,8 +71,8 @@ class Source(Protocol):
         are its siblings.
         """
 
-    def inspect(self, wanted: Wanted) -> Availability:
-        """Ask whether it is there, without its bytes, or raise a `DownmanError`."""
+    def inspect(self, wanted: Wanted) -> Sequence[Availability]:
+        """Ask whether it is there, without its bytes, or raise a `DownmanError`; the main file first."""
 
 
 class Trigger(Protocol):

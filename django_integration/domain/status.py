@@ -82,6 +82,9 @@ REQUEST_TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
             RequestStatus.PACKAGING,
             RequestStatus.AWAITING_APPROVAL,
             RequestStatus.CANCELLED,
+            # The last part that was left is cancelled, after others had failed, or were delivered and have expired.
+            RequestStatus.FAILED,
+            RequestStatus.EXPIRED,
         }
     ),
     RequestStatus.PACKAGING: frozenset(

@@ -13,7 +13,7 @@ api = NinjaAPI(
     title="downman",
     version="1",
     description="Order datasets, follow the order, take the package.",
-    urls_namespace="downloads-api",
+    urls_namespace="downloads:api",
 )
 problems.install(api)
 

@@ -81,4 +81,6 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def http_error(_request: HttpRequest, exc: HttpError) -> HttpResponse:
-        return problem(HTTPStatus(exc.status_code), str(exc))
+        # The only one that a caller meets here: a body that is no JSON.
+        detail = _("The order is not JSON.") if exc.status_code == HTTPStatus.BAD_REQUEST else str(exc)
+        return problem(HTTPStatus(exc.status_code), detail)

@@ -67,6 +67,12 @@ class AppSettings:
     mail_from: str = _setting("downman@localhost", "The sender of all mails.")
     mail_block: str = _setting("downman-mail", "The name of Prefect's block with the mail server and its login.")
     mail_timeout_seconds: int = _setting(30, "Seconds that the mail server may take for each answer.")
+    staging_reserve_bytes: int = _setting(
+        100 * MEGABYTE, "Bytes that must be free in the staging folder before work starts."
+    )
+    package_reserve_bytes: int = _setting(
+        200 * MEGABYTE, "Bytes that must be free in the package folder before work starts."
+    )
     parallel_fetches: int = _setting(4, "Resources of one request that are fetched side by side.")
     parallel_fetches_per_host: int = _setting(
         2, "Resources of one request that are fetched side by side from one host."

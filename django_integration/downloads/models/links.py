@@ -55,7 +55,7 @@ class DownloadLink(models.Model):
             known_values(field="delivery", states=Delivery, name="link_delivery_known"),
             models.CheckConstraint(
                 condition=~models.Q(delivery=Delivery.PACKAGE.value)
-                | (models.Q(size__isnull=False) & models.Q(sha256__length=64)),
+                | (models.Q(size__isnull=False) & models.Q(sha256__regex="^[0-9a-f]{64}$")),
                 name="link_package_proven",
             ),
             models.CheckConstraint(

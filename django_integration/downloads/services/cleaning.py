@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def _delete_packages() -> tuple[int, int]:
     for link in ended.order_by("pk")[:BATCH]:
         path = package_path(link.target)
         path.unlink(missing_ok=True)
-        _remove_empty(path.parent)
+        _remove_empty(path.parent, app_settings().package_dir)
         DownloadLink.objects.filter(pk=link.pk).update(deleted_at=timezone.now())
         count += 1
         freed += link.size or 0
@@ -67,43 +67,44 @@ def _delete_orphans() -> tuple[int, int]:
     settings = app_settings()
     oldest = time.time() - settings.orphan_after_seconds
     count = freed = 0
-    for path in _files_older_than(settings.package_dir, oldest):
-        target = path.relative_to(settings.package_dir).as_posix()
-        if not DownloadLink.objects.filter(target=target, delivery=Delivery.PACKAGE).exists():
-            freed += path.stat().st_size
-            path.unlink(missing_ok=True)
-            _remove_empty(path.parent)
-            count += 1
-    for folder in _folders_older_than(settings.staging_dir, oldest):
-        if not folder.name.isdigit() or not _is_worked_on(int(folder.name)):
+    for path in _without_link(settings.package_dir, oldest):
+        freed += path.stat().st_size
+        path.unlink(missing_ok=True)
+        _remove_empty(path.parent, settings.package_dir)
+        count += 1
+    for folder in _older_than(oldest, settings.staging_dir.iterdir() if settings.staging_dir.is_dir() else ()):
+        if folder.is_dir() and not (folder.name.isdigit() and _is_worked_on(int(folder.name))):
             freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
             shutil.rmtree(folder, ignore_errors=True)
             count += 1
     return count, freed
 
 
+def _without_link(root: Path, oldest: float) -> Iterator[Path]:
+    """Give the old files that no link leads to; asks the database once for many of them."""
+    old = [path for path in _older_than(oldest, root.rglob("*")) if path.is_file()] if root.is_dir() else []
+    for start in range(0, len(old), BATCH):
+        targets = {path.relative_to(root).as_posix(): path for path in old[start : start + BATCH]}
+        linked = DownloadLink.objects.filter(target__in=targets, delivery=Delivery.PACKAGE)
+        for target in targets.keys() - set(linked.values_list("target", flat=True)):
+            yield targets[target]
+
+
 def _is_worked_on(request_id: int) -> bool:
     return DownloadRequest.objects.filter(pk=request_id, lease_until__gt=timezone.now()).exists()
 
 
-def _files_older_than(root: Path, oldest: float) -> Iterator[Path]:
-    if root.is_dir():
-        for path in root.rglob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                if path.is_file() and path.stat().st_mtime < oldest:
-                    yield path
+def _older_than(oldest: float, paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        # Another cleaning may have been here first.
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                yield path
 
 
-def _folders_older_than(root: Path, oldest: float) -> Iterator[Path]:
-    if root.is_dir():
-        for path in root.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if path.is_dir() and path.stat().st_mtime < oldest:
-                    yield path
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove a run's folder and its request's, where nothing else is in them."""
+def _remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder, and those above it up to `root`, where nothing else is in them."""
     with contextlib.suppress(OSError):
-        folder.rmdir()
-        folder.parent.rmdir()
+        while folder != root:
+            folder.rmdir()
+            folder = folder.parent

@@ -1,0 +1,71 @@
+# downman: one command for each thing. On a new machine only Python 3.11 or newer, make and git are needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+PYTEST_ARGS ?=
+# Programs that the tests use, each with the Debian package that brings it.
+TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip unzip:unzip msgfmt:gettext
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header --upgrade
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean tools
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/installed ## start everything on this machine, until Ctrl-C
+	@exec $(BIN)/python -m deployments.demo
+
+test: $(VENV)/installed-dev tools ## run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/installed-dev ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed-dev ## run the benchmarks: a table, and JSON beside it
+	$(BIN)/python -m tests.benchmarks.packaging
+
+lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the .in files
+	$(LOCK) requirements.in --output-file=requirements.txt
+	$(LOCK) requirements-dev.in --constraints=requirements.txt --output-file=requirements-dev.txt
+
+clean: ## remove what was installed and cached; the demo's data in .local stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+
+# The stamps are younger than what they were made from, so a second run does nothing.
+$(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what downman needs into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-dev: requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
+	@echo "Installing what downman and its tests need into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/installed $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "downman needs Python 3.11 or newer; name one with PYTHON=..., as in: make demo PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python could not make $(VENV); on Debian the package python3-venv is missing" >&2; exit 1; }
+
+tools:
+	@missing=""; \
+	for tool in $(TEST_TOOLS); do \
+	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	  echo "The tests need these Debian packages, which are missing:$$missing" >&2; \
+	  echo "As root: apt-get update && apt-get install --no-install-recommends$$missing" >&2; exit 1; \
+	fi; \
+	echo "Installing what the tests need:$$missing"; \
+	apt-get update --quiet=2 && \
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends $$missing >/dev/null || { \
+	  echo "apt-get could not install what the tests need:$$missing" >&2; exit 1; }

@@ -1,0 +1,65 @@
+"""Prefect's deployments, brought to what `prefect.yaml` says: no less, and no more."""
+
+from collections.abc import Sequence
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.client.schemas.sorting import DeploymentSort
+from prefect.utilities.callables import parameter_schema
+
+from deployments.prefect_file import TAG, DeploymentSpec, PrefectFile, ScheduleSpec
+
+
+async def apply_deployments(client: PrefectClient, file: PrefectFile) -> list[str]:
+    """Deploy everything in the file and take away what is ours but not in it. Give what was done, one line each."""
+    # All flows first: one that does not import must not leave half of the file deployed.
+    flows = [spec.flow() for spec in file.deployments]
+    done: list[str] = []
+    for spec, flow in zip(file.deployments, flows, strict=True):
+        flow_id = await client.create_flow_from_name(spec.name.value)
+        deployment_id = await client.create_deployment(
+            flow_id=flow_id,
+            name=spec.name.value,
+            version=flow.version,
+            description=spec.description,
+            entrypoint=spec.entrypoint,
+            tags=spec.tags,
+            work_pool_name=spec.work_pool.name,
+            work_queue_name=spec.work_pool.work_queue_name.value,
+            job_variables=spec.work_pool.job_variables,
+            parameters=spec.parameters,
+            parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
+            enforce_parameter_schema=True,
+            schedules=[_schedule(schedule) for schedule in spec.schedules],
+            pull_steps=[],
+        )
+        done.append(f"deployment {spec.name}: {spec.entrypoint} on queue {spec.work_pool.work_queue_name}")
+        wanted = {schedule.slug for schedule in spec.schedules}
+        # Prefect keeps a schedule that the file no longer names.
+        for kept in await client.read_deployment_schedules(deployment_id):
+            if kept.slug not in wanted:
+                await client.delete_deployment_schedule(deployment_id, kept.id)
+                done.append(f"deployment {spec.name}: retired the schedule {kept.slug or kept.id}")
+    return done + await _retire(client, file.deployments)
+
+
+async def _retire(client: PrefectClient, specs: Sequence[DeploymentSpec]) -> list[str]:
+    kept = {spec.name.value for spec in specs}
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+    done: list[str] = []
+    for deployment in await client.read_deployments(deployment_filter=ours, sort=DeploymentSort.NAME_ASC, limit=200):
+        if deployment.name not in kept:
+            await client.delete_deployment(deployment.id)
+            done.append(f"deployment {deployment.name}: retired")
+    return done
+
+
+def _schedule(spec: ScheduleSpec) -> DeploymentScheduleCreate:
+    schedule = (
+        CronSchedule(cron=spec.cron, timezone=spec.timezone)
+        if spec.cron is not None
+        else IntervalSchedule(interval=spec.interval, timezone=spec.timezone)
+    )
+    return DeploymentScheduleCreate(schedule=schedule, active=spec.active, slug=spec.slug)

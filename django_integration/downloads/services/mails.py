@@ -1,0 +1,94 @@
+"""Puts notices into words: one mail with a text and an HTML form, in the language of the person who ordered."""
+
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from urllib.parse import urlsplit
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from django_integration.domain.status import LocatorStatus
+from django_integration.downloads.models import Notice
+from django_integration.downloads.services.tracking import TrackedRequest, track
+from django_integration.downloads.settings import app_settings
+
+#: Longer subjects are cut by mail programs.
+MAX_SUBJECT = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One mail, ready to be sent."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    language: str
+    #: With its angle brackets; the same each time the notice is composed.
+    message_id: str
+
+
+def compose(notice: Notice) -> Mail:
+    """Write the mail of a notice as its order stands now; times are in the site's time zone."""
+    with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
+        context = _context(track(notice.request))
+        folder = f"downloads/mail/{notice.kind}"
+        return Mail(
+            recipient=notice.recipient,
+            subject=" ".join(render_to_string(f"{folder}.subject.txt", context).split())[:MAX_SUBJECT],
+            text=_tidied(render_to_string(f"{folder}.txt", context)),
+            html=render_to_string(f"{folder}.html", context),
+            language=notice.language,
+            message_id=f"<{notice.message_key}@{urlsplit(app_settings().site_url).hostname or 'localhost'}>",
+        )
+
+
+def to_email_message(mail: Mail, sender: str) -> EmailMessage:
+    """Make the message that mail servers take; `sender` may have a name: `Portal <portal@example.org>`.
+
+    Raises `ValueError` when an address holds what no header may hold.
+    """
+    message = EmailMessage(policy=SMTP)
+    message["From"] = _address(*parseaddr(sender))
+    message["To"] = _address("", mail.recipient)
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(timezone.now())
+    message["Message-ID"] = mail.message_id
+    message["Content-Language"] = mail.language
+    # RFC 3834: no out-of-office replies, please.
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(mail.text, cte="quoted-printable")
+    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def _context(tracked: TrackedRequest) -> dict[str, object]:
+    states = {status.value: [row for row in tracked.resources if row.status == status] for status in LocatorStatus}
+    settled = (LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED)
+    return {
+        "tracked": tracked,
+        "delivered": states[LocatorStatus.DELIVERED],
+        "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
+        "waiting": [row for row in tracked.resources if row.status not in settled],
+        "site_url": app_settings().site_url.rstrip("/") + "/",
+    }
+
+
+def _tidied(text: str) -> str:
+    """Leave one empty line where template tags left several."""
+    lines: list[str] = []
+    for line in (line.rstrip() for line in text.strip().splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _address(name: str, address: str) -> Address:
+    """Keep it one address, whatever it holds; a domain with other letters than ASCII is written in its ASCII form."""
+    local, _at, domain = address.rpartition("@")
+    return Address(display_name=name, username=local, domain=domain.encode("idna").decode())

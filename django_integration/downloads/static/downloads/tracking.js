@@ -1,0 +1,95 @@
+"use strict";
+/*
+ * Keeps the page of an order true. The API is asked how it stands: bytes move the bars, and when anything else changed,
+ * the part of the page with its words is taken anew from the server.
+ */
+(() => {
+  const FAST = 1000, SLOW = 10000, HIDDEN = 15000, LONGEST = 60000; // milliseconds
+  const UNITS = ["B", "kB", "MB", "GB", "TB"];
+  const language = document.documentElement.lang;
+  let part = document.getElementById("tracking");
+  let shown = null;
+  let failures = 0;
+  let timer = 0;
+
+  function inWords(bytes) {
+    let unit = 0;
+    while (bytes >= 1000 && unit < UNITS.length - 1) { bytes /= 1000; unit += 1; }
+    const digits = unit === 0 || bytes >= 100 ? 0 : 1;
+    const number = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    return `${number.format(bytes)}\u00a0${UNITS[unit]}`;
+  }
+
+  /** Everything but the bytes: when this changes, the words change. */
+  function words(order) {
+    const resources = order.resources.map((row) => [row.status, row.approval, row.error, row.retry_at, row.attempts]);
+    const links = order.links.map((link) => [link.url, link.status]);
+    return JSON.stringify([order.status, order.queue_position, resources, links]);
+  }
+
+  function move(id, done, total, percent) {
+    const place = part.querySelector(`[data-progress="${id}"]`);
+    if (!place) return;
+    const bar = place.querySelector("progress");
+    if (percent === null) bar.removeAttribute("value"); else bar.value = percent;
+    place.querySelector(".amount").textContent = total
+      ? place.dataset.of.replace("{done}", inWords(done)).replace("{total}", inWords(total)) : inWords(done);
+  }
+
+  function moveAll(order) {
+    const { bytes_done, bytes_total, percent } = order.progress;
+    move("all", bytes_done, bytes_total, bytes_total ? percent : null);
+    order.resources.forEach((row, number) => {
+      const share = row.bytes_total ? Math.min(100, Math.floor(row.bytes_done * 100 / row.bytes_total)) : null;
+      move(number, row.bytes_done, row.bytes_total, share);
+    });
+  }
+
+  async function takeAnew() {
+    const answer = await fetch(part.dataset.page, { cache: "no-store", headers: { Accept: "text/html" } });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("tracking");
+    const open = [...part.querySelectorAll("details")].map((one) => one.open && one.className);
+    fresh.querySelectorAll("details").forEach((one) => { one.open = open.includes(one.className); });
+    // A live region is read out when its text changes, not when it is replaced.
+    const state = part.querySelector("#state");
+    fresh.querySelector("#state").replaceWith(state);
+    const heading = page.title.split(" · ")[0];
+    part.replaceWith(fresh);
+    part = fresh;
+    if (state.textContent !== heading) state.textContent = heading;
+    document.title = page.title;
+  }
+
+  async function look() {
+    try {
+      const answer = await fetch(part.dataset.api, { cache: "no-store", headers: { Accept: "application/json" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const order = await answer.json();
+      const now = words(order);
+      // The page may be older than the first answer: it is taken anew once.
+      if (now !== shown) { await takeAnew(); shown = now; }
+      moveAll(order);
+      failures = 0;
+    } catch {
+      failures += 1;
+    }
+    part.querySelector("#lost").hidden = failures < 3;
+    plan();
+  }
+
+  function plan() {
+    clearTimeout(timer);
+    if (part.dataset.final === "yes") return;
+    let wait = part.dataset.moving === "yes" ? FAST : SLOW;
+    if (document.hidden) wait = HIDDEN;
+    timer = setTimeout(look, Math.min(LONGEST, wait * 2 ** Math.min(failures, 6)));
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (part.dataset.final === "yes") return;
+    if (document.hidden) plan(); else look();
+  });
+  look();
+})();

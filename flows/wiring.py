@@ -1,0 +1,72 @@
+"""Where the worker's real parts are put together; nobody else constructs an adapter."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import django
+
+from django_integration.domain.policy import SourceKind
+from django_integration.domain.ports import Source
+from flows.adapters.file_source import FileSource
+from flows.adapters.http_source import FetchLimits, HttpSource
+from flows.adapters.staging import Staging
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What the steps of packaging work with."""
+
+    sources: Mapping[SourceKind, Source]
+    staging: Staging
+    package_dir: Path
+    parallel_fetches: int
+    parallel_fetches_per_host: int
+    #: Bytes that must be free before work starts, in the staging and in the package folder.
+    staging_reserve_bytes: int
+    package_reserve_bytes: int
+
+
+@cache
+def tools() -> Tools:
+    """Make the tools from the site's settings; once for each process, after Django was set up."""
+    from django_integration.downloads.settings import app_settings  # noqa: PLC0415 - Django must be set up first
+
+    settings = app_settings()
+    networks = tuple(ip_network(network) for network in settings.private_addresses)
+    return Tools(
+        sources={
+            SourceKind.HTTP: HttpSource(
+                allowed_networks=networks, limits=FetchLimits(max_bytes=settings.max_resource_bytes)
+            ),
+            SourceKind.FILE: FileSource(roots=settings.file_roots),
+        },
+        staging=Staging(settings.staging_dir),
+        package_dir=settings.package_dir,
+        parallel_fetches=settings.parallel_fetches,
+        parallel_fetches_per_host=settings.parallel_fetches_per_host,
+        staging_reserve_bytes=settings.staging_reserve_bytes,
+        package_reserve_bytes=settings.package_reserve_bytes,
+    )
+
+
+async def in_site(work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+    """Run blocking work in a thread in which Django is set up, and leave no database connection behind."""
+
+    def run() -> Result:
+        django.setup()
+        from django.db import connections  # noqa: PLC0415 - Django must be set up first
+
+        try:
+            return work(*arguments, **options)
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(run)

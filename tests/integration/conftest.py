@@ -1,0 +1,60 @@
+"""A real PostgreSQL for every test here that asks for the database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from pytest_django.fixtures import Settings
+
+from deployments.embedded_database import EmbeddedDatabase
+from django_integration.demo.settings import database
+from django_integration.downloads.models import Resource
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
+    """Give a server of its own."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    server = EmbeddedDatabase(folder=folder / "server")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres: EmbeddedDatabase) -> None:
+    """Let pytest-django make its test database on that server."""
+    wanted = database(postgres.url("downman"))
+    settings.DATABASES["default"].update(wanted)
+    connections["default"].settings_dict.update({**wanted, "CONN_MAX_AGE": 0})
+
+
+@pytest.fixture(autouse=True)
+def _site(settings: Settings, tmp_path: Path) -> None:
+    """Give every test its own folders, and no Prefect: orders are started by the test."""
+    settings.DOWNLOADS_TRIGGER = "django_integration.downloads.trigger.NoTrigger"
+    settings.DOWNLOADS_PACKAGE_DIR = tmp_path / "packages"
+    settings.DOWNLOADS_STAGING_DIR = tmp_path / "staging"
+    settings.DOWNLOADS_SITE_URL = "http://testserver"
+
+
+@pytest.fixture
+def resource(db: None) -> Resource:
+    """Give a resource of the catalogue."""
+    return Resource.objects.create(
+        id="dem",
+        title="Elevation",
+        source="http",
+        url="http://127.0.0.1/dem.tif",
+        formats=["GeoTIFF", "PNG"],
+        extent=[-10, 35, 5, 45],
+        licence="CC-BY-4.0",
+    )
+
+
+@pytest.fixture
+def roads(db: None) -> Resource:
+    """Give another one, without choices."""
+    return Resource.objects.create(id="roads", title="Roads", source="http", url="http://127.0.0.1/roads.zip")

@@ -1,0 +1,212 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from django_integration.domain.errors import LeaseLost, NoSpace, SourceBroke, SourceMissing
+from django_integration.domain.policy import Delivery
+from django_integration.downloads.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
+from django_integration.downloads.services import cancelling, cleaning, packaging, recovery
+from django_integration.downloads.services.packaging import MadeLink
+from django_integration.downloads.settings import app_settings
+from tests.integration.orders import order
+
+pytestmark = pytest.mark.django_db
+
+
+def made(*locator_ids: int, target: str = "1/1/a.zip") -> MadeLink:
+    return MadeLink(
+        delivery=Delivery.PACKAGE, name="a.zip", target=target, size=10, sha256="0" * 64, locator_ids=locator_ids
+    )
+
+
+def statuses(request: DownloadRequest) -> tuple[str, list[str]]:
+    request.refresh_from_db()
+    return request.status, [row.status for row in request.locators.all()]
+
+
+def claimed(request: DownloadRequest, owner: str = "run-1") -> packaging.Claim:
+    claim = packaging.claim(request.pk, owner=owner)
+    assert claim is not None
+    return claim
+
+
+def kinds() -> list[str]:
+    return list(Notice.objects.exclude(kind="received").values_list("kind", flat=True))
+
+
+def test_a_claim_is_held_by_one_run_only(resource: Resource) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    assert [part.wanted.url for part in claim.parts] == [resource.url]
+    assert statuses(request) == ("packaging", ["fetching"])
+    assert packaging.claim(request.pk, owner="run-2") is None
+    assert claimed(request, owner="run-1").parts[0].locator_id == claim.parts[0].locator_id
+
+
+def test_everything_delivered_is_ready_with_one_mail(resource: Resource, roads: Resource) -> None:
+    request = order("dem", "roads")
+    claim = claimed(request)
+    one, two = (part.locator_id for part in claim.parts)
+    outcome = packaging.record(claim, links=[made(one, two)], failures={}, sizes={one: 4, two: 6})
+    assert outcome == "ready"
+    assert statuses(request) == ("ready", ["delivered", "delivered"])
+    assert kinds() == ["ready"]
+    assert request.due_at is None
+    assert not request.lease_owner
+    link = DownloadLink.objects.get()
+    assert timedelta(days=6, hours=23) < link.expires_at - timezone.now() <= timedelta(days=7)
+    assert packaging.claim(request.pk, owner="run-2") is None
+
+
+def test_what_fails_for_good_is_said_and_the_rest_is_delivered(resource: Resource, roads: Resource) -> None:
+    request = order("dem", "roads")
+    claim = claimed(request)
+    one, two = (part.locator_id for part in claim.parts)
+    packaging.record(claim, links=[made(one)], failures={two: SourceMissing(reason="HTTP 404")}, sizes={})
+    assert statuses(request) == ("ready_with_errors", ["delivered", "failed"])
+    row = ResourceLocator.objects.get(pk=two)
+    assert (row.error_code, row.error_details) == ("source-missing", {"reason": "HTTP 404"})
+    assert kinds() == ["ready_with_errors"]
+
+
+def test_a_passing_failure_is_planned_as_a_later_run_with_growing_delays(resource: Resource) -> None:
+    request = order("dem")
+    for number, minutes in enumerate([5, 60, 360, 720, 1440, 1440], start=1):
+        claim = claimed(request, owner=f"run-{number}")
+        part = claim.parts[0].locator_id
+        packaging.record(claim, links=(), failures={part: SourceBroke(received=1, expected=2, reason="x")}, sizes={})
+        request.refresh_from_db()
+        row = ResourceLocator.objects.get()
+        assert (request.status, row.status, row.attempts, request.attempt) == ("queued", "retrying", number, number + 1)
+        assert row.retry_at is not None
+        delay = (row.retry_at - timezone.now()) / timedelta(minutes=1)
+        assert minutes - 1 < delay <= minutes
+        assert request.due_at == row.retry_at
+        assert packaging.claim(request.pk, owner="too-early") is None
+        ResourceLocator.objects.update(retry_at=timezone.now())
+    assert kinds() == []
+
+
+def test_after_six_days_it_is_given_up_and_said(resource: Resource) -> None:
+    request = order("dem")
+    ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=5, hours=23))
+    claim = claimed(request)
+    part = claim.parts[0].locator_id
+    packaging.record(claim, links=(), failures={part: SourceBroke(received=1, expected=2, reason="x")}, sizes={})
+    assert statuses(request) == ("queued", ["retrying"])
+    ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=6), retry_at=timezone.now())
+    claim = claimed(request, owner="run-2")
+    packaging.record(claim, links=(), failures={part: SourceBroke(received=1, expected=2, reason="x")}, sizes={})
+    assert statuses(request) == ("failed", ["failed"])
+    assert ResourceLocator.objects.get().error_code == "gave-up"
+    assert kinds() == ["failed"]
+
+
+def test_a_full_disk_waits_a_minute_for_ever(resource: Resource) -> None:
+    request = order("dem")
+    ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=30))
+    claim = claimed(request)
+    packaging.record(claim, links=(), failures={claim.parts[0].locator_id: NoSpace()}, sizes={})
+    assert statuses(request) == ("queued", ["waiting_for_space"])
+    row = ResourceLocator.objects.get()
+    assert row.retry_at is not None
+    assert row.retry_at - timezone.now() <= timedelta(seconds=60)
+
+
+def test_too_large_for_the_public_waits_for_an_administrator_and_the_rest_is_delivered(
+    resource: Resource, roads: Resource
+) -> None:
+    request = order("dem", "roads")
+    claim = claimed(request)
+    one, two = (part.locator_id for part in claim.parts)
+    packaging.record(claim, links=[made(one)], failures={two: packaging.NeedsApproval(size=10**9)}, sizes={})
+    assert statuses(request) == ("partly_ready", ["delivered", "on_hold"])
+    assert kinds() == ["progress"]
+
+
+def test_a_run_that_lost_its_lease_records_nothing(resource: Resource) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    DownloadRequest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert recovery.recover_stalled().lost == (request.pk,)
+    assert statuses(request) == ("queued", ["queued"])
+    with pytest.raises(LeaseLost):
+        packaging.beat(claim, {})
+    with pytest.raises(LeaseLost):
+        packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    assert not DownloadLink.objects.exists()
+    assert claimed(request, owner="run-2").attempt == 2
+
+
+def test_a_part_cancelled_in_the_last_moment_is_not_delivered(resource: Resource, roads: Resource) -> None:
+    request = order("dem", "roads")
+    claim = claimed(request)
+    one, two = (part.locator_id for part in claim.parts)
+    ResourceLocator.objects.filter(pk=two).move_to("cancelled")
+    assert packaging.record(claim, links=[made(one, two)], failures={}, sizes={}) is None
+    assert not DownloadLink.objects.exists()
+    assert packaging.beat(claim, {}) == {two}
+    assert packaging.record(claim, links=[made(one)], failures={}, sizes={}) == "ready"
+
+
+def test_a_cancelled_request_stops_its_run_and_ends_its_links(resource: Resource, roads: Resource) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    cancelling.cancel_request(request.pk, actor="requester")
+    assert statuses(request) == ("cancelled", ["cancelled"])
+    assert packaging.beat(claim, {}) == {claim.parts[0].locator_id}
+    packaging.record(claim, links=(), failures={}, sizes={})
+    assert statuses(request) == ("cancelled", ["cancelled"])
+
+    ready = order("roads")
+    claim = claimed(ready)
+    packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    cancelling.cancel_request(ready.pk, actor="requester")
+    assert statuses(ready) == ("cancelled", ["cancelled"])
+    assert DownloadLink.objects.get().status == "cancelled_by_user"
+    assert cancelling.cancel_request(ready.pk, actor="requester") == "cancelled"
+
+
+def test_a_link_expires_its_package_is_deleted_and_orphans_go_too(resource: Resource, settings: Any) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    package = app_settings().package_dir / "1/1/a.zip"
+    package.parent.mkdir(parents=True)
+    package.write_bytes(b"0123456789")
+    stray = app_settings().package_dir / "stray.zip"
+    stray.write_bytes(b"x")
+    leftover = app_settings().staging_dir / str(request.pk) / "1"
+    leftover.mkdir(parents=True)
+    assert cleaning.clean_expired() == cleaning.Cleaned(expired=0, deleted=0, orphans=0, freed_bytes=0)
+
+    DownloadLink.objects.update(expires_at=timezone.now())
+    settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
+    assert cleaning.clean_expired() == cleaning.Cleaned(expired=1, deleted=1, orphans=2, freed_bytes=11)
+    assert statuses(request) == ("expired", ["delivered"])
+    assert list(app_settings().package_dir.iterdir()) == []
+    assert list(app_settings().staging_dir.iterdir()) == []
+
+
+def test_staging_of_a_live_run_is_left_alone(resource: Resource, settings: Any) -> None:
+    request = order("dem")
+    claimed(request)
+    folder = app_settings().staging_dir / str(request.pk)
+    folder.mkdir(parents=True)
+    settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
+    assert cleaning.clean_expired().orphans == 0
+    assert folder.is_dir()
+
+
+def test_a_withdrawn_resource_and_a_withdrawn_format_are_refused_at_the_claim(resource: Resource) -> None:
+    request = order("dem")
+    Resource.objects.update(formats=["PNG"])
+    refusal = claimed(request).parts[0].refusal
+    assert refusal is not None
+    assert refusal.code == "format-unavailable"
+    Resource.objects.update(offered=False)
+    refusal = claimed(request).parts[0].refusal
+    assert refusal is not None
+    assert refusal.code == "resource-withdrawn"

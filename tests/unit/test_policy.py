@@ -1,0 +1,45 @@
+from datetime import timedelta
+
+import pytest
+
+from django_integration.domain.policy import (
+    MAIL_RETRIES,
+    SOURCE_RETRIES,
+    Behaviour,
+    DownloadPolicy,
+    RetryPolicy,
+    SourceKind,
+)
+
+
+def retries(policy: RetryPolicy) -> list[timedelta]:
+    """Live through a failure that never passes; give the times of the tries after the first, since the first."""
+    elapsed, tries = timedelta(), []
+    while (delay := policy.next_delay(len(tries) + 1, elapsed)) is not None:
+        elapsed += delay
+        tries.append(elapsed)
+    return tries
+
+
+def test_a_source_is_tried_after_5_min_1_6_and_12_hours_then_daily_for_six_days() -> None:
+    times = retries(SOURCE_RETRIES)
+    steps = [b - a for a, b in zip([timedelta(), *times], times, strict=False)]
+    hours = [round(step.total_seconds() / 3600, 2) for step in steps]
+    assert hours[:5] == [0.08, 1, 6, 12, 24]
+    assert set(hours[5:]) == {24}
+    assert timedelta(days=5) < times[-1] <= timedelta(days=6)
+
+
+def test_a_mail_is_tried_hourly_three_times_then_every_six_hours_for_six_days() -> None:
+    times = retries(MAIL_RETRIES)
+    steps = [(b - a) / timedelta(hours=1) for a, b in zip([timedelta(), *times], times, strict=False)]
+    assert steps[:3] == [1, 1, 1]
+    assert set(steps[3:]) == {6}
+    assert timedelta(days=5) < times[-1] <= timedelta(days=6)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "packaged"), [(Behaviour.ALL, True), (Behaviour.DYNAMIC, False), (Behaviour.NEVER, False)]
+)
+def test_files_that_lie_ready_are_packaged_only_where_everything_is(behaviour: Behaviour, packaged: bool) -> None:  # noqa: FBT001
+    assert DownloadPolicy(behaviour=behaviour).packages(SourceKind.HTTP) is packaged
