@@ -57,7 +57,9 @@ class BringUp:
         self._until(lambda: process.poll() is not None, f"the step {name}", name)
         if process.returncode and not self.stop.is_set():
             said = self._log(name).read_text(errors="replace").strip().splitlines() or ["nothing"]
-            raise StartRefused(f"The step {name} failed, saying: {said[-1].strip()[:MAX_QUOTED]} (all of it is in {self._log(name)})")
+            raise StartRefused(
+                f"The step {name} failed, saying: {said[-1].strip()[:MAX_QUOTED]} (all of it is in {self._log(name)})"
+            )
 
     def _until(self, condition: Callable[[], bool], what: str, log: str) -> None:
         while not self.stop.is_set() and not condition():

@@ -55,6 +55,8 @@ def _make(url: str, name: str) -> None:
     try:
         connection.autocommit = True  # CREATE DATABASE runs in no transaction
         with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name)))
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(name))
+            )
     finally:
         connection.close()

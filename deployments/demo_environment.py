@@ -19,7 +19,9 @@ DEFAULTS: Mapping[str, str] = {
     "PYTHONUNBUFFERED": "1",
 }
 #: Settings of a person's own Prefect, which would lead away from the demo's.
-FOREIGN = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_DATABASE_CONNECTION_URL"})
+FOREIGN = frozenset(
+    {"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_API_DATABASE_CONNECTION_URL"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class Demo:
     def prefect_url(self) -> str:
         """The address of Prefect's pages."""
         return f"http://{HOST}:{self.prefect_port}"
+
 
 #: What a command in another terminal needs in order to work with the running demo.
 SHARED = (

@@ -85,7 +85,9 @@ class DemoHome:
                 "set DOWNMAN_HOME to a folder that you may write to."
             ) from exc
         if closed:
-            raise StartRefused(f"The demo may not write to {closed[0]}; set DOWNMAN_HOME to a folder that you may write to.")
+            raise StartRefused(
+                f"The demo may not write to {closed[0]}; set DOWNMAN_HOME to a folder that you may write to."
+            )
         free = shutil.disk_usage(self.root).free
         if free < LEAST_FREE_BYTES:
             raise StartRefused(

@@ -166,7 +166,9 @@ def _make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
 def _let_through(folder: Path, owner: pwd.struct_passwd) -> None:
     """Let the server's user pass through (not look into) the folders above its data and its programs."""
     bin_folder = programs()
-    closed = [path for path in {*folder.parents, *bin_folder.parents, bin_folder} if not path.stat().st_mode & stat.S_IXOTH]
+    closed = [
+        path for path in {*folder.parents, *bin_folder.parents, bin_folder} if not path.stat().st_mode & stat.S_IXOTH
+    ]
     for path in sorted(closed):
         print(  # noqa: T201 - a change outside our own home is said to the person
             f"PostgreSQL does not run as root but as the user {owner.pw_name}: others may now pass through {path} "

@@ -34,7 +34,9 @@ class PrefectApi:
 
     def has_worker(self, pool: str, *, since: datetime) -> bool:
         """Say whether a worker of the pool has given a sign of life since then."""
-        workers = self._ask("POST", f"/work_pools/{quote(pool)}/workers/filter", {"workers": {"status": {"any_": ["ONLINE"]}}})
+        workers = self._ask(
+            "POST", f"/work_pools/{quote(pool)}/workers/filter", {"workers": {"status": {"any_": ["ONLINE"]}}}
+        )
         if not isinstance(workers, list):
             return False
         return any(datetime.fromisoformat(worker["last_heartbeat_time"]) > since for worker in workers)

@@ -92,5 +92,3 @@ def read_prefect_file(file: Path = PREFECT_FILE) -> PrefectFile:
     except ValidationError as exc:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors())
         raise StartRefused(f"{file.name} is wrong: {faults}") from exc
-
-

@@ -22,7 +22,9 @@ class PoolSettings(BaseSettings):
     maintenance_concurrency: int = Field(default=1, ge=1, description="Maintenance runs side by side.")
     notify_priority: int = Field(default=1, ge=1, description="Rank of the queue `notify`; 1 is served first.")
     package_priority: int = Field(default=2, ge=1, description="Rank of the queue `package`; 1 is served first.")
-    maintenance_priority: int = Field(default=3, ge=1, description="Rank of the queue `maintenance`; 1 is served first.")
+    maintenance_priority: int = Field(
+        default=3, ge=1, description="Rank of the queue `maintenance`; 1 is served first."
+    )
     mail_host: str = Field(default="127.0.0.1", description="Host name of the mail server.")
     mail_port: int = Field(default=25, ge=1, le=65535, description="Port of the mail server.")
     mail_user: str | None = Field(default=None, description="User name at the mail server, where it wants one.")

@@ -100,8 +100,6 @@ WHITENOISE_AUTOREFRESH = False
 # A page of another site must not be able to tell the browser what kind of file a download is.
 SECURE_CONTENT_TYPE_NOSNIFF = True
 
-SENDFILE_BACKEND = "django_sendfile.backends.simple"
-SENDFILE_ROOT = HOME / "packages"
 
 DOWNLOADS_SITE_URL = ENVIRONMENT.get("DOWNMAN_SITE_URL", f"http://127.0.0.1:{PORT}")
 DOWNLOADS_PACKAGE_DIR = HOME / "packages"

@@ -10,4 +10,8 @@ def portal(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("downman")
 
 
-urlpatterns = [path("", portal, name="portal"), path("downloads/", include("django_integration.downloads.urls")), path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("", portal, name="portal"),
+    path("downloads/", include("django_integration.downloads.urls")),
+    path("admin/", admin.site.urls),
+]

@@ -69,11 +69,11 @@ def send_file(request: HttpRequest, path: Path, *, content_type: str = "applicat
             return HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
         status = HTTPStatus.PARTIAL_CONTENT
         headers["Content-Range"] = f"bytes {start}-{start + size - 1}/{stat.st_size}"
-    headers |= {"Content-Length": str(size), "Content-Type": content_type}
+    headers["Content-Length"] = str(size)
     if request.method == "HEAD":
         file.close()
-        return HttpResponse(status=status, headers=headers)
-    return _PartResponse(_Part(file, start, size), status=status, headers=headers)
+        return HttpResponse(status=status, headers=headers, content_type=content_type)
+    return _PartResponse(_Part(file, start, size), status=status, headers=headers, content_type=content_type)
 
 
 def starts_a_download(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -17,7 +17,6 @@ import psutil  # type: ignore[import-untyped]
 
 READY_SECONDS = 120
 STOP_SECONDS = 30
-MARK = "DOWNMAN_DEMO_PROCESS_OF"
 
 
 def free_ports(count: int) -> list[int]:
@@ -139,7 +138,8 @@ class DemoProcess:
         for process in psutil.process_iter():
             try:
                 command = process.cmdline()
-                if process.environ().get(MARK) == str(self.home) or any(str(self.home) in word for word in command):
+                ours = process.environ().get("DOWNMAN_HOME") == str(self.home)
+                if ours or any(str(self.home) in word for word in command):
                     found.append(" ".join(command))
             except psutil.Error:
                 continue

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.demo import MARK, DemoProcess
+from tests.acceptance.demo import DemoProcess
 
 GONE_SECONDS = 20
 
@@ -174,7 +174,7 @@ def test_ctrl_c_while_it_comes_up_stops_everything(tmp_path: Path) -> None:
 
 def _is_site_of(process: psutil.Process, demo: DemoProcess) -> bool:
     try:
-        return "gunicorn" in process.cmdline() and process.environ().get(MARK) == str(demo.home)
+        return "gunicorn" in process.cmdline() and process.environ().get("DOWNMAN_HOME") == str(demo.home)
     except psutil.Error:
         return False
 
