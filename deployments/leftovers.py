@@ -33,7 +33,7 @@ def stop_leftovers(home: Path) -> int:
 
 def _belongs(process: psutil.Process, home: Path) -> bool:
     try:
-        return process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.environ().get(MARK) == str(home) and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, OSError):
         return False
 

@@ -7,6 +7,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.client.schemas.sorting import DeploymentSort
+from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
 from deployments.prefect_file import TAG, DeploymentSpec, PrefectFile, ScheduleSpec
@@ -18,8 +19,10 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile) -> list[st
     flows = [spec.flow() for spec in file.deployments]
     done: list[str] = []
     for spec, flow in zip(file.deployments, flows, strict=True):
+        done += await _surplus_schedules(client, spec)
         flow_id = await client.create_flow_from_name(spec.name.value)
-        deployment_id = await client.create_deployment(
+        # Made anew or brought up to date; the server puts these schedules in the place of all that it had.
+        await client.create_deployment(
             flow_id=flow_id,
             name=spec.name.value,
             version=flow.version,
@@ -36,13 +39,18 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile) -> list[st
             pull_steps=[],
         )
         done.append(f"deployment {spec.name}: {spec.entrypoint} on queue {spec.work_pool.work_queue_name}")
-        wanted = {schedule.slug for schedule in spec.schedules}
-        # Prefect keeps a schedule that the file no longer names.
-        for kept in await client.read_deployment_schedules(deployment_id):
-            if kept.slug not in wanted:
-                await client.delete_deployment_schedule(deployment_id, kept.id)
-                done.append(f"deployment {spec.name}: retired the schedule {kept.slug or kept.id}")
     return done + await _retire(client, file.deployments)
+
+
+async def _surplus_schedules(client: PrefectClient, spec: DeploymentSpec) -> list[str]:
+    """Tell the schedules that Prefect has and the file has not; they go when the deployment is brought up to date."""
+    try:
+        existing = await client.read_deployment_by_name(f"{spec.name}/{spec.name}")
+    except ObjectNotFound:
+        return []
+    wanted = {schedule.slug for schedule in spec.schedules}
+    surplus = [schedule for schedule in existing.schedules if schedule.slug not in wanted]
+    return [f"deployment {spec.name}: retired the schedule {schedule.slug or schedule.id}" for schedule in surplus]
 
 
 async def _retire(client: PrefectClient, specs: Sequence[DeploymentSpec]) -> list[str]:
@@ -57,9 +65,8 @@ async def _retire(client: PrefectClient, specs: Sequence[DeploymentSpec]) -> lis
 
 
 def _schedule(spec: ScheduleSpec) -> DeploymentScheduleCreate:
-    schedule = (
-        CronSchedule(cron=spec.cron, timezone=spec.timezone)
-        if spec.cron is not None
-        else IntervalSchedule(interval=spec.interval, timezone=spec.timezone)
-    )
-    return DeploymentScheduleCreate(schedule=schedule, active=spec.active, slug=spec.slug)
+    if spec.interval is not None:
+        every = IntervalSchedule(interval=spec.interval, timezone=spec.timezone)
+        return DeploymentScheduleCreate(schedule=every, active=spec.active, slug=spec.slug)
+    at = CronSchedule(cron=spec.cron or "", timezone=spec.timezone)
+    return DeploymentScheduleCreate(schedule=at, active=spec.active, slug=spec.slug)

@@ -77,7 +77,7 @@ class Processes(Manager):  # type: ignore[misc]
         """Add a process whose output goes to the file `log`, the last run's being kept beside it."""
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
-        # Not through honcho's pipe: any grandchild that outlives its parent would keep honcho waiting for the end of it.
+        # Not through honcho's pipe: any grandchild that outlives its parent would keep honcho waiting.
         command = f"exec {shlex.join(spec.command)} >> {shlex.quote(str(log))} 2>&1"
         self.add_process(spec.name, command, env=env)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django_integration.domain.naming import TakenNames, safe_name
 from django_integration.domain.policy import Delivery, SourceKind
-from django_integration.domain.ports import StagedFile
+from django_integration.domain.ports import Availability, StagedFile
 from django_integration.downloads.services.packaging import Claim, ClaimedPart, Failure, MadeLink
 from django_integration.downloads.services.store import package_target
 from flows import manifest
@@ -80,7 +80,7 @@ def direct_links(fetched: Fetched) -> Iterator[MadeLink]:
     """Give the links of a part that is not packaged: one for each file; the first stands for the part."""
     is_file = fetched.part.wanted.kind == SourceKind.FILE
     for number, found in enumerate(fetched.files):
-        if not isinstance(found, StagedFile):
+        if isinstance(found, Availability):
             yield MadeLink(
                 delivery=Delivery.FILE if is_file else Delivery.ADDRESS,
                 name=safe_name(found.name),

@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from django_integration.domain.errors import DownloadCancelled, DownmanError, TemporaryError
-from django_integration.domain.ports import Availability, StagedFile
+from django_integration.domain.ports import Availability, Progress, StagedFile
 from django_integration.downloads.services.packaging import ClaimedPart, Failure, NeedsApproval
 from flows.wiring import Tools
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 #: Seconds between two signs of life while there is nothing else to do.
 TICK_SECONDS = 0.5
 
-Files = Sequence[StagedFile] | Sequence[Availability]
+Files = Sequence[StagedFile | Availability]
 
 
 class _TooLarge(DownloadCancelled):
@@ -124,7 +124,7 @@ class Fetching:
         self._meter(part)(0, sum(item.size or 0 for item in found))
         return found
 
-    def _meter(self, part: ClaimedPart) -> Callable[[int, int | None], None]:
+    def _meter(self, part: ClaimedPart) -> Progress:
         def note(bytes_done: int, bytes_total: int | None) -> None:
             if self._all_stopped.is_set() or part.locator_id in self._stopped:
                 raise DownloadCancelled

@@ -1,17 +1,14 @@
 """The addresses of the demo site."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
-
-def portal(_request: HttpRequest) -> HttpResponse:
-    """Stand in until the portal is there."""
-    return HttpResponse("downman")
-
+from django_integration.demo import portal
 
 urlpatterns = [
-    path("", portal, name="portal"),
+    path("", portal.portal_page, name="portal"),
+    path("data/<path:name>", portal.data, name="data"),
     path("downloads/", include("django_integration.downloads.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]

@@ -17,9 +17,7 @@ class Queue(StrEnum):
 class Job(StrEnum):
     """A piece of work that a deployment runs; flow and deployment bear the same name."""
 
-    PACKAGE_REQUEST = (
-        "package-request"  #: Fetches, proves and delivers what is due of one request. Parameter: `request_id`.
-    )
+    PACKAGE_REQUEST = "package-request"  #: Fetches, proves and delivers what is due of one request (`request_id`).
     SEND_NOTICES = "send-notices"  #: Sends every mail that is due.
     CLEAN_EXPIRED = "clean-expired"  #: Ends links whose time is over, deletes their packages and what nobody owns.
     RECOVER_STALLED = "recover-stalled"  #: Starts again what was never started, was lost by a worker, or is due.

@@ -60,8 +60,10 @@ def outcome_of(parts: Collection[Part], *, cancelled: bool = False) -> RequestSt
     if takeable:
         refused = any(part.status == LocatorStatus.FAILED or part.approval == Approval.REJECTED for part in parts)
         return RequestStatus.READY_WITH_ERRORS if refused else RequestStatus.READY
-    if delivered:
-        return RequestStatus.EXPIRED
+    return RequestStatus.EXPIRED if delivered else _empty_handed(parts)
+
+
+def _empty_handed(parts: Collection[Part]) -> RequestStatus:
     if any(part.status == LocatorStatus.FAILED for part in parts):
         return RequestStatus.FAILED
     if parts and all(part.approval == Approval.REJECTED for part in parts):

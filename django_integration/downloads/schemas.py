@@ -129,7 +129,7 @@ class Problem(Schema):
     title: str
     status: int
     detail: str
-    errors: list[FieldProblem] = []
+    errors: list[FieldProblem] = Field(default_factory=list)
 
 
 def raw_order_of(order: OrderIn) -> dict[str, Any]:

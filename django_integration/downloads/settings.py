@@ -1,6 +1,6 @@
 """The settings of the app, read from Django's `DOWNLOADS_*`.
 
-Each is declared once, here: its type, its default, its unit in its name, and a sentence. `checks.py` refuses unknown names.
+Each is declared once, here: its type, its default, its unit in its name, and a sentence; `checks.py` refuses others.
 """
 
 import os
@@ -37,7 +37,7 @@ class AppSettings:
     file_roots: tuple[Path, ...] = _setting((), "The folders below which resources of the source `file` may lie.")
     private_addresses: tuple[str, ...] = _setting(
         (),
-        "Networks that are private but may be fetched from, such as `192.0.2.0/24`; all others that are not public are refused.",
+        "Networks that are not public but may be fetched from, such as `192.0.2.0/24`; others are refused.",
     )
     trigger: str = _setting(
         "django_integration.downloads.trigger.PrefectTrigger",

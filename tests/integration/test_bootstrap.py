@@ -133,13 +133,18 @@ def test_everything_is_there_after_the_first_time(prefect_server: PrefectServer)
 
 
 def test_a_second_time_changes_nothing(prefect_server: PrefectServer) -> None:
+    def known() -> dict[str, Any]:
+        return {
+            name: (item.id, [(schedule.slug, schedule.schedule.interval) for schedule in item.schedules])
+            for name, item in deployments().items()
+        }
+
     run_bootstrap()
-    before = {name: (item.id, [schedule.id for schedule in item.schedules]) for name, item in deployments().items()}
+    before = known()
     lines = run_bootstrap()
 
-    assert {
-        name: (item.id, [schedule.id for schedule in item.schedules]) for name, item in deployments().items()
-    } == before
+    assert known() == before
+    assert not any("retired" in line for line in lines)
     assert f"work pool {WORK_POOL}: as it should be" in lines
     assert all(f"queue {queue}: as it should be" in lines for queue in Queue)
 

@@ -4,8 +4,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from django_integration.domain.notices import NoticeKind
 from django_integration.downloads.models import Notice, Resource
 from django_integration.downloads.services import notices
+from flows.adapters.mail import in_words, is_for_good
 from tests.integration.orders import order
 
 pytestmark = pytest.mark.django_db
@@ -14,8 +16,8 @@ pytestmark = pytest.mark.django_db
 def test_a_fact_is_worth_one_mail_however_often_it_is_said(resource: Resource) -> None:
     request = order("dem")
     for _ in range(3):
-        notices.owe_notice(request, notices.NoticeKind.READY, fact="1")
-    notices.owe_notice(request, notices.NoticeKind.READY, fact="2")
+        notices.owe_notice(request, NoticeKind.READY, fact="1")
+    notices.owe_notice(request, NoticeKind.READY, fact="2")
     assert Notice.objects.filter(kind="ready").count() == 2
 
 
@@ -41,14 +43,13 @@ def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_gi
     Notice.objects.update(created_at=created - timedelta(days=5, hours=23))
     notice = notices.take_due(1)[0]
     assert notices.mark_failed(notice, "421 come back later", for_good=False) == "failed"
-    assert (notice := Notice.objects.get()).attempts == 6
+    notice = Notice.objects.get()
+    assert notice.attempts == 6
     assert notice.last_error == "421 come back later"
     assert notices.take_due(1) == []
 
 
 def test_a_recipient_who_is_refused_is_given_up_at_once(resource: Resource) -> None:
-    from flows.adapters.mail import in_words, is_for_good
-
     order("dem")
     refused = smtplib.SMTPRecipientsRefused({"ana@example.org": (550, b"no such user")})
     assert is_for_good(refused)

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from django_integration.domain.errors import LeaseLost, NoSpace, SourceBroke, SourceMissing
 from django_integration.domain.policy import Delivery
+from django_integration.domain.status import LocatorStatus
 from django_integration.downloads.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
 from django_integration.downloads.services import cancelling, cleaning, packaging, recovery
 from django_integration.downloads.services.packaging import MadeLink
@@ -144,7 +145,7 @@ def test_a_part_cancelled_in_the_last_moment_is_not_delivered(resource: Resource
     request = order("dem", "roads")
     claim = claimed(request)
     one, two = (part.locator_id for part in claim.parts)
-    ResourceLocator.objects.filter(pk=two).move_to("cancelled")
+    ResourceLocator.objects.filter(pk=two).move_to(LocatorStatus.CANCELLED)
     assert packaging.record(claim, links=[made(one, two)], failures={}, sizes={}) is None
     assert not DownloadLink.objects.exists()
     assert packaging.beat(claim, {}) == {two}

@@ -14,7 +14,8 @@ from django_integration.domain.policy import (
 
 def retries(policy: RetryPolicy) -> list[timedelta]:
     """Live through a failure that never passes; give the times of the tries after the first, since the first."""
-    elapsed, tries = timedelta(), []
+    elapsed = timedelta()
+    tries: list[timedelta] = []
     while (delay := policy.next_delay(len(tries) + 1, elapsed)) is not None:
         elapsed += delay
         tries.append(elapsed)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -30,9 +30,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 _LONGEST_EMAIL = 254
 
 
-def place_request(
-    order: Order, *, raw_order: Mapping[str, Any], user: AbstractBaseUser | None = None
-) -> DownloadRequest:
+def place_request(order: Order, *, raw_order: Mapping[str, Any], user: User | None = None) -> DownloadRequest:
     """Store an order with its parts, first events and first mail in one transaction, and have it started.
 
     Raises `OrderRefused`, with the field and what to change, before anything is stored.

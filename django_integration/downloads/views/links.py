@@ -60,5 +60,6 @@ def _answer(request: HttpRequest, link: DownloadLink) -> HttpResponseBase:
 def _send_package(request: HttpRequest, path: Path) -> HttpResponseBase:
     """Let the web server in front send it where the site names one in `SENDFILE_BACKEND`; else send it from here."""
     if getattr(django_settings, "SENDFILE_BACKEND", None):
-        return sendfile(request, str(path), mimetype="application/zip")
+        response: HttpResponseBase = sendfile(request, str(path), mimetype="application/zip")
+        return response
     return send_file(request, path, content_type="application/zip")

@@ -11,6 +11,7 @@
   let shown = null;
   let failures = 0;
   let timer = 0;
+  let looking = false;
 
   function inWords(bytes) {
     let unit = 0;
@@ -52,17 +53,24 @@
     const fresh = page.getElementById("tracking");
     const open = [...part.querySelectorAll("details")].map((one) => one.open && one.className);
     fresh.querySelectorAll("details").forEach((one) => { one.open = open.includes(one.className); });
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
     // A live region is read out when its text changes, not when it is replaced.
     const state = part.querySelector("#state");
     fresh.querySelector("#state").replaceWith(state);
     const heading = page.title.split(" · ")[0];
     part.replaceWith(fresh);
     part = fresh;
+    if (focused) {
+      const twins = [...fresh.querySelectorAll(focused.tagName)];
+      twins.find((one) => one.textContent === focused.textContent)?.focus();
+    }
     if (state.textContent !== heading) state.textContent = heading;
     document.title = page.title;
   }
 
   async function look() {
+    if (looking) return;
+    looking = true;
     try {
       const answer = await fetch(part.dataset.api, { cache: "no-store", headers: { Accept: "application/json" } });
       if (!answer.ok) throw new Error(String(answer.status));
@@ -75,6 +83,7 @@
     } catch {
       failures += 1;
     }
+    looking = false;
     part.querySelector("#lost").hidden = failures < 3;
     plan();
   }
