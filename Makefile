@@ -4,9 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+# For `make lock`: --upgrade takes the newest of everything, otherwise only what must change does.
+LOCK_ARGS ?=
 # Programs that the tests use, each with the Debian package that brings it.
 TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip unzip:unzip msgfmt:gettext
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header --upgrade
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench lock clean tools
@@ -36,16 +38,17 @@ lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the
 clean: ## remove what was installed and cached; the demo's data in .local stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
 
+# The lock is complete, so pip need not look for what else is needed (and, when it does, stumbles over extras).
 # The stamps are younger than what they were made from, so a second run does nothing.
 $(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what downman needs into $(VENV) ..."
-	@$(PIP) install --require-hashes --requirement requirements.txt
+	@$(PIP) install --require-hashes --no-deps --requirement requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/installed-dev: requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what downman and its tests need into $(VENV) ..."
-	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@$(PIP) install --require-hashes --no-deps --requirement requirements-dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/installed $@
 

@@ -34,10 +34,10 @@ class CoordinateField(forms.FloatField):
 class OrderForm(forms.Form):
     """One order: the cart, which is in the address, and what goes with it."""
 
-    minx = CoordinateField(label=_("West (minimum x)"), required=False)
-    miny = CoordinateField(label=_("South (minimum y)"), required=False)
-    maxx = CoordinateField(label=_("East (maximum x)"), required=False)
-    maxy = CoordinateField(label=_("North (maximum y)"), required=False)
+    minx = CoordinateField(label=_("West (min. x)"), required=False)
+    miny = CoordinateField(label=_("South (min. y)"), required=False)
+    maxx = CoordinateField(label=_("East (max. x)"), required=False)
+    maxy = CoordinateField(label=_("North (max. y)"), required=False)
     crs = forms.CharField(
         label=_("Coordinate reference system"),
         required=False,

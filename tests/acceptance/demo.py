@@ -104,6 +104,12 @@ class DemoProcess:
         self._reader.join(timeout=STOP_SECONDS)
         return status
 
+    def kill(self) -> None:
+        """Kill the launcher, and nothing else, in a way that it cannot notice."""
+        assert self.process is not None
+        self.send(signal.SIGKILL)
+        self.process.wait(timeout=STOP_SECONDS)
+
     def stop(self) -> int:
         """Stop it as Ctrl-C does and give its exit status."""
         self.send(signal.SIGINT)
@@ -165,9 +171,15 @@ class DemoProcess:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
-                with self._spoke:
-                    self.lines.append(line.rstrip("\n"))
-                    self._spoke.notify_all()
+                self._hear(process, line.rstrip("\n"))
+        self._hear(process, None)
+
+    def _hear(self, process: subprocess.Popen[str], line: str | None) -> None:
         with self._spoke:
-            self._silent = True
+            if process is not self.process:
+                return  # what a killed launcher left behind may still hold its end of the pipe
+            if line is None:
+                self._silent = True
+            else:
+                self.lines.append(line)
             self._spoke.notify_all()

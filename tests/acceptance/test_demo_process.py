@@ -1,7 +1,6 @@
 """The demo as a process: it starts, says so, stops, comes back, and says clearly why when it cannot."""
 
 import os
-import signal
 import socket
 import stat
 import time
@@ -101,8 +100,7 @@ def test_a_process_that_dies_takes_the_demo_down_and_is_named(home: Path) -> Non
 
 def test_nothing_lives_on_when_the_launcher_is_killed(home: Path) -> None:
     demo = DemoProcess(home).start().wait_until_ready()
-    demo.send(signal.SIGKILL)
-    demo.wait()
+    demo.kill()
 
     assert until(lambda: demo.processes() == []), demo.processes()
 
@@ -111,8 +109,7 @@ def test_a_start_cleans_up_what_even_the_guard_could_not(home: Path) -> None:
     demo = DemoProcess(home).start().wait_until_ready()
     guard = next(process for process in psutil.process_iter(["cmdline"]) if _is_guard_of(process, demo))
     guard.kill()
-    demo.send(signal.SIGKILL)
-    demo.wait()
+    demo.kill()
     assert demo.processes()
 
     with demo:

@@ -82,9 +82,10 @@ def _context(tracked: TrackedRequest) -> dict[str, object]:
 def _tidied(text: str) -> str:
     """Leave one empty line where template tags left several."""
     lines: list[str] = []
-    for line in (line.rstrip() for line in text.strip().splitlines()):
-        if line or (lines and lines[-1]):
-            lines.append(line)
+    for line in text.strip().splitlines():
+        if line.strip() or (lines and lines[-1]):
+            # The space of "-- ", which mail programs take for the signature, stays.
+            lines.append(line if line.strip() else "")
     return "\n".join(lines) + "\n"
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
@@ -67,7 +69,6 @@ RESOURCE_WORDS: Mapping[str, Promise] = {
     LocatorStatus.CANCELLED: _("Cancelled"),
 }
 REJECTED = _("Not approved")
-NO_LONGER_AVAILABLE = _("No longer available")
 
 #: How a state looks: `good`, `busy`, `waiting`, `warning`, `bad` or `over`; the style sheet gives each a colour.
 MOODS: Mapping[str, str] = {
@@ -89,6 +90,7 @@ MOODS: Mapping[str, str] = {
 }
 
 _STILL_WAITING = frozenset({LocatorStatus.QUEUED, LocatorStatus.FETCHING})
+_TAKEABLE = frozenset({RequestStatus.READY, RequestStatus.READY_WITH_ERRORS})
 _KILO = 1000
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
@@ -96,17 +98,45 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 @register.filter
 def heading(tracked: TrackedRequest) -> str:
     """Name the state of an order."""
-    return str(WAITING_TO_RETRY if _only_retries(tracked) else HEADINGS[tracked.status])
+    return str(WAITING_TO_RETRY if _only_retries(tracked) else HEADINGS[shown_status(tracked)])
 
 
 @register.filter
 def explanation(tracked: TrackedRequest) -> str:
     """Say what the state of an order means and what happens next."""
     if not _only_retries(tracked):
-        return str(EXPLANATIONS[tracked.status])
+        return str(EXPLANATIONS[shown_status(tracked)])
     if all(row.status != LocatorStatus.RETRYING for row in tracked.resources):
         return str(WAITING_FOR_SPACE_EXPLAINED)
     return str(WAITING_TO_RETRY_EXPLAINED)
+
+
+@register.filter
+def shown_status(tracked: TrackedRequest) -> str:
+    """Give the state of an order as it is to its reader: once its links have ended, it is no longer ready."""
+    if tracked.status in _TAKEABLE and not any(can_be_taken(link) for link in tracked.links):
+        return RequestStatus.EXPIRED
+    return tracked.status
+
+
+@register.filter
+def waits_its_turn(tracked: TrackedRequest) -> bool:
+    """Say whether its place in the queue is worth telling."""
+    return tracked.queue_position is not None and not _only_retries(tracked)
+
+
+@register.filter
+def order_again(tracked: TrackedRequest) -> str:
+    """Give the address of an order page with what this order did not, or does no longer, give; empty if it did."""
+    shown = shown_status(tracked)
+    if shown in {RequestStatus.FAILED, RequestStatus.CANCELLED, RequestStatus.EXPIRED}:
+        missing = tracked.resources
+    elif shown == RequestStatus.READY_WITH_ERRORS:
+        missing = [row for row in tracked.resources if row.status == LocatorStatus.FAILED]
+    else:
+        missing = []
+    query = urlencode([("resource", row.resource) for row in missing])
+    return f"{reverse('downloads:order')}?{query}" if query else ""
 
 
 @register.filter
@@ -139,7 +169,8 @@ def size_in_words(size: int | None) -> str:
         if amount < _KILO or unit == _UNITS[-1]:
             break
         amount /= _KILO
-    return f"{number_format(amount, decimal_pos=0 if unit == 'B' or amount >= _KILO / 10 else 1)}\N{NO-BREAK SPACE}{unit}"
+    decimals = 0 if unit == "B" or amount >= _KILO / 10 else 1
+    return f"{number_format(amount, decimal_pos=decimals)}\N{NO-BREAK SPACE}{unit}"
 
 
 @register.filter

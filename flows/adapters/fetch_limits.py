@@ -1,0 +1,24 @@
+"""How long and how much an HTTP source may take."""
+
+from dataclasses import dataclass
+
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchLimits:
+    """Limits of one fetch, with all its tries."""
+
+    connect_seconds: float = 10
+    #: Without a single byte for so long, a transfer has stalled.
+    read_seconds: float = 30
+    total_seconds: float = 6 * 3600
+    #: Bytes of one file, after decoding.
+    max_bytes: int = 100 * GIGABYTE
+    max_redirects: int = 5
+    #: The first and four again.
+    tries: int = 5
+    #: Seconds before the second try; doubled before each further one.
+    backoff_seconds: float = 0.5
+    #: A source that asks us to wait longer is asked again by a later run.
+    longest_retry_after_seconds: float = 30
