@@ -39,23 +39,24 @@ clean: ## remove what was installed and cached; the demo's data in .local stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
 
 # The lock is complete, so pip need not look for what else is needed (and, when it does, stumbles over extras).
+# umask: started by root, PostgreSQL runs as another user, who must be able to read it.
 # The stamps are younger than what they were made from, so a second run does nothing.
 $(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what downman needs into $(VENV) ..."
-	@$(PIP) install --require-hashes --no-deps --requirement requirements.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@umask 022; $(PIP) install --require-hashes --no-deps --requirement requirements.txt
+	@umask 022; $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/installed-dev: requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing what downman and its tests need into $(VENV) ..."
-	@$(PIP) install --require-hashes --no-deps --requirement requirements-dev.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@umask 022; $(PIP) install --require-hashes --no-deps --requirement requirements-dev.txt
+	@umask 022; $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/installed $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "downman needs Python 3.11 or newer; name one with PYTHON=..., as in: make demo PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@umask 022; $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Python could not make $(VENV); on Debian the package python3-venv is missing" >&2; exit 1; }
 
 tools:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -42,7 +43,7 @@ def main() -> int:
         return _refuse(
             "; ".join(f"{PREFIX}{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors())
         )
-    except (StartRefused, OSError) as exc:
+    except (StartRefused, OSError, subprocess.SubprocessError) as exc:
         return _refuse(str(exc))
 
 
@@ -80,6 +81,8 @@ def _run_in(home: DemoHome, settings: DemoSettings) -> int:
 
 def _choose_ports(settings: DemoSettings) -> int:
     """Check that all ports are free and give the mail sink's."""
+    if len({settings.port, settings.prefect_port, settings.smtp_port}) < 3:  # noqa: PLR2004 - there are three
+        raise StartRefused("DOWNMAN_PORT, DOWNMAN_PREFECT_PORT and DOWNMAN_SMTP_PORT must be different ports.")
     ports.require_free(settings.port, what="the site", variable="DOWNMAN_PORT")
     ports.require_free(settings.prefect_port, what="Prefect's server", variable="DOWNMAN_PREFECT_PORT")
     if settings.smtp_port is not None:

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from deployments.demo_home import DemoHome
 from deployments.embedded_database import EmbeddedDatabase

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 #: Set for every process below the launcher; its value is the demo's home.
 MARK = "DOWNMAN_DEMO_PROCESS_OF"

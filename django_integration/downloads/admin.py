@@ -36,7 +36,7 @@ class ReadOnly:
         return False
 
 
-class LocatorInline(ReadOnly, admin.TabularInline):
+class LocatorInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     """The resources of an order."""
 
     model = ResourceLocator
@@ -53,21 +53,21 @@ class LocatorInline(ReadOnly, admin.TabularInline):
         return words_of(locator) or "-"
 
 
-class LinkInline(ReadOnly, admin.TabularInline):
+class LinkInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     """The links of an order, without what opens them."""
 
     model = DownloadLink
     fields = ("name", "delivery", "status", "size", "expires_at", "deleted_at", "download_count", "last_download_at")
 
 
-class NoticeInline(ReadOnly, admin.TabularInline):
+class NoticeInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     """The mails of an order."""
 
     model = Notice
     fields = ("kind", "recipient", "language", "status", "attempts", "due_at", "sent_at", "last_error")
 
 
-class EventInline(ReadOnly, admin.TabularInline):
+class EventInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
     """What happened to an order."""
 
     model = RequestEvent
@@ -79,7 +79,7 @@ class EventInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(DownloadRequest)
-class RequestAdmin(ReadOnly, admin.ModelAdmin):
+class RequestAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Orders; the address of an order's page opens it to everybody and is not shown in lists."""
 
     list_display = ("id", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
@@ -107,7 +107,8 @@ class RequestAdmin(ReadOnly, admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[DownloadRequest]:
         """Count the parts in the same query."""
-        return super().get_queryset(request).annotate(part_count=models.Count("locators"))
+        orders: models.QuerySet[DownloadRequest] = super().get_queryset(request)
+        return orders.annotate(part_count=models.Count("locators"))
 
     @admin.display(description=_("resources"), ordering="part_count")
     def parts(self, request: DownloadRequest) -> int:
@@ -117,7 +118,7 @@ class RequestAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Resource)
-class ResourceAdmin(admin.ModelAdmin):
+class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The catalogue."""
 
     list_display = ("title", "id", "source", "size", "restricted", "offered", "licence", "updated_at")
@@ -125,7 +126,7 @@ class ResourceAdmin(admin.ModelAdmin):
     search_fields = ("id", "title", "summary")
     actions = ("offer", "withdraw")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, _request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
         """Keep the id: changing it would make another resource."""
         return ("id",) if obj else ()
 
@@ -146,7 +147,7 @@ class ResourceAdmin(admin.ModelAdmin):
 
 
 @admin.register(PolicyRecord)
-class PolicyAdmin(admin.ModelAdmin):
+class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The rules: one row."""
 
     list_display = ("__str__", "behaviour", "cart_limit", "validity_days", "max_public_bytes")

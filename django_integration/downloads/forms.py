@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings as django_settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import get_language, get_supported_language_variant
@@ -26,7 +26,7 @@ class CoordinateField(forms.FloatField):
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "size": 10})
 
-    def to_python(self, value: Any) -> float | None:
+    def to_python(self, value: Any) -> float | None:  # type: ignore[override]
         """Read it; refuses what is not finite."""
         return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
 
@@ -51,10 +51,9 @@ class OrderForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("Language of the e-mails"), required=False)
 
-    def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: AbstractBaseUser | None = None) -> None:
+    def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: User | None = None) -> None:
         """Prepare the form for the resources of a cart; those that the catalogue lacks are told in `unknown`."""
-        email = getattr(user, "email", "") or ""
-        super().__init__(data, initial={"email": email, "language": _page_language()})
+        super().__init__(data, initial={"email": user.email if user else "", "language": _page_language()})
         self.user = user
         self.fields["language"].choices = django_settings.LANGUAGES  # type: ignore[attr-defined]
         offered = list(Resource.objects.filter(offered=True))
@@ -72,8 +71,8 @@ class OrderForm(forms.Form):
     @classmethod
     def from_request(cls, request: HttpRequest) -> "OrderForm":
         """Read cart and choices from an address or from what was sent."""
-        user = getattr(request, "user", None)
-        user = user if user is not None and user.is_authenticated else None
+        visitor = getattr(request, "user", None)
+        user = visitor if isinstance(visitor, User) else None
         if request.method != "POST":
             return cls(None, cart=request.GET.getlist("resource"), user=user)
         removed = set(request.POST.getlist("remove"))

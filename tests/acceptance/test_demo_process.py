@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from tests.acceptance.demo import DemoProcess
@@ -133,6 +133,13 @@ def test_a_port_that_is_no_number_is_one_sentence(tmp_path: Path) -> None:
 
     assert len(said) == 1
     assert "DOWNMAN_PORT" in said[0]
+
+
+def test_one_port_for_two_servers_is_one_sentence(tmp_path: Path) -> None:
+    said = refusal(tmp_path / "home", DOWNMAN_PORT="8765", DOWNMAN_PREFECT_PORT="8765")
+
+    assert len(said) == 1
+    assert "must be different" in said[0]
 
 
 def test_a_home_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ EXPLANATIONS: Mapping[str, Promise] = {
     RequestStatus.AWAITING_APPROVAL: _(
         "An administrator must approve what you ordered. The work starts by itself after that, and you get an e-mail."
     ),
-    RequestStatus.QUEUED: _("The work starts by itself when its turn comes. You get an e-mail when the data are ready."),
+    RequestStatus.QUEUED: _(
+        "The work starts by itself when its turn comes. You get an e-mail when the data are ready."
+    ),
     RequestStatus.PACKAGING: _(
         "The data are being fetched and checked. You can close this page: you get an e-mail when they are ready."
     ),

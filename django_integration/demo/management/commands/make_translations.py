@@ -1,11 +1,10 @@
 """`manage.py make_translations`; needs GNU gettext."""
 
 import os
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
+from django.core.management import CommandParser, call_command
 from django.core.management.commands import makemessages
 
 #: The folder of the site: the domain, the app and the demo.
@@ -16,7 +15,7 @@ CATALOGUES = "downloads/locale"
 class Command(makemessages.Command):
     help = "Brings what is said in the app, the domain and the demo into the app's catalogues, and compiles these."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(locale=["es"], no_wrap=True, no_obsolete=True, add_location="file")
 

@@ -1,0 +1,100 @@
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils.translation import override
+
+from django_integration.domain.status import LinkStatus, LocatorStatus, RequestStatus
+from django_integration.downloads.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
+from django_integration.downloads.templatetags import downloads_words as words
+
+
+def resource(status: LocatorStatus = LocatorStatus.QUEUED, *, name: str = "dem", approval: str = "") -> TrackedResource:
+    return TrackedResource(
+        resource=name, title="Elevation", format="", status=status.value, approval=approval, error="", attempts=0,
+        retry_at=None, bytes_done=0, bytes_total=None,
+    )  # fmt: skip
+
+
+def link(*, days: int = 1, status: LinkStatus = LinkStatus.ACTIVE) -> TrackedLink:
+    ends = datetime.now(tz=UTC) + timedelta(days=days)
+    return TrackedLink(url="http://x/", name="a.zip", size=1, sha256="", expires_at=ends, status=status.value)
+
+
+def order(
+    status: RequestStatus,
+    *resources: TrackedResource,
+    links: tuple[TrackedLink, ...] = (),
+    queue_position: int | None = None,
+) -> TrackedRequest:
+    return TrackedRequest(
+        id=uuid.uuid4(), status=status.value, created_at=datetime.now(tz=UTC), resources=list(resources),
+        progress=Progress(bytes_done=0, bytes_total=None, percent=0), queue_position=queue_position,
+        links=list(links), tracking_url="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("status", list(RequestStatus))
+def test_every_state_of_an_order_has_words(status: RequestStatus, language: str) -> None:
+    with override(language):
+        told = order(status, resource(), links=(link(),))
+        assert words.heading(told)
+        assert words.explanation(told).endswith(".")
+        assert status.value in words.MOODS
+
+
+@pytest.mark.parametrize("status", list(LocatorStatus))
+def test_every_state_of_a_resource_has_a_word(status: LocatorStatus) -> None:
+    assert words.resource_state(resource(status))
+
+
+def test_a_rejected_resource_is_not_called_cancelled() -> None:
+    assert words.resource_state(resource(LocatorStatus.CANCELLED, approval="rejected")) == "Not approved"
+
+
+def test_an_order_that_waits_for_a_source_does_not_say_that_it_waits_its_turn() -> None:
+    told = order(RequestStatus.QUEUED, resource(LocatorStatus.RETRYING), queue_position=3)
+    assert words.heading(told) == "Waiting to try again"
+    assert not words.waits_its_turn(told)
+    assert words.waits_its_turn(order(RequestStatus.QUEUED, resource(), queue_position=0))
+
+
+def test_an_order_that_waits_for_disk_space_says_so() -> None:
+    told = order(RequestStatus.QUEUED, resource(LocatorStatus.WAITING_FOR_SPACE))
+    assert "disk" in words.explanation(told)
+
+
+@pytest.mark.parametrize("status", [RequestStatus.READY, RequestStatus.READY_WITH_ERRORS])
+def test_an_order_whose_links_are_over_is_shown_as_expired_before_the_cleaning_comes_by(status: RequestStatus) -> None:
+    part = resource(LocatorStatus.DELIVERED)
+    assert words.shown_status(order(status, part, links=(link(days=-1),))) == RequestStatus.EXPIRED
+    assert words.shown_status(order(status, part, links=(link(days=-1), link()))) == status
+
+
+def test_what_failed_can_be_ordered_again() -> None:
+    good, bad = resource(LocatorStatus.DELIVERED), resource(LocatorStatus.FAILED, name="roads")
+    told = order(RequestStatus.READY_WITH_ERRORS, good, bad, links=(link(),))
+    assert words.order_again(told) == "/downloads/order/?resource=roads"
+    assert words.order_again(order(RequestStatus.READY, good, links=(link(),))) == ""
+    assert words.order_again(order(RequestStatus.CANCELLED, good, bad)) == "/downloads/order/?resource=dem&resource=roads"
+
+
+@pytest.mark.parametrize(
+    ("size", "english", "spanish"),
+    [
+        (None, "", ""),
+        (0, "0 B", "0 B"),
+        (999, "999 B", "999 B"),
+        (1000, "1.0 kB", "1,0 kB"),
+        (12_345, "12.3 kB", "12,3 kB"),
+        (555_341, "555 kB", "555 kB"),
+        (134_000_000, "134 MB", "134 MB"),
+        (1_500_000_000_000_000, "1500 TB", "1500 TB"),
+    ],
+)
+def test_sizes_are_written_as_people_of_a_language_do(size: int | None, english: str, spanish: str) -> None:
+    with override("en"):
+        assert words.size_in_words(size).replace("\N{NO-BREAK SPACE}", " ") == english
+    with override("es"):
+        assert words.size_in_words(size).replace("\N{NO-BREAK SPACE}", " ") == spanish
