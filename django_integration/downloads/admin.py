@@ -23,6 +23,12 @@ from django_integration.downloads.templatetags.downloads_words import size_in_wo
 class ReadOnly:
     """Lets people look, and change nothing: states change through the services only."""
 
+    fields: tuple[str, ...]
+
+    def get_readonly_fields(self, *_arguments: Any) -> tuple[str, ...]:
+        """Show all fields as text; Django makes no form for those that only the services write."""
+        return self.fields
+
     def has_add_permission(self, *_arguments: Any) -> bool:
         """Refuse."""
         return False
@@ -41,7 +47,6 @@ class LocatorInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
 
     model = ResourceLocator
     fields = ("position", "resource", "format", "status", "approval", "attempts", "retry_at", "problem", "link")
-    readonly_fields = ("problem",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ResourceLocator]:
         """Take the names along."""

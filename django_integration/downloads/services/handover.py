@@ -1,9 +1,16 @@
-"""Handing work to Prefect. The row is the outbox: what fails here is found and started by `recover-stalled`."""
+"""Handing work to Prefect. The row is the outbox: what fails here is found and started by `recover-stalled`.
+
+It happens after the commit in a thread of its own, so that nobody waits for Prefect: a person gets an answer as fast
+when it is slow or away. The thread is joined when the process ends; what a crash takes with it is started later.
+"""
 
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from django_integration.domain.errors import TriggerUnavailable
@@ -19,12 +26,12 @@ NOTICE_WINDOW_SECONDS = 1
 
 def start_packaging_on_commit(request_id: int) -> None:
     """Ask for the request's next run once the present transaction stands."""
-    transaction.on_commit(lambda: start_packaging(request_id), robust=True)
+    transaction.on_commit(lambda: _in_background(start_packaging, request_id), robust=True)
 
 
 def start_sending_on_commit() -> None:
     """Ask for the mails to be sent once the present transaction stands."""
-    transaction.on_commit(start_sending, robust=True)
+    transaction.on_commit(lambda: _in_background(start_sending), robust=True)
 
 
 def start_packaging(request_id: int) -> bool:
@@ -65,3 +72,21 @@ def start_sending() -> bool:
         )
         return False
     return True
+
+
+@cache
+def _background() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="handover")
+
+
+def _in_background(work: Callable[..., bool], *arguments: int) -> None:
+    def run() -> None:
+        try:
+            work(*arguments)
+        except Exception:
+            # The edge of this thread.
+            logger.exception("Work could not be handed to Prefect; it is started later.")
+        finally:
+            connections.close_all()
+
+    _background().submit(run)

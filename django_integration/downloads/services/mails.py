@@ -58,12 +58,13 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(timezone.now())
     message["Message-ID"] = mail.message_id
-    message["Content-Language"] = mail.language
     # RFC 3834: no out-of-office replies, please.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    # Last: what was set before goes to the text alone.
+    message["Content-Language"] = mail.language
     return message
 
 

@@ -1,0 +1,88 @@
+"""What administrators see and may change."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from django_integration.domain.policy import Behaviour
+from django_integration.downloads.models import DownloadLink, DownloadRequest, PolicyRecord, Resource
+from django_integration.downloads.services.policy import current_policy
+from tests.integration.orders import EMAIL, order
+
+pytestmark = pytest.mark.django_db
+
+ORDERS = "/admin/downloads/downloadrequest/"
+
+
+def linked(*resources: str) -> DownloadRequest:
+    request = order(*resources)
+    link = DownloadLink.objects.create(
+        request=request, delivery="package", name="download.zip", target=f"{request.pk}/x", size=1, sha256="ab" * 32,
+        expires_at=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+    request.locators.update(status="delivered", link=link)
+    return request
+
+
+def test_an_order_is_shown_whole_without_what_opens_its_links(
+    admin_client: Client, resource: Resource, roads: Resource
+) -> None:
+    request = linked("dem", "roads")
+    request.locators.filter(position=1).update(
+        status="failed", link=None, error_code="gave-up", error_details={"days": 6}
+    )
+    page = admin_client.get(f"{ORDERS}{request.pk}/change/").content.decode()
+    for word in (EMAIL, "Elevation", "kept failing for 6 days", "download.zip", "received", "ordered"):
+        assert word in page
+    assert request.links.get().token not in page
+    assert 'name="_save"' not in page
+
+
+def test_orders_are_found_and_filtered(admin_client: Client, resource: Resource) -> None:
+    found, other = order("dem"), order("dem", email="eva@example.org")
+    for query in ({"q": EMAIL}, {"q": str(found.public_id)}, {"q": str(found.pk)}):
+        page = admin_client.get(ORDERS, query)
+        assert list(page.context["cl"].result_list) == [found], query
+    assert list(admin_client.get(ORDERS, {"status__exact": "queued"}).context["cl"].result_list) == [other, found]
+
+
+def test_lists_and_orders_cost_the_same_however_long_they_are(
+    admin_client: Client, resource: Resource, roads: Resource, django_assert_max_num_queries: Any
+) -> None:
+    requests = [linked("dem", "roads") for _ in range(12)]
+    with django_assert_max_num_queries(8):
+        admin_client.get(ORDERS)
+    with django_assert_max_num_queries(12):
+        admin_client.get(f"{ORDERS}{requests[0].pk}/change/")
+
+
+def test_nothing_about_an_order_can_be_changed(admin_client: Client, resource: Resource) -> None:
+    request = order("dem")
+    for address in (f"{ORDERS}add/", f"{ORDERS}{request.pk}/delete/"):
+        assert admin_client.get(address).status_code == 403
+    assert admin_client.post(f"{ORDERS}{request.pk}/change/", {"email": "eva@example.org"}).status_code == 403
+
+
+def test_resources_are_kept_by_administrators(admin_client: Client, resource: Resource) -> None:
+    answer = admin_client.post(
+        "/admin/downloads/resource/",
+        {"action": "withdraw", "_selected_action": [resource.pk]},
+    )
+    resource.refresh_from_db()
+    assert answer.status_code == 302
+    assert not resource.offered
+    page = admin_client.get(f"/admin/downloads/resource/{resource.pk}/change/").content.decode()
+    assert 'name="title"' in page
+    assert 'name="id"' not in page
+
+
+def test_the_rules_are_one_row_that_counts_at_once(admin_client: Client) -> None:
+    rules = {"behaviour": "DYNAMIC", "cart_limit": "3", "validity_days": "2", "max_public_bytes": ""}
+    assert admin_client.post("/admin/downloads/policyrecord/add/", rules).status_code == 302
+    assert admin_client.get("/admin/downloads/policyrecord/add/").status_code == 403
+    policy = current_policy()
+    assert (policy.behaviour, policy.cart_limit, policy.validity_days) == (Behaviour.DYNAMIC, 3, 2)
+    assert PolicyRecord.objects.count() == 1
