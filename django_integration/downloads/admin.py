@@ -1,6 +1,6 @@
 """Pages for administrators: the catalogue and the rules can be changed; what happened can be looked at."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import models
@@ -23,7 +23,7 @@ from django_integration.downloads.templatetags.downloads_words import size_in_wo
 class ReadOnly:
     """Lets people look, and change nothing: states change through the services only."""
 
-    fields: tuple[str, ...]
+    fields: ClassVar[tuple[str, ...]]
 
     def get_readonly_fields(self, *_arguments: Any) -> tuple[str, ...]:
         """Show all fields as text; Django makes no form for those that only the services write."""

@@ -77,7 +77,9 @@ def test_what_failed_can_be_ordered_again() -> None:
     told = order(RequestStatus.READY_WITH_ERRORS, good, bad, links=(link(),))
     assert words.order_again(told) == "/downloads/order/?resource=roads"
     assert words.order_again(order(RequestStatus.READY, good, links=(link(),))) == ""
-    assert words.order_again(order(RequestStatus.CANCELLED, good, bad)) == "/downloads/order/?resource=dem&resource=roads"
+    assert (
+        words.order_again(order(RequestStatus.CANCELLED, good, bad)) == "/downloads/order/?resource=dem&resource=roads"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""One running demo for all tests that only order from it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.demo import DemoProcess
+from tests.acceptance.portal import Portal
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
+    """Give a demo that is ready."""
+    with DemoProcess(tmp_path_factory.mktemp("acceptance") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def portal(demo: DemoProcess) -> Iterator[Portal]:
+    """Give somebody who orders from it."""
+    with Portal(demo) as person:
+        yield person

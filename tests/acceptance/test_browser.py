@@ -1,0 +1,200 @@
+"""The main path as a person goes it, in Debian's Chromium."""
+
+import hashlib
+import json
+import re
+import shutil
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.acceptance.demo import DemoProcess
+
+#: From placing an order until it can be taken, with room for a busy machine.
+READY_SECONDS = 90
+
+pytestmark = pytest.mark.timeout(300)
+
+OpenBrowser = Callable[[str], "Browser"]
+
+
+class Browser:
+    """A browser, and the few things that a person does with it."""
+
+    def __init__(self, driver: Chrome, url: str, downloads: Path) -> None:
+        self.driver = driver
+        self.url = url
+        self.downloads = downloads
+
+    def go(self, path: str) -> None:
+        self.driver.get(self.url + path)
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self) -> str:
+        return self.find("main").text
+
+    def until_text(self, words: str, seconds: float = 15) -> None:
+        wait = WebDriverWait(self.driver, seconds)
+        wait.until(
+            expected_conditions.text_to_be_present_in_element((By.TAG_NAME, "main"), words), f"never saw: {words}"
+        )
+
+    def complaints(self) -> list[str]:
+        """Give what the page's scripts and loads complained about."""
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
+    def order(self, *resources: str) -> None:
+        """Choose on the portal, go on, and place the order."""
+        self.go("/")
+        for resource in resources:
+            self.find(f'input[name="resource"][value="{resource}"]').click()
+        self.find(".bar button").click()
+        self.find('input[name="email"]').send_keys("ana@example.org")
+        self.find(".actions button").click()
+        WebDriverWait(self.driver, 15).until(expected_conditions.url_contains("/downloads/requests/"))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
+    """Give a demo of its own."""
+    with DemoProcess(tmp_path_factory.mktemp("demo-browser") / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def browse(demo: DemoProcess, tmp_path: Path) -> Iterator[OpenBrowser]:
+    """Open browsers that speak a language; they are closed at the end."""
+    drivers: list[Chrome] = []
+
+    def opened(language: str) -> Browser:
+        browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+        assert browser, "Chromium is missing: apt-get install chromium"
+        assert driver, "Chromium's driver is missing: apt-get install chromium-driver"
+        options = ChromeOptions()
+        options.binary_location = browser
+        for argument in (
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--window-size=1200,1000", f"--user-data-dir={tmp_path / f'profile-{len(drivers)}'}",
+        ):  # fmt: skip
+            options.add_argument(argument)
+        preferences = {"intl.accept_languages": language, "download.default_directory": str(tmp_path / "downloads")}
+        options.add_experimental_option("prefs", preferences)
+        drivers.append(Chrome(options=options, service=Service(driver)))
+        return Browser(drivers[-1], demo.url, tmp_path / "downloads")
+
+    yield opened
+    for open_driver in drivers:
+        open_driver.quit()
+
+
+def test_a_person_orders_two_resources_watches_them_come_and_takes_them(browse: OpenBrowser, demo: DemoProcess) -> None:
+    browser = browse("en")
+    browser.order("jacksboro-dem", "countries")
+    page = browser.driver.current_url
+    browser.until_text("Everything that you ordered can be downloaded", READY_SECONDS)
+    assert browser.driver.current_url == page
+    assert browser.driver.title.startswith("Ready")
+    assert browser.complaints() == []
+
+    browser.find(".verify summary").click()
+    digest = browser.find(".digest code").text
+    button = browser.find("a.button[download]")
+    name = browser.find(".link h2").text
+    button.click()
+    package = browser.downloads / name
+    WebDriverWait(browser.driver, 30).until(lambda _driver: package.is_file(), "the package was not downloaded")
+    assert hashlib.sha256(package.read_bytes()).hexdigest() == digest
+    with zipfile.ZipFile(package) as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        assert json.loads(archive.read(next(item for item in names if item.endswith("manifest.json"))))
+    for wanted in ("jacksboro_dem.asc", "jacksboro_dem.prj", "countries.geojson"):
+        assert any(item.endswith(wanted) for item in names), names
+
+    with urllib.request.urlopen(str(button.get_attribute("href")), timeout=10) as answer:  # noqa: S310 - our own server
+        assert answer.status == 200
+
+
+def test_a_person_cancels_and_the_link_is_dead(browse: OpenBrowser) -> None:
+    browser = browse("en")
+    browser.order("countries-table")
+    browser.until_text("Everything that you ordered can be downloaded", READY_SECONDS)
+    link = str(browser.find("a.button[download]").get_attribute("href"))
+    browser.find(".cancel summary").click()
+    browser.find(".cancel button").click()
+    browser.until_text("This order was cancelled")
+    assert "This link was cancelled by you" in browser.text()
+    browser.driver.get(link)
+    assert "This link was cancelled" in browser.text()
+
+
+def test_a_browser_that_speaks_spanish_gets_spanish_and_can_switch(browse: OpenBrowser, demo: DemoProcess) -> None:
+    browser = browse("es")
+    browser.order("countries-table")
+    browser.until_text("Ya puede descargar todo lo que pidió", READY_SECONDS)
+    assert browser.find("html").get_attribute("lang") == "es"
+    browser.find('.languages button[value="en"]').click()
+    browser.until_text("Everything that you ordered can be downloaded")
+
+    def written(_driver: object) -> bool:
+        mails = [path.read_text(encoding="utf-8", errors="replace") for path in (demo.home / "mail").glob("*.eml")]
+        return any(re.search(r"^Content-Language: es", mail, re.MULTILINE) for mail in mails)
+
+    WebDriverWait(browser.driver, READY_SECONDS).until(written, "no mail in Spanish was sent")
+
+
+def test_the_order_page_keeps_its_cart_and_says_what_is_wrong(browse: OpenBrowser) -> None:
+    browser = browse("en")
+    browser.go("/downloads/order/?resource=jacksboro-dem&resource=countries")
+    browser.driver.refresh()
+    assert "Elevation around Jacksboro" in browser.text()
+    browser.find(".box summary").click()
+    for name, value in zip(("minx", "miny", "maxx", "maxy"), ("10", "40", "20", "50"), strict=True):
+        browser.find(f'input[name="{name}"]').send_keys(value)
+    # The Enter key places the order.
+    browser.find('input[name="email"]').send_keys("ana@example.org\n")
+    browser.until_text("The box lies outside the data")
+    browser.find('button[name="remove"][value="jacksboro-dem"]').click()
+    WebDriverWait(browser.driver, 15).until(
+        expected_conditions.url_to_be(f"{browser.url}/downloads/order/?resource=countries")
+    )
+    assert browser.find('input[name="email"]').get_attribute("value") == "ana@example.org"
+    assert browser.find('input[name="minx"]').get_attribute("value") == "10"
+
+
+def test_without_scripts_the_order_is_placed_and_its_page_moves(browse: OpenBrowser) -> None:
+    browser = browse("en")
+    browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    browser.order("countries-table")
+    browser.until_text("Everything that you ordered can be downloaded", READY_SECONDS)
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_no_page_is_wider_than_the_screen(browse: OpenBrowser, width: int) -> None:
+    browser = browse("es")
+    browser.driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    )
+    browser.order("countries-table", "jacksboro-dem")
+    pages = (
+        "/",
+        "/downloads/order/?resource=countries",
+        browser.driver.current_url.removeprefix(browser.url),
+        "/downloads/links/x/",
+    )
+    for page in pages:
+        browser.go(page)
+        assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= width, page
