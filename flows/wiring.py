@@ -12,8 +12,9 @@ import django
 
 from django_integration.domain.policy import SourceKind
 from django_integration.domain.ports import Source
+from flows.adapters.fetch_limits import FetchLimits
 from flows.adapters.file_source import FileSource
-from flows.adapters.http_source import FetchLimits, HttpSource
+from flows.adapters.http_source import HttpSource
 from flows.adapters.staging import Staging
 
 Arguments = ParamSpec("Arguments")

@@ -137,8 +137,9 @@ class OrderForm(forms.Form):
         return Order(email=cleaned["email"], language=cleaned["language"], lines=lines)
 
     def raw_order(self) -> Mapping[str, Any]:
-        """Give the order as it came, for the record."""
-        return {name: values for name, values in dict(self.data).items() if name != "csrfmiddlewaretoken"}
+        """Give what was filled in, for the record; nothing that the page does not ask for."""
+        filled_in = {name: self.data[name] for name in self.fields if self.data.get(name)}
+        return {**filled_in, "resources": [resource.pk for resource in self.resources]}
 
     def refuse(self, refusal: OrderRefused) -> None:
         """Show why the order was not taken at the field that has to change."""

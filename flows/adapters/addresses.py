@@ -4,7 +4,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from urllib.parse import urlsplit
+
+import httpx
 
 from django_integration.domain.errors import AddressRefused, SourceUnavailable
 
@@ -18,10 +19,10 @@ _PORTS = {"http": 80, "https": 443}
 class CheckedAddress:
     """A host that was looked up and found to be one that may be opened."""
 
+    url: httpx.URL
     host: str
-    port: int
     #: Where to connect to. Only these: looking the name up again could give others.
-    addresses: tuple[Address, ...]
+    addresses: tuple[str, ...]
 
 
 def check_address(url: str, allowed: Sequence[Network]) -> CheckedAddress:
@@ -31,29 +32,28 @@ def check_address(url: str, allowed: Sequence[Network]) -> CheckedAddress:
     when the name cannot be looked up.
     """
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as exc:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, ValueError) as exc:
         raise AddressRefused(reason="it is no valid address") from exc
-    if parts.scheme not in _PORTS:
+    if parsed.scheme not in _PORTS:
         raise AddressRefused(reason="it is not an http or https address")
-    if parts.username is not None or parts.password is not None:
+    if parsed.userinfo:
         raise AddressRefused(reason="it holds a user name or password")
-    if not host or any(character <= " " or character == "\x7f" for character in url):
+    # What the network is asked for: lower case, and ASCII for international names.
+    host = parsed.raw_host.decode("ascii")
+    if not host or "%" in host:
         raise AddressRefused(reason="it is no valid address")
-    port = port or _PORTS[parts.scheme]
-    addresses = _look_up(host, port)
-    for address in addresses:
-        if not _may_be_opened(address, allowed):
-            raise AddressRefused(reason=f"{host} is in a private network")
-    return CheckedAddress(host=host, port=port, addresses=addresses)
+    addresses = _look_up(host, parsed.port or _PORTS[parsed.scheme])
+    if not all(_may_be_opened(address, allowed) for address in addresses):
+        raise AddressRefused(reason="it is in a private network")
+    return CheckedAddress(url=parsed, host=host, addresses=tuple(str(address) for address in addresses))
 
 
 def _look_up(host: str, port: int) -> tuple[Address, ...]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as exc:
-        raise SourceUnavailable(reason=f"the name {host} cannot be looked up") from exc
+        raise SourceUnavailable(reason="its name cannot be looked up") from exc
     return tuple(dict.fromkeys(ip_address(str(info[4][0]).partition("%")[0]) for info in found))
 
 

@@ -1,13 +1,9 @@
 """Where workers fetch: one folder for each request, in it one for each locator; nobody else may look in."""
 
-import errno
 import shutil
 from pathlib import Path
 
-from django_integration.domain.errors import DownmanError, NoSpace, TemporaryError
-
-#: The disk, or what this user may use of it, is full.
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+from flows.adapters.disk import full_disk_is_no_space
 
 
 class Staging:
@@ -20,11 +16,9 @@ class Staging:
     def folder_of(self, request_id: int, locator_id: int) -> Path:
         """Give the folder of one locator, made if need be."""
         folder = self._root / str(request_id) / str(locator_id)
-        try:
+        with full_disk_is_no_space():
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as exc:
-            raise disk_error(exc) from exc
         return folder
 
     def discard(self, request_id: int, locator_id: int) -> None:
@@ -38,8 +32,3 @@ class Staging:
         """Give what is left on its disk."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return shutil.disk_usage(self._root).free
-
-
-def disk_error(error: OSError) -> DownmanError:
-    """Translate an error of our own disk: full, or something that the administrators must see to."""
-    return NoSpace() if error.errno in _FULL else TemporaryError()

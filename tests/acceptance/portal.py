@@ -74,7 +74,8 @@ class Portal:
     def wait(self, order_id: str, until: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
         """Look again and again until it has ended, or until something is true of it."""
         done = until or (lambda order: order["status"] in ENDED)
-        return self.poll(lambda: self.look(order_id), done)
+        order: dict[str, Any] = self.poll(lambda: self.look(order_id), done)
+        return order
 
     def poll(self, ask: Callable[[], Any], done: Callable[[Any], bool]) -> Any:
         """Ask until the answer is right; fail with the last answer."""

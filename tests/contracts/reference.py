@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from enum import StrEnum
 from pathlib import Path
@@ -25,7 +25,7 @@ def sentences_of(enum: type[StrEnum]) -> dict[str, str]:
     return dict(found)
 
 
-def table(*columns: str, rows: list[tuple[str, ...]]) -> str:
+def table(*columns: str, rows: Sequence[tuple[str, ...]]) -> str:
     """Write a Markdown table."""
     lines = [columns, tuple("---" for _ in columns), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

@@ -64,7 +64,8 @@ def test_a_resource_that_is_not_offered_is_left_out_with_a_word(client: Client, 
 
 def test_an_order_is_placed_and_its_page_opens(client: Client, resource: Resource, roads: Resource) -> None:
     box = {"minx": "-1", "miny": "40,5", "maxx": "0", "maxy": "41", "crs": "epsg:4326"}
-    answer = client.post(ORDER, {**PLACE, **box, "resource": ["dem", "roads"], "format.dem": "PNG"})
+    choices = {"resource": ["dem", "roads", "\0"], "format.dem": "PNG", "something": "else\0"}
+    answer = client.post(ORDER, {**PLACE, **box, **choices})
     placed = DownloadRequest.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, tracking_page(placed))
     assert placed.email == EMAIL
@@ -73,7 +74,9 @@ def test_an_order_is_placed_and_its_page_opens(client: Client, resource: Resourc
         ("dem", "PNG", [-1, 40.5, 0, 41], "EPSG:4326"),
         ("roads", "", [-1, 40.5, 0, 41], "EPSG:4326"),
     ]
-    assert "csrfmiddlewaretoken" not in placed.raw_order
+    assert placed.raw_order == {
+        **box, "email": EMAIL, "language": "en", "format.dem": "PNG", "resources": ["dem", "roads"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,7 @@ def test_an_order_is_placed_and_its_page_opens(client: Client, resource: Resourc
     [
         ({"email": ""}, "email", "Write the e-mail address"),
         ({"email": "not an address"}, "email", "not an e-mail address"),
+        ({"email": "ana\0@example.org"}, "email", "Null characters"),
         ({"email": "ana@example.org\r\nBcc: eve@example.org"}, "email", "not an e-mail address"),
         ({"language": "xx"}, "language", "valid choice"),
         ({"format.dem": "DWG"}, "format.dem", "valid choice"),

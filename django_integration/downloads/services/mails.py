@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from django_integration.domain.status import LocatorStatus
+from django_integration.domain.status import REQUEST_TRANSITIONS, LocatorStatus, final_of
 from django_integration.downloads.models import Notice
 from django_integration.downloads.services.tracking import TrackedRequest, track
 from django_integration.downloads.settings import app_settings
@@ -73,6 +73,7 @@ def _context(tracked: TrackedRequest) -> dict[str, object]:
     settled = (LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED)
     return {
         "tracked": tracked,
+        "is_final": tracked.status in final_of(REQUEST_TRANSITIONS),
         "delivered": states[LocatorStatus.DELIVERED],
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
         "waiting": [row for row in tracked.resources if row.status not in settled],

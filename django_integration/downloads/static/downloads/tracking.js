@@ -4,7 +4,7 @@
  * the part of the page with its words is taken anew from the server.
  */
 (() => {
-  const FAST = 1000, SLOW = 10000, HIDDEN = 15000, LONGEST = 60000; // milliseconds
+  const FAST = 1000, SLOW = 10000, HIDDEN = 15000, LONGEST = 60000, PATIENCE = 10000; // milliseconds
   const UNITS = ["B", "kB", "MB", "GB", "TB"];
   const language = document.documentElement.lang;
   let part = document.getElementById("tracking");
@@ -46,9 +46,14 @@
     });
   }
 
-  async function takeAnew() {
-    const answer = await fetch(part.dataset.page, { cache: "no-store", headers: { Accept: "text/html" } });
+  async function ask(address, type) {
+    const answer = await fetch(address, { cache: "no-store", headers: { Accept: type }, signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error(String(answer.status));
+    return answer;
+  }
+
+  async function takeAnew() {
+    const answer = await ask(part.dataset.page, "text/html");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("tracking");
     const open = [...part.querySelectorAll("details")].map((one) => one.open && one.className);
@@ -72,8 +77,7 @@
     if (looking) return;
     looking = true;
     try {
-      const answer = await fetch(part.dataset.api, { cache: "no-store", headers: { Accept: "application/json" } });
-      if (!answer.ok) throw new Error(String(answer.status));
+      const answer = await ask(part.dataset.api, "application/json");
       const order = await answer.json();
       const now = words(order);
       // The page may be older than the first answer: it is taken anew once.
