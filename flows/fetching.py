@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from django_integration.domain.errors import DownloadCancelled, DownmanError, TemporaryError
+from django_integration.domain.errors import DownloadCancelled, DownmanError, SourceEndless, TemporaryError
 from django_integration.domain.ports import Availability, Progress, StagedFile
 from django_integration.downloads.services.packaging import ClaimedPart, Failure, NeedsApproval
 from flows.wiring import Tools
@@ -130,6 +130,9 @@ class Fetching:
                 raise DownloadCancelled
             size = max(bytes_done, bytes_total or 0)
             if part.public_limit is not None and size > part.public_limit:
+                if bytes_total is None:
+                    # Nobody can decide on what does not say how large it is; it may never end.
+                    raise SourceEndless(limit=part.public_limit)
                 raise _TooLarge(size)
             self.progress[part.locator_id] = (bytes_done, bytes_total)
 

@@ -46,18 +46,28 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
 
 
 def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
-    message = to_email_message(compose(notice), sender)
     try:
-        server.send(message)
+        server.send(to_email_message(compose(notice), sender))
     except (OSError, smtplib.SMTPException) as exc:
-        notices.mark_failed(notice, in_words(exc), for_good=is_for_good(exc))
-        logger.warning(
-            "The mail %s of request %s was not taken: %s.",
-            notice.kind,
-            notice.request_id,
-            in_words(exc),
-            extra={"request_id": notice.request_id, "job": "send-notices", "action": "send"},
-        )
-        return False
-    notices.mark_sent(notice)
-    return True
+        _put_off(notice, in_words(exc), for_good=is_for_good(exc))
+    except ValueError as exc:
+        _put_off(notice, f"The address cannot be written into a mail: {exc}", for_good=True)
+    except Exception:
+        # The edge of one mail: what is wrong with it must not keep the others back.
+        logger.exception("The mail %s of request %s could not be written.", notice.kind, notice.request_id)
+        _put_off(notice, "It could not be written; the log says why.", for_good=False)
+    else:
+        notices.mark_sent(notice)
+        return True
+    return False
+
+
+def _put_off(notice: Notice, error: str, *, for_good: bool) -> None:
+    notices.mark_failed(notice, error, for_good=for_good)
+    logger.warning(
+        "The mail %s of request %s was not taken: %s.",
+        notice.kind,
+        notice.request_id,
+        error,
+        extra={"request_id": notice.request_id, "job": "send-notices", "action": "send"},
+    )

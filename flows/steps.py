@@ -48,6 +48,7 @@ class _Run:
         self._fetched: dict[int, Fetched] = {}
         self._cancelled: frozenset[int] = frozenset()
         self._last_beat = 0.0
+        self._told: dict[int, tuple[int, int | None]] = {}
 
     def deliver(self) -> None:
         """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
@@ -109,7 +110,11 @@ class _Run:
         if time.monotonic() - self._last_beat < TICK_SECONDS:
             return
         self._last_beat = time.monotonic()
-        self._cancelled |= packaging.beat(self._claim, fetching.progress)
+        # A copy: the threads that fetch go on writing into it.
+        progress = dict(fetching.progress)
+        news = {locator_id: so_far for locator_id, so_far in progress.items() if self._told.get(locator_id) != so_far}
+        self._cancelled |= packaging.beat(self._claim, news)
+        self._told = progress
         fetching.stop(self._cancelled)
         if len(self._cancelled) == len(self._claim.parts):
             raise DownloadCancelled
@@ -129,7 +134,9 @@ class _Run:
     def _clear_staging(self) -> None:
         """Delete what was delivered or will never be; keep what a later run resumes."""
         for locator_id, fetched in self._fetched.items():
-            if not isinstance(fetched.failure, TemporaryError):
+            if isinstance(fetched.failure, TemporaryError):
+                self._tools.staging.tidy(self._claim.request_id, locator_id)
+            else:
                 self._tools.staging.discard(self._claim.request_id, locator_id)
         for locator_id in self._cancelled:
             self._tools.staging.discard(self._claim.request_id, locator_id)

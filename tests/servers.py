@@ -11,7 +11,7 @@ import ssl
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
@@ -59,7 +59,14 @@ class Answering(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def send_file(self, data: bytes, etag: str = '"v1"', *, until: int | None = None, **headers: str) -> None:
+    def send_file(
+        self,
+        data: bytes,
+        etag: str = '"v1"',
+        *,
+        until: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """Answer as a file server does, with ranges; `until`: break the connection after so many bytes of the file."""
         start = 0
         asked = self.headers.get("Range")
@@ -74,8 +81,8 @@ class Answering(BaseHTTPRequestHandler):
             "Last-Modified": formatdate(1e9, usegmt=True),
         }.items():
             self.send_header(name, value)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         if self.command == "HEAD":
@@ -168,7 +175,7 @@ class Answering(BaseHTTPRequestHandler):
 
     def be_slow(self) -> None:
         """A few bytes now and then, for ever."""
-        self.send(200, b"", length=10**9)
+        self.send(200, b"", length=10**8)
         while not self.server.over.wait(0.1):  # type: ignore[attr-defined]
             self.wfile.write(DATA[:1000])
 
@@ -219,12 +226,12 @@ class Answering(BaseHTTPRequestHandler):
     def be_digest(self) -> None:
         """`digest/NAME/…`: with a checksum in that header."""
         name = self.rest.partition("/")[0]
-        self.send_file(DATA, **{name: digest_header(name, DATA)})
+        self.send_file(DATA, headers={name: digest_header(name, DATA)})
 
     def be_wrongdigest(self) -> None:
         """`wrongdigest/NAME/…`: with the checksum of something else."""
         name = self.rest.partition("/")[0]
-        self.send_file(DATA, **{name: digest_header(name, b"else")})
+        self.send_file(DATA, headers={name: digest_header(name, b"else")})
 
     def be_etag(self) -> None:
         """An ETag that is the MD5, as S3 sends it."""
@@ -232,7 +239,8 @@ class Answering(BaseHTTPRequestHandler):
 
     def be_named(self) -> None:
         """`named/NAME`: with that name in Content-Disposition, hostile or not."""
-        self.send_file(DATA, Content_Disposition=f"attachment; filename*=UTF-8''{quote(unquote(self.rest), safe='')}")
+        disposition = f"attachment; filename*=UTF-8''{quote(unquote(self.rest), safe='')}"
+        self.send_file(DATA, headers={"Content-Disposition": disposition})
 
     def be_to(self) -> None:
         """`to/ADDRESS`: a redirect there."""

@@ -12,6 +12,7 @@ from django_integration.domain.errors import AddressRefused, SourceUnavailable
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
+_LAST_PORT = 65535
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -41,7 +42,7 @@ def check_address(url: str, allowed: Sequence[Network]) -> CheckedAddress:
         raise AddressRefused(reason="it holds a user name or password")
     # What the network is asked for: lower case, and ASCII for international names.
     host = parsed.raw_host.decode("ascii")
-    if not host or "%" in host:
+    if not host or "%" in host or (parsed.port or 0) > _LAST_PORT:
         raise AddressRefused(reason="it is no valid address")
     addresses = _look_up(host, parsed.port or _PORTS[parsed.scheme])
     if not all(_may_be_opened(address, allowed) for address in addresses):

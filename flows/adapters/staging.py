@@ -1,5 +1,6 @@
 """Where workers fetch: one folder for each request, in it one for each locator; nobody else may look in."""
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -23,9 +24,15 @@ class Staging:
 
     def discard(self, request_id: int, locator_id: int) -> None:
         """Delete what lies there of one locator, and the request's folder with the last of them."""
+        shutil.rmtree(self._root / str(request_id) / str(locator_id), ignore_errors=True)
+        self.tidy(request_id, locator_id)
+
+    def tidy(self, request_id: int, locator_id: int) -> None:
+        """Remove the folders of a locator and its request where they are empty."""
         folder = self._root / str(request_id) / str(locator_id)
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        with contextlib.suppress(OSError):
+            if folder.exists():
+                folder.rmdir()
             folder.parent.rmdir()
 
     def free_bytes(self) -> int:

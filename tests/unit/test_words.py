@@ -18,7 +18,9 @@ def resource(status: LocatorStatus = LocatorStatus.QUEUED, *, name: str = "dem",
 
 def link(*, days: int = 1, status: LinkStatus = LinkStatus.ACTIVE) -> TrackedLink:
     ends = datetime.now(tz=UTC) + timedelta(days=days)
-    return TrackedLink(url="http://x/", name="a.zip", size=1, sha256="", expires_at=ends, status=status.value)
+    return TrackedLink(
+        packaged=True, url="http://x/", name="a.zip", size=1, sha256="", expires_at=ends, status=status.value
+    )
 
 
 def order(

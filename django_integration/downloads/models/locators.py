@@ -42,7 +42,7 @@ class ResourceLocator(models.Model):
     bytes_done = models.PositiveBigIntegerField(default=0, editable=False)
     bytes_total = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     link = models.ForeignKey(
-        DownloadLink, on_delete=models.PROTECT, null=True, blank=True, related_name="locators", editable=False
+        DownloadLink, on_delete=models.RESTRICT, null=True, blank=True, related_name="locators", editable=False
     )
     updated_at = models.DateTimeField(auto_now=True)
 

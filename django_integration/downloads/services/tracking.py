@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from django_integration.domain.errors import sentences
+from django_integration.domain.policy import Delivery
 from django_integration.domain.status import LocatorStatus, RequestStatus
 from django_integration.downloads.models import DownloadLink, DownloadRequest, ResourceLocator
+from django_integration.downloads.services import links
 from django_integration.downloads.settings import app_settings
 
 
@@ -52,6 +54,8 @@ class TrackedLink:
     sha256: str
     expires_at: datetime
     status: str
+    #: It is a package, with a manifest; else a file as it is.
+    packaged: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,5 +167,6 @@ def _tracked_link(link: DownloadLink) -> TrackedLink:
         size=link.size,
         sha256=link.sha256,
         expires_at=link.expires_at,
-        status=link.status,
+        status=links.status_now(link),
+        packaged=link.delivery == Delivery.PACKAGE,
     )

@@ -1,0 +1,89 @@
+import hashlib
+import os
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from django_integration.domain.errors import DownloadCancelled
+from flows.adapters.hashing import hashes_of
+from flows.adapters.zip_package import Member, WrittenPackage, is_worth_deflating, write_package
+
+
+def member(path: Path, name: str = "") -> Member:
+    return Member(name=name or path.name, path=path, size=path.stat().st_size, crc32=hashes_of(path).crc32)
+
+
+def write(path: Path, members: Iterator[Member], tick: object = None) -> WrittenPackage:
+    return write_package(
+        path, members, manifest=("manifest.json", lambda: b"{}"), tick=tick if callable(tick) else lambda: None
+    )
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Give something to deflate, something that cannot be, something small and something empty."""
+    contents = {
+        "grid.asc": b"1.25 2.50 3.75\n" * 100_000,
+        "noise.txt": os.urandom(1_000_000),
+        "ä.csv": b"a,b\n1,2\n",
+        "empty": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    return [tmp_path / name for name in contents]
+
+
+def test_a_package_is_whole_and_every_reader_can_read_it(tmp_path: Path, files: list[Path]) -> None:
+    package = write(tmp_path / "a.zip", (member(path) for path in files))
+    data = package.path.read_bytes()
+    assert (package.size, package.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    with zipfile.ZipFile(package.path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [*(path.name for path in files), "manifest.json"]
+        for path in files:
+            assert archive.read(path.name) == path.read_bytes()
+        kinds = {info.filename: info.compress_type for info in archive.infolist()}
+        sizes = {info.filename: info.compress_size for info in archive.infolist()}
+    assert kinds["noise.txt"] == zipfile.ZIP_STORED
+    assert kinds["grid.asc"] == zipfile.ZIP_DEFLATED
+    assert sizes["grid.asc"] < 50_000
+    assert package.path.stat().st_mode & 0o777 == 0o440
+    subprocess.run(["unzip", "-tqq", package.path], check=True)
+
+
+def test_content_decides_what_is_deflated_not_the_name(files: list[Path], tmp_path: Path) -> None:
+    grid, noise, _small, empty = files
+    zipped = tmp_path / "grid.zip"
+    zipped.write_bytes(grid.read_bytes())
+    assert is_worth_deflating(zipped, zipped.stat().st_size)
+    assert not is_worth_deflating(noise, noise.stat().st_size)
+    assert not is_worth_deflating(empty, 0)
+
+
+def test_whatever_goes_wrong_nothing_is_left_behind(tmp_path: Path, files: list[Path]) -> None:
+    folder = tmp_path / "packages"
+    folder.mkdir()
+
+    def broken() -> Iterator[Member]:
+        yield member(files[0])
+        raise OSError("the disk is on fire")
+
+    def cancelled() -> None:
+        raise DownloadCancelled
+
+    with pytest.raises(OSError, match="fire"):
+        write(folder / "a.zip", broken())
+    with pytest.raises(DownloadCancelled):
+        write(folder / "a.zip", (member(path) for path in files), cancelled)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_second_try_replaces_what_the_first_left(tmp_path: Path, files: list[Path]) -> None:
+    (tmp_path / ".a.zip.partial").write_bytes(b"left by a run that was killed" * 1000)
+    first = write(tmp_path / "a.zip", iter([member(files[2])]))
+    again = write(tmp_path / "a.zip", iter([member(files[2])]))
+    assert first.size == again.size
+    assert not (tmp_path / ".a.zip.partial").exists()

@@ -1,0 +1,195 @@
+"""One run from claim to record, with a real database, source, disk and zip; without Prefect."""
+
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from django_integration.domain.policy import SourceKind
+from django_integration.downloads.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
+from django_integration.downloads.services import cancelling
+from django_integration.downloads.services.store import package_path
+from flows.adapters.fetch_limits import FetchLimits
+from flows.adapters.file_source import FileSource
+from flows.adapters.http_source import HttpSource
+from flows.adapters.staging import Staging
+from flows.steps import package_request
+from flows.wiring import Tools
+from tests.integration.orders import order
+from tests.servers import DATA, Source
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def server() -> Iterator[Source]:
+    with Source() as running:
+        yield running
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Iterator[Tools]:
+    http = HttpSource(
+        allowed_networks=(ip_network("127.0.0.1/32"),), limits=FetchLimits(backoff_seconds=0.01, max_bytes=10**9)
+    )
+    (tmp_path / "files").mkdir()
+    yield Tools(
+        sources={SourceKind.HTTP: http, SourceKind.FILE: FileSource(roots=[tmp_path / "files"])},
+        staging=Staging(tmp_path / "staging"),
+        package_dir=tmp_path / "packages",
+        parallel_fetches=4,
+        parallel_fetches_per_host=3,
+        staging_reserve_bytes=0,
+        package_reserve_bytes=0,
+    )
+    http.close()
+
+
+def offer(server: Source, *paths: str) -> list[str]:
+    """Put these into the catalogue; give their ids."""
+    made = [
+        Resource.objects.create(id=f"r{number}", title=path[:100], source="http", url=server.url(path))
+        for number, path in enumerate(paths)
+    ]
+    return [resource.pk for resource in made]
+
+
+def states(request: DownloadRequest) -> list[tuple[str, str]]:
+    return [(row.status, row.error_code) for row in request.locators.all()]
+
+
+def opened(request: DownloadRequest) -> zipfile.ZipFile:
+    link = DownloadLink.objects.get(request=request)
+    return zipfile.ZipFile(io.BytesIO(package_path(link.target).read_bytes()))
+
+
+def staged(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "staging").rglob("*"))
+
+
+def test_every_kind_of_bad_part_is_left_out_with_its_reason_and_the_good_ones_come(
+    server: Source, tools: Tools, tmp_path: Path
+) -> None:
+    PolicyRecord.objects.create(max_public_bytes=2_000_000)
+    paths = {
+        "plain/good.bin": ("delivered", ""),
+        "status/404/x": ("failed", "source-missing"),
+        "status/500/x": ("retrying", "source-unavailable"),
+        "short/x": ("retrying", "source-broke"),
+        "endless/x": ("failed", "source-endless"),
+        "bytes/2000001/x": ("on_hold", ""),
+        "wrongdigest/Content-MD5/x": ("failed", "source-corrupt"),
+        "to/http%3A%2F%2F127.0.0.2%2Fx": ("failed", "address-refused"),
+    }
+    request = order(*offer(server, *paths))
+    report = package_request(request.pk, owner="run-1", tools=tools)
+    assert states(request) == list(paths.values())
+    assert report.summary == "Partly ready: 1 of 8 resources delivered."
+    with opened(request) as archive:
+        assert archive.namelist() == ["good.bin", "manifest.json"]
+        assert archive.read("good.bin") == DATA
+        manifest = json.loads(archive.read("manifest.json"))
+    assert {entry["code"] for entry in manifest["left_out"]} == {
+        "source-missing", "source-unavailable", "source-broke", "source-endless", "needs-approval", "source-corrupt",
+        "address-refused",
+    }  # fmt: skip
+    assert staged(tmp_path) == []
+
+
+def test_hostile_and_equal_names_stay_inside_the_package(server: Source, tools: Tools, tmp_path: Path) -> None:
+    names = ["..%2F..%2Fx.bin", "%2Fetc%2Fpasswd", "a%00b.bin", "CON.bin", "n" * 300 + ".bin", "same.bin", "SAME.bin",
+             "manifest.json"]  # fmt: skip
+    request = order(*offer(server, *(f"named/{name}" for name in names)))
+    package_request(request.pk, owner="run-1", tools=tools)
+    assert {status for status, _ in states(request)} == {"delivered"}
+    with opened(request) as archive:
+        inside = archive.namelist()
+        archive.extractall(tmp_path / "extracted")
+    assert len(inside) == len(names) + 1
+    assert len({name.casefold() for name in inside}) == len(inside)
+    assert not any(set(name) & set("/\\\x00:") or name.startswith(".") for name in inside)
+    assert sorted(path.name for path in (tmp_path / "extracted").iterdir()) == sorted(inside)
+
+
+def test_nothing_that_can_be_delivered_is_a_failed_order_without_a_package(
+    server: Source, tools: Tools, tmp_path: Path
+) -> None:
+    request = order(*offer(server, "status/404/x"))
+    package_request(request.pk, owner="run-1", tools=tools)
+    request.refresh_from_db()
+    assert request.status == "failed"
+    assert not DownloadLink.objects.exists()
+    assert list((tmp_path / "packages").rglob("*")) == []
+    assert request.notices.filter(kind="failed").exists()
+
+
+def test_a_second_run_brings_only_what_was_left(server: Source, tools: Tools) -> None:
+    request = order(*offer(server, "plain/a.bin", "unwell/5/b.bin"))
+    package_request(request.pk, owner="run-1", tools=tools)
+    assert [status for status, _ in states(request)] == ["delivered", "retrying"]
+    assert package_request(request.pk, owner="early", tools=tools).rows == []
+    ResourceLocator.objects.filter(status="retrying").update(retry_at=request.created_at)
+    package_request(request.pk, owner="run-2", tools=tools)
+    request.refresh_from_db()
+    assert request.status == "ready"
+    names = [link.name for link in request.links.all()]
+    assert len(names) == len(set(names)) == 2
+    assert list(request.notices.values_list("kind", flat=True)) == ["received", "progress", "ready"]
+
+
+def test_a_cancelled_request_stops_its_transfer_and_leaves_nothing(
+    server: Source, tools: Tools, tmp_path: Path
+) -> None:
+    request = order(*offer(server, "slow/a.bin"))
+    ended = threading.Event()
+
+    def cancel_when_it_runs() -> None:
+        try:
+            while not ResourceLocator.objects.filter(bytes_done__gt=0).exists():
+                assert not ended.wait(0.05)
+            cancelling.cancel_request(request.pk, actor="requester")
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=cancel_when_it_runs)
+    thread.start()
+    report = package_request(request.pk, owner="run-1", tools=tools)
+    ended.set()
+    thread.join()
+    assert report.summary == "Cancelled: 0 of 1 resources delivered."
+    assert staged(tmp_path) == []
+    assert not DownloadLink.objects.exists()
+
+
+def test_a_full_disk_makes_the_request_wait(server: Source, tools: Tools) -> None:
+    request = order(*offer(server, "plain/a.bin"))
+    package_request(request.pk, owner="run-1", tools=replace(tools, package_reserve_bytes=10**18))
+    assert states(request) == [("waiting_for_space", "no-space")]
+    ResourceLocator.objects.update(retry_at=request.created_at)
+    package_request(request.pk, owner="run-2", tools=tools)
+    assert states(request) == [("delivered", "")]
+
+
+def test_a_defect_delays_the_request_and_is_not_hidden(server: Source, tools: Tools, settings: Any) -> None:
+    request = order(*offer(server, "plain/a.bin"))
+    settings.DOWNLOADS_PACKAGE_DIR = Path("/proc/none")
+    broken = replace(tools, package_dir=Path("/proc/none"))
+    with pytest.raises(OSError, match="/proc/none"):
+        package_request(request.pk, owner="run-1", tools=broken)
+    assert states(request) == [("retrying", "temporary")]
+
+
+def test_many_small_parts_of_one_order(server: Source, tools: Tools) -> None:
+    PolicyRecord.objects.create(cart_limit=200)
+    request = order(*offer(server, *(f"plain/{number}.bin" for number in range(200))))
+    package_request(request.pk, owner="run-1", tools=tools)
+    with opened(request) as archive:
+        assert len(archive.namelist()) == 201
