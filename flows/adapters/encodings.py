@@ -10,6 +10,8 @@ _STEP_BYTES = 1 << 20
 #: zlib's way to say: gzip or zlib, find out.
 _ANY_WRAPPER = zlib.MAX_WBITS | 32
 _RAW = -zlib.MAX_WBITS
+#: Bytes that zlib needs to see what a stream is wrapped in.
+_WRAPPER_BYTES = 2
 _GZIP_NAMES = (".gz", ".tgz", ".svgz")
 
 
@@ -35,10 +37,16 @@ class Decoder:
     def __init__(self) -> None:
         """Start before the first byte."""
         self._inflate = zlib.decompressobj(_ANY_WRAPPER)
-        self._started = False
+        #: The first byte, until the second is there: it takes both to tell what this is.
+        self._held: bytes | None = b""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         """Give what comes out of the next bytes; raises `zlib.error` when they are broken."""
+        if self._held is not None:
+            data = self._held + data
+            self._held = data
+            if len(data) < _WRAPPER_BYTES:
+                return
         while data:
             if self._inflate.eof:
                 # gzip allows several members one after another.
@@ -59,12 +67,12 @@ class Decoder:
             yield out
 
     def _step(self, data: bytes) -> bytes:
-        if self._started:
-            return self._inflate.decompress(data, _STEP_BYTES)
-        self._started = True
+        started, self._held = self._held is None, None
         try:
             return self._inflate.decompress(data, _STEP_BYTES)
         except zlib.error:
+            if started:
+                raise
             # `deflate` without the wrapper that the standard asks for, as some old servers send it.
             self._inflate = zlib.decompressobj(_RAW)
             return self._inflate.decompress(data, _STEP_BYTES)

@@ -29,7 +29,7 @@ def _disposition_name(value: str) -> str:
         # The standard library gives a triple for `filename*`: character set, language, undecoded text.
         if isinstance(parameter, tuple):
             return _decoded(*parameter)
-        plain = plain or parameter
+        plain = plain or parameter.strip('"')
     return plain
 
 
