@@ -10,7 +10,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,242 +18,558 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='DownloadRequest',
+            name="DownloadRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('email', models.EmailField(max_length=254)),
-                ('language', models.CharField(max_length=20)),
-                ('raw_order', models.JSONField(help_text='What was asked for, as it came.')),
-                ('status', models.CharField(choices=[('awaiting_approval', 'awaiting approval'), ('queued', 'queued'), ('packaging', 'packaging'), ('partly_ready', 'partly ready'), ('ready', 'ready'), ('ready_with_errors', 'ready with errors'), ('failed', 'failed'), ('rejected', 'rejected'), ('cancelled', 'cancelled'), ('expired', 'expired')], default='queued', editable=False, max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('cancelled_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('attempt', models.PositiveIntegerField(default=1, editable=False)),
-                ('due_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('run_id', models.UUIDField(blank=True, editable=False, null=True)),
-                ('lease_owner', models.CharField(blank=True, editable=False, max_length=100)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("email", models.EmailField(max_length=254)),
+                ("language", models.CharField(max_length=20)),
+                ("raw_order", models.JSONField(help_text="What was asked for, as it came.")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("awaiting_approval", "awaiting approval"),
+                            ("queued", "queued"),
+                            ("packaging", "packaging"),
+                            ("partly_ready", "partly ready"),
+                            ("ready", "ready"),
+                            ("ready_with_errors", "ready with errors"),
+                            ("failed", "failed"),
+                            ("rejected", "rejected"),
+                            ("cancelled", "cancelled"),
+                            ("expired", "expired"),
+                        ],
+                        default="queued",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("cancelled_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("attempt", models.PositiveIntegerField(default=1, editable=False)),
+                ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("run_id", models.UUIDField(blank=True, editable=False, null=True)),
+                ("lease_owner", models.CharField(blank=True, editable=False, max_length=100)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='DownloadLink',
+            name="DownloadLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(default=django_integration.downloads.models.links.new_token, editable=False, max_length=64, unique=True)),
-                ('delivery', models.CharField(choices=[('package', 'package'), ('file', 'file'), ('address', 'address')], editable=False, max_length=20)),
-                ('name', models.CharField(editable=False, max_length=200)),
-                ('target', models.TextField(editable=False)),
-                ('size', models.PositiveBigIntegerField(editable=False, help_text='Bytes, where known.', null=True)),
-                ('sha256', models.CharField(blank=True, editable=False, max_length=64)),
-                ('status', models.CharField(choices=[('active', 'active'), ('cancelled_by_user', 'cancelled by user'), ('cancelled_by_admin', 'cancelled by admin'), ('expired', 'expired')], default='active', editable=False, max_length=20)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('expires_at', models.DateTimeField(editable=False)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('download_count', models.PositiveIntegerField(default=0, editable=False)),
-                ('last_download_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='links', to='downloads.downloadrequest')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "token",
+                    models.CharField(
+                        default=django_integration.downloads.models.links.new_token,
+                        editable=False,
+                        max_length=64,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "delivery",
+                    models.CharField(
+                        choices=[("package", "package"), ("file", "file"), ("address", "address")],
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("name", models.CharField(editable=False, max_length=200)),
+                ("target", models.TextField(editable=False)),
+                ("size", models.PositiveBigIntegerField(editable=False, help_text="Bytes, where known.", null=True)),
+                ("sha256", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("active", "active"),
+                            ("cancelled_by_user", "cancelled by user"),
+                            ("cancelled_by_admin", "cancelled by admin"),
+                            ("expired", "expired"),
+                        ],
+                        default="active",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("expires_at", models.DateTimeField(editable=False)),
+                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("download_count", models.PositiveIntegerField(default=0, editable=False)),
+                ("last_download_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="links",
+                        to="downloads.downloadrequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='Notice',
+            name="Notice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('received', 'received'), ('progress', 'progress'), ('ready', 'ready'), ('ready_with_errors', 'ready with errors'), ('failed', 'failed')], editable=False, max_length=30)),
-                ('fact', models.CharField(editable=False, max_length=100)),
-                ('recipient', models.EmailField(editable=False, max_length=254)),
-                ('language', models.CharField(editable=False, max_length=20)),
-                ('status', models.CharField(choices=[('pending', 'pending'), ('sent', 'sent'), ('retrying', 'retrying'), ('failed', 'failed')], default='pending', editable=False, max_length=20)),
-                ('attempts', models.PositiveIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('due_at', models.DateTimeField(editable=False)),
-                ('sent_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_error', models.TextField(blank=True, editable=False)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='downloads.downloadrequest')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_key", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("received", "received"),
+                            ("progress", "progress"),
+                            ("ready", "ready"),
+                            ("ready_with_errors", "ready with errors"),
+                            ("failed", "failed"),
+                        ],
+                        editable=False,
+                        max_length=30,
+                    ),
+                ),
+                ("fact", models.CharField(editable=False, max_length=100)),
+                ("recipient", models.EmailField(editable=False, max_length=254)),
+                ("language", models.CharField(editable=False, max_length=20)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("sent", "sent"),
+                            ("retrying", "retrying"),
+                            ("failed", "failed"),
+                        ],
+                        default="pending",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("due_at", models.DateTimeField(editable=False)),
+                ("sent_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_error", models.TextField(blank=True, editable=False)),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="downloads.downloadrequest",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='PolicyRecord',
+            name="PolicyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('behaviour', models.CharField(blank=True, choices=[('NEVER', 'NEVER'), ('DYNAMIC', 'DYNAMIC'), ('ALL', 'ALL')], max_length=20)),
-                ('cart_limit', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('validity_days', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('max_public_bytes', models.PositiveBigIntegerField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "behaviour",
+                    models.CharField(
+                        blank=True, choices=[("NEVER", "NEVER"), ("DYNAMIC", "DYNAMIC"), ("ALL", "ALL")], max_length=20
+                    ),
+                ),
+                (
+                    "cart_limit",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "validity_days",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("max_public_bytes", models.PositiveBigIntegerField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'download policy',
-                'verbose_name_plural': 'download policy',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='policy_one_row')],
+                "verbose_name": "download policy",
+                "verbose_name_plural": "download policy",
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="policy_one_row")],
             },
         ),
         migrations.CreateModel(
-            name='Resource',
+            name="Resource",
             fields=[
-                ('id', models.CharField(max_length=100, primary_key=True, serialize=False, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9][A-Za-z0-9._:-]*$', 'Letters, digits and . _ : - only.')])),
-                ('title', models.CharField(max_length=200)),
-                ('summary', models.TextField(blank=True)),
-                ('source', models.CharField(choices=[('http', 'http'), ('file', 'file')], max_length=40)),
-                ('url', models.TextField(help_text='Where the data lies: http://…, https://… or file:///…')),
-                ('layer', models.CharField(blank=True, max_length=200)),
-                ('formats', models.JSONField(blank=True, default=list, help_text='Formats that can be ordered; the first is the default.')),
-                ('restricted', models.BooleanField(default=False, help_text='An administrator must approve each order of it.')),
-                ('licence', models.CharField(blank=True, max_length=200)),
-                ('extent', models.JSONField(blank=True, help_text='[west, south, east, north] in degrees, where known.', null=True)),
-                ('size_bytes', models.PositiveBigIntegerField(blank=True, help_text='Bytes, where known.', null=True)),
-                ('offered', models.BooleanField(default=True, help_text='Off: it can no longer be ordered or fetched.')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.CharField(
+                        max_length=100,
+                        primary_key=True,
+                        serialize=False,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9][A-Za-z0-9._:-]*$", "Letters, digits and . _ : - only."
+                            )
+                        ],
+                    ),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("summary", models.TextField(blank=True)),
+                ("source", models.CharField(choices=[("http", "http"), ("file", "file")], max_length=40)),
+                ("url", models.TextField(help_text="Where the data lies: http://…, https://… or file:///…")),
+                ("layer", models.CharField(blank=True, max_length=200)),
+                (
+                    "formats",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Formats that can be ordered; the first is the default."
+                    ),
+                ),
+                (
+                    "restricted",
+                    models.BooleanField(default=False, help_text="An administrator must approve each order of it."),
+                ),
+                ("licence", models.CharField(blank=True, max_length=200)),
+                (
+                    "extent",
+                    models.JSONField(
+                        blank=True, help_text="[west, south, east, north] in degrees, where known.", null=True
+                    ),
+                ),
+                ("size_bytes", models.PositiveBigIntegerField(blank=True, help_text="Bytes, where known.", null=True)),
+                (
+                    "offered",
+                    models.BooleanField(default=True, help_text="Off: it can no longer be ordered or fetched."),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('title', 'id'),
-                'constraints': [models.CheckConstraint(condition=models.Q(('source__in', ['http', 'file'])), name='resource_source_known')],
+                "ordering": ("title", "id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["http", "file"])), name="resource_source_known"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ResourceLocator',
+            name="ResourceLocator",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('format', models.CharField(blank=True, max_length=50)),
-                ('bbox', models.JSONField(blank=True, help_text='[minx, miny, maxx, maxy] in `crs`.', null=True)),
-                ('crs', models.CharField(blank=True, max_length=50)),
-                ('status', models.CharField(choices=[('queued', 'queued'), ('waiting_for_space', 'waiting for space'), ('on_hold', 'on hold'), ('fetching', 'fetching'), ('retrying', 'retrying'), ('delivered', 'delivered'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='queued', editable=False, max_length=20)),
-                ('approval', models.CharField(choices=[('not_required', 'not required'), ('pending', 'pending'), ('accepted', 'accepted'), ('rejected', 'rejected')], default='not_required', editable=False, max_length=20)),
-                ('error_code', models.CharField(blank=True, editable=False, max_length=50)),
-                ('error_details', models.JSONField(blank=True, default=dict, editable=False, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('attempts', models.PositiveIntegerField(default=0, editable=False)),
-                ('first_failed_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('retry_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('bytes_done', models.PositiveBigIntegerField(default=0, editable=False)),
-                ('bytes_total', models.PositiveBigIntegerField(blank=True, editable=False, null=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('link', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='locators', to='downloads.downloadlink')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='locators', to='downloads.downloadrequest')),
-                ('resource', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='locators', to='downloads.resource')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("format", models.CharField(blank=True, max_length=50)),
+                ("bbox", models.JSONField(blank=True, help_text="[minx, miny, maxx, maxy] in `crs`.", null=True)),
+                ("crs", models.CharField(blank=True, max_length=50)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("waiting_for_space", "waiting for space"),
+                            ("on_hold", "on hold"),
+                            ("fetching", "fetching"),
+                            ("retrying", "retrying"),
+                            ("delivered", "delivered"),
+                            ("failed", "failed"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        default="queued",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "approval",
+                    models.CharField(
+                        choices=[
+                            ("not_required", "not required"),
+                            ("pending", "pending"),
+                            ("accepted", "accepted"),
+                            ("rejected", "rejected"),
+                        ],
+                        default="not_required",
+                        editable=False,
+                        max_length=20,
+                    ),
+                ),
+                ("error_code", models.CharField(blank=True, editable=False, max_length=50)),
+                (
+                    "error_details",
+                    models.JSONField(
+                        blank=True, default=dict, editable=False, encoder=django.core.serializers.json.DjangoJSONEncoder
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0, editable=False)),
+                ("first_failed_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("retry_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("bytes_done", models.PositiveBigIntegerField(default=0, editable=False)),
+                ("bytes_total", models.PositiveBigIntegerField(blank=True, editable=False, null=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "link",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.RESTRICT,
+                        related_name="locators",
+                        to="downloads.downloadlink",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="locators",
+                        to="downloads.downloadrequest",
+                    ),
+                ),
+                (
+                    "resource",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="locators", to="downloads.resource"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('request_id', 'position'),
+                "ordering": ("request_id", "position"),
             },
         ),
         migrations.CreateModel(
-            name='RequestEvent',
+            name="RequestEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_status', models.CharField(blank=True, max_length=20)),
-                ('to_status', models.CharField(max_length=20)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('actor', models.CharField(blank=True, max_length=150)),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='downloads.downloadrequest')),
-                ('locator', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='downloads.resourcelocator')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("from_status", models.CharField(blank=True, max_length=20)),
+                ("to_status", models.CharField(max_length=20)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("actor", models.CharField(blank=True, max_length=150)),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="downloads.downloadrequest",
+                    ),
+                ),
+                (
+                    "locator",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="downloads.resourcelocator",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.AddIndex(
-            model_name='downloadrequest',
-            index=models.Index(fields=['status', 'id'], name='request_by_status'),
+            model_name="downloadrequest",
+            index=models.Index(fields=["status", "id"], name="request_by_status"),
         ),
         migrations.AddIndex(
-            model_name='downloadrequest',
-            index=models.Index(condition=models.Q(('status__in', ['packaging', 'partly_ready', 'queued'])), fields=['due_at'], name='request_due'),
+            model_name="downloadrequest",
+            index=models.Index(
+                condition=models.Q(("status__in", ["packaging", "partly_ready", "queued"])),
+                fields=["due_at"],
+                name="request_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='downloadrequest',
-            index=models.Index(condition=models.Q(('lease_until__isnull', False)), fields=['lease_until'], name='request_leased'),
+            model_name="downloadrequest",
+            index=models.Index(
+                condition=models.Q(("lease_until__isnull", False)), fields=["lease_until"], name="request_leased"
+            ),
         ),
         migrations.AddIndex(
-            model_name='downloadrequest',
-            index=models.Index(fields=['email', 'id'], name='request_by_email'),
+            model_name="downloadrequest",
+            index=models.Index(fields=["email", "id"], name="request_by_email"),
         ),
         migrations.AddConstraint(
-            model_name='downloadrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['awaiting_approval', 'queued', 'packaging', 'partly_ready', 'ready', 'ready_with_errors', 'failed', 'rejected', 'cancelled', 'expired'])), name='request_status_known'),
+            model_name="downloadrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "awaiting_approval",
+                            "queued",
+                            "packaging",
+                            "partly_ready",
+                            "ready",
+                            "ready_with_errors",
+                            "failed",
+                            "rejected",
+                            "cancelled",
+                            "expired",
+                        ],
+                    )
+                ),
+                name="request_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='downloadrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_owner', ''), ('lease_until', None)), models.Q(models.Q(('lease_owner', ''), _negated=True), ('lease_until__isnull', False)), _connector='OR'), name='request_lease_whole'),
+            model_name="downloadrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease_owner", ""), ("lease_until", None)),
+                    models.Q(models.Q(("lease_owner", ""), _negated=True), ("lease_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="request_lease_whole",
+            ),
         ),
         migrations.AddIndex(
-            model_name='downloadlink',
-            index=models.Index(condition=models.Q(('status', 'active')), fields=['expires_at'], name='link_expiring'),
+            model_name="downloadlink",
+            index=models.Index(condition=models.Q(("status", "active")), fields=["expires_at"], name="link_expiring"),
         ),
         migrations.AddIndex(
-            model_name='downloadlink',
-            index=models.Index(condition=models.Q(('deleted_at', None), ('delivery', 'package'), models.Q(('status', 'active'), _negated=True)), fields=['id'], name='link_to_delete'),
+            model_name="downloadlink",
+            index=models.Index(
+                condition=models.Q(
+                    ("deleted_at", None), ("delivery", "package"), models.Q(("status", "active"), _negated=True)
+                ),
+                fields=["id"],
+                name="link_to_delete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='downloadlink',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'cancelled_by_user', 'cancelled_by_admin', 'expired'])), name='link_status_known'),
+            model_name="downloadlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["active", "cancelled_by_user", "cancelled_by_admin", "expired"])),
+                name="link_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='downloadlink',
-            constraint=models.CheckConstraint(condition=models.Q(('delivery__in', ['package', 'file', 'address'])), name='link_delivery_known'),
+            model_name="downloadlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("delivery__in", ["package", "file", "address"])), name="link_delivery_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='downloadlink',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('delivery', 'package'), _negated=True), models.Q(('size__isnull', False), ('sha256__regex', '^[0-9a-f]{64}$')), _connector='OR'), name='link_package_proven'),
+            model_name="downloadlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("delivery", "package"), _negated=True),
+                    models.Q(("size__isnull", False), ("sha256__regex", "^[0-9a-f]{64}$")),
+                    _connector="OR",
+                ),
+                name="link_package_proven",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='downloadlink',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'active'), _negated=True), ('deleted_at', None), _connector='OR'), name='link_active_not_deleted'),
+            model_name="downloadlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "active"), _negated=True), ("deleted_at", None), _connector="OR"
+                ),
+                name="link_active_not_deleted",
+            ),
         ),
         migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('status__in', ['pending', 'retrying'])), fields=['due_at'], name='notice_due'),
+            model_name="notice",
+            index=models.Index(
+                condition=models.Q(("status__in", ["pending", "retrying"])), fields=["due_at"], name="notice_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sent', 'retrying', 'failed'])), name='notice_status_known'),
+            model_name="notice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["pending", "sent", "retrying", "failed"])),
+                name="notice_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['received', 'progress', 'ready', 'ready_with_errors', 'failed'])), name='notice_kind_known'),
+            model_name="notice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["received", "progress", "ready", "ready_with_errors", "failed"])),
+                name="notice_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.UniqueConstraint(fields=('request', 'kind', 'fact', 'recipient'), name='notice_once'),
+            model_name="notice",
+            constraint=models.UniqueConstraint(fields=("request", "kind", "fact", "recipient"), name="notice_once"),
         ),
         migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'sent'), _negated=True), ('sent_at__isnull', False), _connector='OR'), name='notice_sent_has_time'),
+            model_name="notice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "sent"), _negated=True), ("sent_at__isnull", False), _connector="OR"
+                ),
+                name="notice_sent_has_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resourcelocator',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'waiting_for_space', 'on_hold', 'fetching', 'retrying', 'delivered', 'failed', 'cancelled'])), name='locator_status_known'),
+            model_name="resourcelocator",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "queued",
+                            "waiting_for_space",
+                            "on_hold",
+                            "fetching",
+                            "retrying",
+                            "delivered",
+                            "failed",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="locator_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resourcelocator',
-            constraint=models.CheckConstraint(condition=models.Q(('approval__in', ['not_required', 'pending', 'accepted', 'rejected'])), name='locator_approval_known'),
+            model_name="resourcelocator",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("approval__in", ["not_required", "pending", "accepted", "rejected"])),
+                name="locator_approval_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resourcelocator',
-            constraint=models.UniqueConstraint(fields=('request', 'position'), name='locator_position_once'),
+            model_name="resourcelocator",
+            constraint=models.UniqueConstraint(fields=("request", "position"), name="locator_position_once"),
         ),
         migrations.AddConstraint(
-            model_name='resourcelocator',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'delivered'), _negated=True), ('link__isnull', False), _connector='OR'), name='locator_delivered_has_link'),
+            model_name="resourcelocator",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "delivered"), _negated=True), ("link__isnull", False), _connector="OR"
+                ),
+                name="locator_delivered_has_link",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resourcelocator',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'failed'), _negated=True), models.Q(('error_code', ''), _negated=True), _connector='OR'), name='locator_failed_has_error'),
+            model_name="resourcelocator",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "failed"), _negated=True),
+                    models.Q(("error_code", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="locator_failed_has_error",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='resourcelocator',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'retrying'), _negated=True), ('retry_at__isnull', False), _connector='OR'), name='locator_retrying_has_time'),
+            model_name="resourcelocator",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "retrying"), _negated=True), ("retry_at__isnull", False), _connector="OR"
+                ),
+                name="locator_retrying_has_time",
+            ),
         ),
     ]
