@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ import django
 GRID_BYTES = 134_000_000
 LARGE_BYTES = 4_000_000_000
 SMALL_PARTS = 200
-Timings = dict[str, list[float]]
 
 
 def package(urls: list[str], folder: Path) -> int:
@@ -76,7 +76,7 @@ def package(urls: list[str], folder: Path) -> int:
     return link.size
 
 
-def by_hand(url: str, folder: Path, level: str) -> int:
+def by_hand(url: str, folder: Path, *, level: str) -> int:
     """Do the same with `curl` and `zip`."""
     folder.mkdir(parents=True)
     subprocess.run(["curl", "-sS", "-o", folder / "data", url], check=True)
@@ -127,14 +127,14 @@ def throughput(address: str, folder: Path, repeats: int) -> Iterator[dict[str, A
     for path, level in zip(write_data(folder), ("-6", "-0"), strict=True):
         url = f"{address}/file/{path}"
         size = path.stat().st_size
-        timings: Timings = {"downman": [], f"curl -o, zip {level}": []}
-        sizes: dict[str, int] = {}
+        ours: list[float] = []
+        hands: list[float] = []
         for _ in range(repeats):
-            sizes["downman"] = timed(timings["downman"], lambda home, url=url: package([url], home))
-            hand = f"curl -o, zip {level}"
-            sizes[hand] = timed(timings[hand], lambda home, url=url, level=level: by_hand(url, home, level))
-        for name, seconds in timings.items():
-            yield row(f"{path.name}, {size / 1e6:.0f} MB: {name}", seconds, size=size, packed=sizes[name])
+            packed = timed(ours, partial(package, [url]))
+            packed_by_hand = timed(hands, partial(by_hand, url, level=level))
+        name = f"{path.name}, {size / 1e6:.0f} MB"
+        yield row(f"{name}: downman", ours, size=size, packed=packed)
+        yield row(f"{name}: curl -o, zip {level}", hands, size=size, packed=packed_by_hand)
 
 
 def row(name: str, seconds: list[float], *, size: int, packed: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_integration.demo.settings")
     django.setup()
     if options.child:
-        timed([], lambda home: package([options.child], home))
+        timed([], partial(package, [options.child]))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
         return
     missing = [tool for tool in ("curl", "zip") if shutil.which(tool) is None]
@@ -177,12 +177,12 @@ def measured(*, quick: bool) -> dict[str, Any]:
     repeats = 2 if quick else 5
     large = LARGE_BYTES // 10 if quick else LARGE_BYTES
     with serving() as address, tempfile.TemporaryDirectory(prefix="downman-bench-") as folder:
-        timed([], lambda home: package([f"{address}/bytes/1000/a.bin"], home))  # imports are not what is measured
+        timed([], partial(package, [f"{address}/bytes/1000/a.bin"]))  # imports are not what is measured
         rows = list(throughput(address, Path(folder), repeats))
         seconds: list[float] = []
         urls = [f"{address}/bytes/10000/{number}.bin" for number in range(SMALL_PARTS)]
         for _ in range(repeats):
-            packed = timed(seconds, lambda home: package(urls, home))
+            packed = timed(seconds, partial(package, urls))
         rows.append(
             row(
                 f"{SMALL_PARTS} parts of 10 kB in one order: downman", seconds, size=10_000 * SMALL_PARTS, packed=packed
