@@ -11,6 +11,9 @@ from pytest_django.fixtures import Settings
 from deployments.embedded_database import EmbeddedDatabase
 from django_integration.demo.settings import database
 from django_integration.downloads.models import Resource
+from tests.integration.prefect_server import prefect_server
+
+__all__ = ["prefect_server"]
 
 
 @pytest.fixture(scope="session")

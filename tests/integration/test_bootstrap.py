@@ -1,86 +1,29 @@
 """The bootstrap against a real Prefect server: complete, safe to repeat, and it takes away what is no longer wanted."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
-import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 from prefect_email import EmailServerCredentials
 
-from deployments import databases, ports
+from deployments import ports
 from deployments.bootstrap import bootstrap
-from deployments.embedded_database import EmbeddedDatabase
-from deployments.prefect_api import PrefectApi
 from deployments.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
 from deployments.settings import PoolSettings
 from django_integration.domain.jobs import WORK_POOL, Job, Queue
+from tests.integration.prefect_server import PrefectServer
 
-UP_SECONDS = 120
 SCHEDULED_SECONDS = 60
-AUTH = "admin:only-for-tests"
 Given = TypeVar("Given")
-
-
-@dataclass(frozen=True)
-class PrefectServer:
-    url: str
-    environment: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    folder = tmp_path_factory.mktemp("prefect")
-    database = EmbeddedDatabase(folder=folder / "postgres")
-    database.start()
-    try:
-        databases.ensure_database(database.url("prefect"))
-        port = ports.any_free()
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("DOWNMAN_", "PREFECT_"))},
-            "PREFECT_HOME": str(folder / "home"),
-            "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-            "PREFECT_API_AUTH_STRING": AUTH,
-            "PREFECT_SERVER_API_AUTH_STRING": AUTH,
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": databases.prefect_url(database.url("prefect")),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_UI_ENABLED": "false",
-            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        }
-        with (folder / "server.log").open("w") as log:
-            command = [sys.executable, "-m", "prefect", "server", "start", f"--port={port}"]
-            server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-            try:
-                _until_up(environment, server, folder / "server.log")
-                url = environment["PREFECT_API_URL"]
-                with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: AUTH}):
-                    yield PrefectServer(url=url, environment=environment)
-            finally:
-                server.terminate()
-                server.wait(timeout=30)
-    finally:
-        database.stop()
-
-
-def _until_up(environment: dict[str, str], server: subprocess.Popen[bytes], log: Path) -> None:
-    api = PrefectApi(environment["PREFECT_API_URL"], AUTH)
-    deadline = time.monotonic() + UP_SECONDS
-    while not api.is_up():
-        assert server.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
 
 
 def run_bootstrap(
