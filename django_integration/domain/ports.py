@@ -55,7 +55,7 @@ class Availability:
 
 
 class Progress(Protocol):
-    """Hears how a fetch goes on; called often, from the thread that fetches."""
+    """Hears how a fetch goes on; called often, also while the source is silent, from any thread."""
 
     def __call__(self, bytes_done: int, bytes_total: int | None) -> None:
         """Take note of the bytes so far. Raise `DownloadCancelled` to stop the fetch."""

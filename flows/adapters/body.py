@@ -41,10 +41,18 @@ class Body:
                     if self.kept.size > self._max_bytes:
                         raise SourceEndless(limit=self._max_bytes)
                 yield self.kept.size, shown_total
+            for piece in self._held_back():
+                write_all(file.fileno(), piece)
         if total is not None and self.sent.size != total:
             raise broke("the connection ended early", received=self.sent.size, expected=total)
         if self._decoder is not None and not self._decoder.complete:
             raise broke("the encoded data ended early", received=self.kept.size, expected=None)
+
+    def _held_back(self) -> Iterator[bytes]:
+        """Give what the decoder still has when all its input is read."""
+        for piece in self._decoder.drain() if self._decoder is not None else ():
+            self.kept.update(piece)
+            yield piece
 
     def _decoded(self, chunk: bytes) -> Iterator[bytes]:
         if self._decoder is None:

@@ -1,6 +1,7 @@
 """Files of the server, below the folders that may be handed out, with their siblings."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,15 +60,18 @@ class FileSource:
 def _copy(path: Path, target: Path, progress: Progress, *, done: int, total: int) -> StagedFile:
     try:
         # The last step of the path must still be a plain file, not a link put there since it was looked at.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
         raise SourceMissing(reason="the file cannot be opened") from exc
     hashes = Hashes()
     with open(descriptor, "rb", buffering=0) as source, full_disk_is_no_space():  # noqa: PTH123 - a descriptor
         before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise FileRefused
         require_space(target.parent, before.st_size)
         with target.open("wb", buffering=0) as copy:
-            while block := source.read(BLOCK_BYTES):
+            # No further than it was long: a file that keeps growing would never end.
+            while hashes.size < before.st_size and (block := source.read(BLOCK_BYTES)):
                 write_all(copy.fileno(), block)
                 hashes.update(block)
                 progress(done + hashes.size, total)

@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from django_integration.domain.errors import SourceCorrupt, TemporaryError
@@ -11,11 +12,11 @@ from flows.adapters.addresses import Network
 from flows.adapters.fetch_limits import FetchLimits
 from flows.adapters.file_names import name_of
 from flows.adapters.http_client import GuardedClient
-from flows.adapters.http_errors import error_of_status
+from flows.adapters.http_errors import broke, error_of_status
 from flows.adapters.partial import Partial
 from flows.adapters.proofs import content_length_of
 from flows.adapters.retrying import with_retries
-from flows.adapters.transfer import DigestMismatch, Received, Transfer
+from flows.adapters.transfer import CONNECTION_CLOSE, DigestMismatch, Received, Transfer
 from flows.adapters.watching import Watch
 
 #: Answers to HEAD that only say that the source does not know HEAD.
@@ -93,9 +94,10 @@ class HttpSource:
 
         deadline = time.monotonic() + self._limits.total_seconds
         mismatches = 0
+        unproven = ""
 
         def one_try() -> Received:
-            nonlocal mismatches
+            nonlocal mismatches, unproven
             with Watch(check, deadline=deadline) as watch:
                 transfer = Transfer(
                     client=self._client,
@@ -106,12 +108,21 @@ class HttpSource:
                     trace=watch.trace,
                 )
                 try:
-                    return transfer.receive()
+                    received = transfer.receive()
                 except DigestMismatch as exc:
                     partial.discard()
                     mismatches += 1
                     if mismatches > 1:
                         raise SourceCorrupt(reason="twice") from exc
                     raise TemporaryError from exc
+            if received.proof != CONNECTION_CLOSE:
+                return received
+            # Only a second reading tells such a body from one that broke off.
+            digest = received.hashes.hex()
+            if unproven == digest:
+                return replace(received, proof="read-twice")
+            unproven = digest
+            partial.discard()
+            raise broke("it does not say how much it sends", received=received.hashes.size, expected=None)
 
         return with_retries(one_try, limits=self._limits, check=check)

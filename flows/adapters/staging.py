@@ -19,7 +19,9 @@ class Staging:
         folder = self._root / str(request_id) / str(locator_id)
         with full_disk_is_no_space():
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # One by one: `parents` would give the request's folder the default mode.
+            folder.parent.mkdir(exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
     def discard(self, request_id: int, locator_id: int) -> None:

@@ -1,7 +1,7 @@
 """One try to fetch one body over HTTP: it goes on where an earlier one broke, and ends only with a proof."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import httpx
@@ -23,6 +23,9 @@ from flows.adapters.proofs import (
     md5_of_etag,
     wrong_digest,
 )
+
+#: No proof at all: a connection that breaks may look the same.
+CONNECTION_CLOSE = "connection-close"
 
 
 class DigestMismatch(Exception):
@@ -80,6 +83,8 @@ class Transfer:
             and part.first == self.partial.path.stat().st_size
             and part.last == notes.total - 1
             and part.total in {None, notes.total}
+            # A source may send the rest of another version, against the condition that it was asked under.
+            and _still_has(response.headers, notes.validator)
             and not response.headers.get("Content-Encoding")
         )
         if not fits:
@@ -113,7 +118,7 @@ class Transfer:
         return Received(
             name=name,
             hashes=body.kept,
-            proof=proofs[0] if proofs else _proof_by_framing(response, total),
+            proof=proofs[0] if proofs else _proof_by_framing(response, total, encoded=decoder is not None),
             modified_at=date_of(response.headers.get("Last-Modified")),
         )
 
@@ -128,12 +133,24 @@ def _validator(headers: httpx.Headers) -> str:
     etag = str(headers.get("ETag", "")).strip()
     if etag.startswith('"'):
         return etag
-    # Behind a weak ETag the bytes may differ, whatever the date says.
-    return "" if etag else str(headers.get("Last-Modified", "")).strip()
+    changed, sent = date_of(headers.get("Last-Modified")), date_of(headers.get("Date"))
+    # Behind a weak ETag the bytes may differ, whatever the date says; and within one second (RFC 9110, 8.8.2.2).
+    if etag or changed is None or sent is None or sent - changed < timedelta(seconds=1):
+        return ""
+    return str(headers["Last-Modified"]).strip()
 
 
-def _proof_by_framing(response: httpx.Response, total: int | None) -> str:
-    """Say what marked the end of the body; `connection-close` is the weakest: the source gave nothing to count by."""
+def _still_has(headers: httpx.Headers, validator: str) -> bool:
+    """Say whether an answer is about the version that `validator` stands for, as far as it says."""
+    said = str(headers.get("ETag" if validator.startswith('"') else "Last-Modified", "")).strip()
+    return said in {"", validator}
+
+
+def _proof_by_framing(response: httpx.Response, total: int | None, *, encoded: bool) -> str:
+    """Say what marked the end of the body; of `connection-close` the caller must make sure itself."""
     if total is not None:
         return "content-length"
-    return "chunked" if "chunked" in response.headers.get("Transfer-Encoding", "").lower() else "connection-close"
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return "chunked"
+    # Encoded data has an end, and a checksum, of its own.
+    return "encoding" if encoded else CONNECTION_CLOSE

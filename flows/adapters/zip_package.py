@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from isal import isal_zlib
-from stream_zip import NO_COMPRESSION_32, NO_COMPRESSION_64, ZIP_32, ZIP_64, Method, stream_zip
+from stream_zip import NO_COMPRESSION_32, NO_COMPRESSION_64, ZIP_32, ZIP_64, Method, ZipIntegrityError, stream_zip
 
 from django_integration.domain.errors import SourceBroke
 from flows.adapters.disk import full_disk_is_no_space
@@ -27,6 +27,8 @@ ZIP64_FROM_BYTES = 4_000_000_000
 _FILE_MODE = 0o644
 #: The earliest time that a zip can say.
 _EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+#: The latest: it also holds a signed number of 32 bits.
+_LATEST = datetime(2037, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +62,21 @@ def write_package(
     partial = path.with_name(f".{path.name}.partial")
     try:
         with full_disk_is_no_space(), HashedFile(partial) as file:
-            sizes: dict[str, int] = {}
+            contents: dict[str, tuple[int, int]] = {}
             for chunk in stream_zip(
-                _entries(members, manifest, sizes, written=lambda: file.size),
+                _entries(members, manifest, contents, written=lambda: file.size),
                 chunk_size=OUTPUT_BYTES,
                 get_compressobj=_deflater,
             ):
                 file.write(chunk)
                 tick()
             sha256 = file.finish()
-        _prove(partial, sizes)
+        _prove(partial, contents)
         partial.chmod(0o440)
         partial.replace(path)
         _sync_folder(path.parent)
+    except ZipIntegrityError as exc:
+        raise SourceBroke(received="?", expected="?", reason="a file was damaged in staging") from exc
     finally:
         partial.unlink(missing_ok=True)
     return WrittenPackage(path=path, size=file.size, sha256=sha256)
@@ -97,18 +101,18 @@ def _deflater() -> Any:
 def _entries(
     members: Iterator[Member],
     manifest: tuple[str, Callable[[], bytes]],
-    sizes: dict[str, int],
+    contents: dict[str, tuple[int, int]],
     *,
     written: Callable[[], int],
 ) -> Iterator[tuple[str, datetime, int, Method, Iterator[bytes]]]:
     for member in members:
-        sizes[member.name] = member.size
+        contents[member.name] = (member.size, member.crc32)
         method = _method_of(member, large=written() + member.size > ZIP64_FROM_BYTES)
-        modified_at = max(member.modified_at or datetime.now(tz=UTC), _EARLIEST)
+        modified_at = min(max(member.modified_at or datetime.now(tz=UTC), _EARLIEST), _LATEST)
         yield member.name, modified_at, _FILE_MODE, method, _bytes_of(member.path)
     name, made = manifest
     text = made()
-    sizes[name] = len(text)
+    contents[name] = (len(text), isal_zlib.crc32(text))
     large = written() > ZIP64_FROM_BYTES
     yield name, datetime.now(tz=UTC), _FILE_MODE, ZIP_64 if large else ZIP_32, iter([text])
 
@@ -125,12 +129,12 @@ def _bytes_of(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _prove(path: Path, sizes: dict[str, int]) -> None:
+def _prove(path: Path, contents: dict[str, tuple[int, int]]) -> None:
     """Read the finished file's own list of contents, as every reader will."""
     with zipfile.ZipFile(path) as archive:
-        found = {info.filename: info.file_size for info in archive.infolist()}
-    if found != sizes:
-        raise SourceBroke(received=len(found), expected=len(sizes), reason="the package does not list what went in")
+        found = {info.filename: (info.file_size, info.CRC) for info in archive.infolist()}
+    if found != contents:
+        raise SourceBroke(received=len(found), expected=len(contents), reason="the package is not what went in")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,11 +3,13 @@ import os
 import subprocess
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from django_integration.domain.errors import DownloadCancelled
+from django_integration.domain.errors import DownloadCancelled, SourceBroke
 from flows.adapters.hashing import hashes_of
 from flows.adapters.zip_package import Member, WrittenPackage, is_worth_deflating, write_package
 
@@ -87,3 +89,20 @@ def test_a_second_try_replaces_what_the_first_left(tmp_path: Path, files: list[P
     again = write(tmp_path / "a.zip", iter([member(files[2])]))
     assert first.size == again.size
     assert not (tmp_path / ".a.zip.partial").exists()
+
+
+def test_a_file_that_was_damaged_in_staging_is_noticed(tmp_path: Path, files: list[Path]) -> None:
+    for path in files[:2]:
+        before = member(path)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(SourceBroke, match=r"damaged|not what went in"):
+            write(tmp_path / "a.zip", iter([before]))
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_a_time_that_a_zip_cannot_say_does_not_matter(tmp_path: Path, files: list[Path]) -> None:
+    for year in (1, 1970, 2039, 9999):
+        one = replace(member(files[2]), modified_at=datetime(year, 1, 1, tzinfo=UTC))
+        write(tmp_path / "a.zip", iter([one]))
