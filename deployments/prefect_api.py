@@ -51,5 +51,8 @@ class PrefectApi:
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
                 return json.load(answer)
+        except urllib.error.HTTPError as exc:
+            exc.close()  # it holds the connection
+            return None
         except UNREADY:
             return None

@@ -4,6 +4,7 @@ It speaks Prefect's REST API with httpx. Prefect's own client would cost each we
 order (docs/decisions/0003-trigger.md), and cannot be bounded to a total time.
 """
 
+import weakref
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -35,6 +36,8 @@ class PrefectTrigger:
             trust_env=False,
         )
         self._deployments: dict[Job, str] = {}
+        # Also when nobody closes it: at the end of the process, or when two threads made one at the same moment.
+        self.close = weakref.finalize(self, self._client.close)
 
     def start(self, job: Job, *, key: str, at: datetime | None = None, request_id: int | None = None) -> str:
         """Ask for one run; the same `key` gives the same run. Raises `TriggerUnavailable`."""

@@ -44,13 +44,16 @@ def test_two_resources_arrive_whole_with_their_mails_and_runs(portal: Portal, de
     assert "Siga su pedido" in text_of(ready)
     assert ready.get_content_type() == "multipart/alternative"
 
-    runs = demo.ask_prefect("POST", "/flow_runs/filter", {"flow_runs": {"name": {"like_": "package-request-"}}})
-    (run,) = [run for run in runs if run["state"]["message"] == "Ready: 2 of 2 resources delivered."]
+    links = {"artifacts": {"type": {"any_": ["markdown"]}}}
+    (tracking,) = [
+        item for item in demo.ask_prefect("POST", "/artifacts/filter", links) if order["tracking_url"] in item["data"]
+    ]
+    run = demo.ask_prefect("GET", f"/flow_runs/{tracking['flow_run_id']}")
+    assert run["state"]["message"] == "Ready: 2 of 2 resources delivered."
     assert list(run["parameters"]) == ["request_id"]
-    artifacts = demo.ask_prefect("POST", "/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
-    table, tracking = sorted(artifacts, key=lambda item: str(item["key"]))
+    of_run = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "type": {"any_": ["table"]}}}
+    (table,) = demo.ask_prefect("POST", "/artifacts/filter", of_run)
     assert [row["status"] for row in json.loads(table["data"])] == ["delivered", "delivered"]
-    assert order["tracking_url"] in tracking["data"]
     assert order_id not in json.dumps([run["parameters"], run["name"]])
     assert portal.staged() == []
 

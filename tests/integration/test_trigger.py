@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -35,8 +36,9 @@ def prefect(prefect_server: PrefectServer, settings: Any) -> PrefectServer:
 
 
 @pytest.fixture
-def trigger(prefect: PrefectServer) -> PrefectTrigger:
-    return PrefectTrigger(api_url=prefect.url, auth_string=AUTH, timeout_seconds=10)
+def trigger(prefect: PrefectServer) -> Iterator[PrefectTrigger]:
+    with closing(PrefectTrigger(api_url=prefect.url, auth_string=AUTH, timeout_seconds=10)) as made:
+        yield made
 
 
 def run_of(request: DownloadRequest) -> Any:
@@ -79,8 +81,9 @@ def deaf() -> Iterator[str]:
 def test_a_server_that_is_away_hangs_or_knows_us_not_is_said_soon(deaf: str, prefect_server: PrefectServer) -> None:
     for url, auth in ((deaf, ""), ("http://127.0.0.1:9/api", ""), (prefect_server.url, "admin:wrong")):
         began = time.monotonic()
-        with pytest.raises(TriggerUnavailable) as raised:
-            PrefectTrigger(api_url=url, auth_string=auth, timeout_seconds=0.3).start(Job.SEND_NOTICES, key="x")
+        made = PrefectTrigger(api_url=url, auth_string=auth, timeout_seconds=0.3)
+        with closing(made), pytest.raises(TriggerUnavailable) as raised:
+            made.start(Job.SEND_NOTICES, key="x")
         assert time.monotonic() - began < 1
         assert "wrong" not in str(raised.value)
 
