@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "ninja",  # the page that explains the API, without another server's scripts
     "django_integration.downloads",
     "django_integration.demo",
 ]

@@ -75,6 +75,10 @@ def test_the_openapi_document_names_every_path(client: Client, db: None) -> None
         ('{"email": "a@example.org", "resources": [{"resource": "dem", "bbox": [NaN, 1, 2, 3]}]}', 422, "finite"),
         ('{"email": "a@example.org", "resources": [{"resource": "dem", "bbox": [1e999, 1, 2, 3]}]}', 422, "finite"),
         (valid(email="x" * 2_000), 422, "email"),
+        (r'{"email": "a@example.org", "resources": [{"resource": "\ud800"}]}', 422, "resource"),
+        (r'{"email": "a@example.org", "resources": [{"resource": "dem", "format": "\ud800"}]}', 422, "format"),
+        (r'{"email": "a@example.org", "resources": [{"resource": "dem", "crs": "\ud800"}]}', 422, "crs"),
+        (r'{"email": "\ud800@example.org", "resources": [{"resource": "dem"}]}', 422, "email"),
     ],
 )
 def test_a_bad_order_is_a_problem_that_says_what_to_change(
