@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from django_integration.domain.errors import DownloadCancelled, LeaseLost, NoSpace, TemporaryError
+from django_integration.domain.status import RequestStatus
 from django_integration.downloads.services import packaging
 from django_integration.downloads.services.packaging import Claim, Failure
 from flows.contents import Contents, direct_links
@@ -80,20 +81,25 @@ class _Run:
             contents.discard()
             failed = {pk: Fetched(part=item.part, failure=exc) for pk, item in self._fetched.items() if item.staged}
             self._fetched.update(failed)
-        delivered = [item for item in self._fetched.values() if item.files and not self._is_cancelled(item)]
-        failures = {pk: item.failure for pk, item in self._fetched.items() if item.failure is not None}
-        outcome = packaging.record(
-            self._claim,
-            links=[
-                *contents.links(),
-                *chain.from_iterable(direct_links(item) for item in delivered if not item.staged),
-            ],
-            failures=failures,
-            sizes={item.part.locator_id: sum(file.size or 0 for file in item.files) for item in delivered},
-        )
+        try:
+            outcome = self._record(contents)
+        except LeaseLost:
+            # For certain nobody was told of it; after any other error the record may stand.
+            contents.discard()
+            raise
         if outcome is None:
             contents.discard()
         return outcome is not None
+
+    def _record(self, contents: Contents) -> RequestStatus | None:
+        delivered = [item for item in self._fetched.values() if item.files and not self._is_cancelled(item)]
+        direct = chain.from_iterable(direct_links(item) for item in delivered if not item.staged)
+        return packaging.record(
+            self._claim,
+            links=[*contents.links(), *direct],
+            failures={pk: item.failure for pk, item in self._fetched.items() if item.failure is not None},
+            sizes={item.part.locator_id: sum(file.size or 0 for file in item.files) for item in delivered},
+        )
 
     def _packaged(self, results: Iterable[Fetched]) -> Iterator[Fetched]:
         """Keep every result, and give those that go into the package or are named in it as left out."""

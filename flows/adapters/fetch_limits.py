@@ -13,6 +13,9 @@ class FetchLimits:
     #: Without a single byte for so long, a transfer has stalled.
     read_seconds: float = 30
     total_seconds: float = 6 * 3600
+    #: Less than this over a whole span, and the other parts of the order wait no longer for it.
+    least_bytes_per_second: float = 1000
+    speed_seconds: float = 60
     #: Bytes of one file, after decoding.
     max_bytes: int = 100 * GIGABYTE
     max_redirects: int = 5

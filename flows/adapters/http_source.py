@@ -16,6 +16,7 @@ from flows.adapters.http_errors import broke, error_of_status
 from flows.adapters.partial import Partial
 from flows.adapters.proofs import content_length_of
 from flows.adapters.retrying import with_retries
+from flows.adapters.speed import Speed
 from flows.adapters.transfer import CONNECTION_CLOSE, DigestMismatch, Received, Transfer
 from flows.adapters.watching import Watch
 
@@ -45,7 +46,7 @@ class HttpSource:
         """Fetch the file into `folder`, going on with what an earlier try left there; raises a `DownmanError`."""
         partial = Partial(folder, wanted.url)
         try:
-            received = self._received(wanted.url, partial, progress)
+            received = _Fetch(self._client, wanted.url, partial, limits=self._limits, progress=progress).receive()
         except TemporaryError:
             # A later run goes on with what can be gone on with; the rest is of no use to anybody.
             partial.resumable()
@@ -82,47 +83,66 @@ class HttpSource:
 
         return [with_retries(look, limits=self._limits)]
 
-    def _received(self, url: str, partial: Partial, progress: Progress) -> Received:
-        latest: list[tuple[int, int | None]] = [(0, None)]
 
-        def note(bytes_done: int, bytes_total: int | None) -> None:
-            latest[0] = (bytes_done, bytes_total)
-            progress(bytes_done, bytes_total)
+class _Fetch:
+    """All tries of one fetch within one run."""
 
-        def check() -> None:
-            progress(*latest[0])
+    def __init__(
+        self, client: GuardedClient, url: str, partial: Partial, *, limits: FetchLimits, progress: Progress
+    ) -> None:
+        self._client = client
+        self._url = url
+        self._partial = partial
+        self._limits = limits
+        self._progress = progress
+        self._so_far: tuple[int, int | None] = (0, None)
+        self._speed = Speed(limits, now=time.monotonic())
+        self._deadline = time.monotonic() + limits.total_seconds
+        self._mismatched = False
+        #: SHA-256 of a body that said nothing of its length.
+        self._unproven = ""
 
-        deadline = time.monotonic() + self._limits.total_seconds
-        mismatches = 0
-        unproven = ""
+    def receive(self) -> Received:
+        """Try until it comes whole; raises a `DownmanError`."""
+        return with_retries(self._try, limits=self._limits, check=self._check)
 
-        def one_try() -> Received:
-            nonlocal mismatches, unproven
-            with Watch(check, deadline=deadline) as watch:
-                transfer = Transfer(
-                    client=self._client,
-                    url=url,
-                    partial=partial,
-                    max_bytes=self._limits.max_bytes,
-                    progress=note,
-                    trace=watch.trace,
-                )
-                try:
-                    received = transfer.receive()
-                except DigestMismatch as exc:
-                    partial.discard()
-                    mismatches += 1
-                    if mismatches > 1:
-                        raise SourceCorrupt(reason="twice") from exc
-                    raise TemporaryError from exc
-            if received.proof != CONNECTION_CLOSE:
-                return received
-            # Only a second reading tells such a body from one that broke off.
-            digest = received.hashes.hex()
-            if unproven == digest:
-                return replace(received, proof="read-twice")
-            unproven = digest
-            partial.discard()
-            raise broke("it does not say how much it sends", received=received.hashes.size, expected=None)
+    def _try(self) -> Received:
+        self._speed = Speed(self._limits, now=time.monotonic())
+        with Watch(self._check_transfer, deadline=self._deadline) as watch:
+            transfer = Transfer(
+                client=self._client,
+                url=self._url,
+                partial=self._partial,
+                max_bytes=self._limits.max_bytes,
+                progress=self._note,
+                trace=watch.trace,
+            )
+            try:
+                received = transfer.receive()
+            except DigestMismatch as exc:
+                self._partial.discard()
+                if self._mismatched:
+                    raise SourceCorrupt(reason="twice") from exc
+                self._mismatched = True
+                raise TemporaryError from exc
+        return received if received.proof != CONNECTION_CLOSE else self._read_twice(received)
 
-        return with_retries(one_try, limits=self._limits, check=check)
+    def _read_twice(self, received: Received) -> Received:
+        """Tell a body without any length from one that broke off: only the whole one is the same twice."""
+        digest = received.hashes.hex()
+        if self._unproven == digest:
+            return replace(received, proof="read-twice")
+        self._unproven = digest
+        self._partial.discard()
+        raise broke("it does not say how much it sends", received=received.hashes.size, expected=None)
+
+    def _note(self, bytes_done: int, bytes_total: int | None) -> None:
+        self._so_far = (bytes_done, bytes_total)
+        self._check()
+
+    def _check(self) -> None:
+        self._progress(*self._so_far)
+
+    def _check_transfer(self) -> None:
+        self._check()
+        self._speed.check(self._so_far[0], now=time.monotonic())

@@ -124,7 +124,7 @@ class Transfer:
 
     def _note(self, response: httpx.Response, total: int | None) -> None:
         validator = _validator(response.headers)
-        if validator and total and response.headers.get("Accept-Ranges", "").lower() != "none":
+        if validator and total and response.headers.get("Accept-Ranges", "").lower() == "bytes":
             self.partial.note(validator=validator, total=total)
 
 

@@ -230,3 +230,14 @@ def test_looking_tells_name_and_size_without_the_bytes(server: Source, source: H
     assert (found.name, found.size, found.url) == ("a.bin", len(DATA), server.url("plain/a.bin"))
     with pytest.raises(SourceMissing):
         source.inspect(wanted(server.url("status/404/x")))
+
+
+def test_a_source_that_only_keeps_the_connection_open_is_left(server: Source, tmp_path: Path) -> None:
+    hurried = HttpSource(
+        allowed_networks=LOOPBACK, limits=FetchLimits(tries=1, least_bytes_per_second=10**6, speed_seconds=0.6)
+    )
+    began = time.monotonic()
+    with pytest.raises(SourceBroke, match="slowly"):
+        fetch(hurried, server.url("slow/x"), tmp_path)
+    assert time.monotonic() - began < 5
+    hurried.close()
