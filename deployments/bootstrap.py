@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
@@ -20,7 +21,7 @@ from deployments.errors import StartRefused
 from deployments.lost_runs import declare_lost_runs
 from deployments.prefect_api import PrefectApi
 from deployments.prefect_deployments import apply_deployments
-from deployments.prefect_file import PrefectFile, read_prefect_file
+from deployments.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
 from deployments.settings import PoolSettings
 from deployments.work_pool import ensure_mail_block, ensure_pool, ensure_queues
 
@@ -77,9 +78,10 @@ def main() -> int:
     parser.add_argument(
         "--declare-lost-runs", action="store_true", help="no worker runs now: what seems under way has crashed"
     )
+    parser.add_argument("--file", type=Path, default=PREFECT_FILE, help="another prefect.yaml than downman's own")
     arguments = parser.parse_args()
     try:
-        settings, file = PoolSettings(), read_prefect_file()
+        settings, file = PoolSettings(), read_prefect_file(arguments.file)
         for spec in file.deployments:
             spec.flow()  # loads the flows' modules while the server may still be coming up
         wait_for_prefect(arguments.wait_seconds)

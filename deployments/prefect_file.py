@@ -1,6 +1,7 @@
 """Reads `prefect.yaml`, refusing what Prefect would take without a word and do nothing, or something else, with."""
 
 import importlib
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from deployments.errors import StartRefused
 from django_integration.domain.jobs import Job, Queue
 
-PREFECT_FILE = Path(__file__).parent.parent / "prefect.yaml"
+_IN_CHECKOUT = Path(__file__).parent.parent / "prefect.yaml"
+_FROM_WHEEL = Path(sys.prefix) / "share" / "downman" / "prefect.yaml"
+PREFECT_FILE = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _FROM_WHEEL
 #: The tag by which our deployments are known from those of others on the same server.
 TAG = "downman"
 
