@@ -67,7 +67,9 @@ class Browser:
         """Choose on the portal, go on, and place the order."""
         self.go("/")
         for resource in resources:
-            self.find(f'input[name="resource"][value="{resource}"]').click()
+            box = self.find(f'input[name="resource"][value="{resource}"]')
+            box.click()
+            assert box.is_selected(), f"a click on {resource} did not choose it"
         self.find(".bar button").click()
         self.find('input[name="email"]').send_keys("ana@example.org")
         self.find(".actions button").click()
@@ -94,6 +96,8 @@ def browse(demo: DemoProcess, tmp_path: Path) -> Iterator[OpenBrowser]:
         preferences = {"intl.accept_languages": language, "download.default_directory": str(tmp_path / "downloads")}
         options.add_experimental_option("prefs", preferences)
         drivers.append(Chrome(options=options, service=Service(driver)))
+        # A click comes back before the page that it leads to is there.
+        drivers[-1].implicitly_wait(15)
         return Browser(drivers[-1], demo.url, tmp_path / "downloads")
 
     yield opened
