@@ -78,6 +78,7 @@ def environment_of(demo: Demo) -> dict[str, str]:
         "DOWNMAN_MAIL_USER": "",
         "DOWNMAN_MAIL_PASSWORD": "",
         "PREFECT_HOME": str(demo.home.prefect),
+        "TMPDIR": str(demo.home.temporary),
         "PREFECT_API_URL": f"{demo.prefect_url}/api",
         "PREFECT_UI_API_URL": f"{demo.prefect_url}/api",
         "PREFECT_API_AUTH_STRING": demo.prefect_auth,

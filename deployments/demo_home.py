@@ -32,6 +32,11 @@ class DemoHome:
         return self.root / "prefect"
 
     @property
+    def temporary(self) -> Path:
+        """The temporary files of all processes: in the system's folder those of Prefect stop other users' workers."""
+        return self.root / "tmp"
+
+    @property
     def staging(self) -> Path:
         """Where workers fetch."""
         return self.root / "staging"
@@ -73,7 +78,9 @@ class DemoHome:
 
     def prepare(self) -> None:
         """Make the folders. Raises `StartRefused` when that cannot be or the disk is nearly full."""
-        folders = [self.prefect, self.staging, self.packages, self.files, self.mail, self.logs]
+        folders = [
+            self.prefect, self.temporary, self.staging, self.packages, self.files, self.mail, self.logs,
+        ]  # fmt: skip
         try:
             for folder in folders:
                 folder.mkdir(parents=True, exist_ok=True)
