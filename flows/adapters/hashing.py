@@ -30,10 +30,6 @@ class Hashes:
         self.crc32 = isal_zlib.crc32(data, self.crc32)
         self.size += len(data)
 
-    def computes(self, algorithms: Iterable[str]) -> bool:
-        """Say whether it has been computing all of these."""
-        return set(algorithms) <= self._digests.keys()
-
     def hex(self, algorithm: str = SHA256) -> str:
         """Give one checksum of the bytes so far, in lower-case hexadecimal digits."""
         return self._digests[algorithm].hexdigest()

@@ -1,6 +1,5 @@
 """The mail outbox: what is owed, taken by one sender at a time, tried until it is sent or given up."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -41,13 +40,6 @@ def take_due(limit: int) -> list[Notice]:
 def any_due() -> bool:
     """Say whether a mail is due."""
     return Notice.objects.filter(status__in=OWED_NOTICES, due_at__lte=timezone.now()).exists()
-
-
-def give_back(notices: Sequence[Notice]) -> None:
-    """Let others take these at once: they were taken but not tried."""
-    Notice.objects.filter(pk__in=[notice.pk for notice in notices], status__in=OWED_NOTICES).update(
-        due_at=timezone.now()
-    )
 
 
 def mark_sent(notice: Notice) -> None:

@@ -163,17 +163,6 @@ def record(
         return outcome
 
 
-def release(claimed: Claim, *, reason: str) -> None:
-    """Hand the work back, to be started again at once by another run; for a worker that must stop."""
-    with changing(claimed.request_id, actor=claimed.owner) as change:
-        if change.request.lease_owner != claimed.owner:
-            return
-        _hand_back(change, reason=reason)
-        change.set_facts(lease_owner="", lease_until=None)
-        _plan_next_run(change, timezone.now())
-        change.settle(reason=reason)
-
-
 def hand_back_lost(request_id: int) -> bool:
     """Take a request from a worker whose lease is over, and have it started again; say whether it was so."""
     now = timezone.now()
