@@ -1,0 +1,17 @@
+"""What a warm-process worker can be told by environment variables."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WarmProcessSettings(BaseSettings):
+    """Read when a worker starts."""
+
+    model_config = SettingsConfigDict(env_prefix="WARM_PROCESS_", extra="ignore")
+
+    stop_grace_seconds: float = Field(
+        default=30, ge=0, description="Seconds that runs may go on after SIGTERM, before they are handed back."
+    )
+    max_idle_templates: int = Field(
+        default=4, ge=1, description="Environments that are kept loaded while no run uses them."
+    )

@@ -1,0 +1,351 @@
+"""The Prefect worker type `warm-process`: each flow run in a process of its own, forked from one that has all loaded.
+
+    prefect worker start --pool POOL --type warm-process
+
+It runs what Prefect's own type `process` runs, without the seconds that an interpreter, Prefect and the flow's modules
+take to load, and wakes when the server says that a run is waiting instead of asking for it every ten seconds. Nothing
+in this package knows what the flows are about.
+"""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import anyio
+import anyio.abc
+import httpx
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.settings import PREFECT_WORKER_QUERY_SECONDS
+from prefect.workers.process import ProcessJobConfiguration, ProcessVariables, ProcessWorker, ProcessWorkerResult
+from pydantic import Field
+
+from deployments.worker.messages import Task
+from deployments.worker.settings import WarmProcessSettings
+from deployments.worker.subscription import PoolSubscription
+from deployments.worker.supervision import Supervision
+from deployments.worker.templates import ForkedProcess, Recipe, Templates, TemplateUnusable, per_run
+
+#: Seconds after which a run is looked for again of which the server has told but which it has not given.
+SECOND_LOOK_SECONDS = 0.1
+#: How much the intervals of polling vary, plus one for a poll that fails.
+POLLS_AHEAD = 2.6
+
+
+class WarmProcessJobConfiguration(ProcessJobConfiguration):
+    """What one run is started with."""
+
+    preload: list[str] = Field(default_factory=list)
+
+    @property
+    def is_for_prefect(self) -> bool:
+        """Whether the run needs an interpreter of its own: another command, or packages to be installed for it."""
+        return self._command_configured or bool(self.env.get("PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES"))
+
+    def recipe(self, folder: str) -> Recipe:
+        """Give the recipe of the template from which the run is forked; without a folder of its own, in `folder`."""
+        return Recipe.of(self.env, folder=str(self.working_dir or folder), preload=tuple(self.preload))
+
+
+class WarmProcessVariables(ProcessVariables):
+    """What a pool, a deployment or a run may say of it."""
+
+    preload: list[str] = Field(
+        default_factory=list,
+        title="Preload",
+        description=(
+            "Modules that are loaded before any run needs them, or functions to call, given as module:function. "
+            "They must not start threads or open connections. Whatever is not named here is loaded by each run."
+        ),
+    )
+
+
+class WarmProcessWorker(ProcessWorker):
+    """Runs flows in processes forked from a template, and wakes when the server tells of work."""
+
+    type = "warm-process"
+    job_configuration = WarmProcessJobConfiguration
+    job_configuration_variables = WarmProcessVariables  # type: ignore[assignment] # Prefect says less than it means
+
+    _display_name = "Warm process"
+    _description = (
+        "Execute flow runs in processes forked from one that has everything loaded. Starts a run in a fraction of a"
+        " second, on Linux."
+    )
+    _documentation_url = ""
+    _logo_url = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take what every worker takes."""
+        super().__init__(*args, **kwargs)
+        self._settings = WarmProcessSettings()
+        # A run that is due before the next poll must be known by now; until then it is waited for here.
+        self._prefetch_seconds = max(self._prefetch_seconds, POLLS_AHEAD * PREFECT_WORKER_QUERY_SECONDS.value())
+        self._templates = Templates(max_idle=self._settings.max_idle_templates)
+        self._polling = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._wake_at: asyncio.TimerHandle | None = None
+        self._told_of: set[UUID] = set()
+        self._subscription: PoolSubscription | None = None
+        self._listening: anyio.CancelScope | None = None
+        self._supervision: Supervision | None = None
+        self._stopping = False
+
+    @property
+    def supervision(self) -> Supervision:
+        """What watches over the runs, while the worker is set up."""
+        if self._supervision is None:
+            raise RuntimeError("The worker has not been set up.")
+        return self._supervision
+
+    async def start(self, *args: Any, **kwargs: Any) -> None:
+        """Work until told to stop, by SIGTERM or Ctrl-C; told twice, without any grace for the runs under way.
+
+        Prefect's command makes SIGTERM an interrupt, which a process that was started in the background of a shell
+        script ignores, and answers a second one by killing itself.
+        """
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        taken = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
+                loop.add_signal_handler(number, self._told_to_stop, task)
+                taken.append(number)
+        try:
+            await super().start(*args, **kwargs)
+        finally:
+            for number in taken:
+                loop.remove_signal_handler(number)
+
+    def _told_to_stop(self, task: asyncio.Task[Any] | None) -> None:
+        if self._stopping or task is None:
+            self._logger.info("Told again to stop: handing back what is under way.")
+            self.supervision.hurry()
+        else:
+            self._logger.info(
+                "Told to stop: %s runs under way, which have %g s.",
+                0 if self._supervision is None else self._supervision.executing,
+                self._settings.stop_grace_seconds,
+            )
+            task.cancel()
+
+    async def setup(self) -> None:
+        """Get ready: besides what every worker does, load the template and listen to the server."""
+        self._folder = tempfile.TemporaryDirectory(prefix="warm-process-")
+        await super().setup()
+        self._supervision = await self._exit_stack.enter_async_context(Supervision(self.client, name=self.name))
+        self._start_listening()
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Stop: take no more runs, let those under way end within the grace, hand the others back."""
+        self._stopping = True
+        if self._listening is not None:
+            self._listening.cancel()
+        while self._submitting_flow_run_ids:  # noqa: ASYNC110 - Prefect's own set, which tells nobody
+            await anyio.sleep(0.05)
+        # Without an exception it is the end of `--run-once`, which waits for its runs.
+        interrupted = bool(exc_info and exc_info[0])
+        await self.supervision.stop(grace_seconds=self._settings.stop_grace_seconds if interrupted else None)
+        try:
+            await super().teardown(*exc_info)
+        finally:
+            await self._templates.close()
+            self._folder.cleanup()
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Take what is due; also called when the server tells of work."""
+        async with self._polling:
+            if self._stopping:
+                return []
+            if self._subscription is not None and not self._subscription.connected:
+                await self.supervision.look_for_cancelled()
+            return await super().get_and_submit_flow_runs()
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: ProcessJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> ProcessWorkerResult:
+        """Run one flow run in a forked child, and give how it ended."""
+        assert isinstance(configuration, WarmProcessJobConfiguration)  # noqa: S101 - the class named above
+        recipe = configuration.recipe(self._folder.name)
+        if configuration.is_for_prefect or not await self._can_fork(recipe, flow_run):
+            return await super().run(flow_run, configuration, task_status)
+        with _folder_for(configuration) as folder:
+            result = await self.supervision.execute(
+                flow_run,
+                _Forks(self._templates, recipe, configuration, flow_run, folder),
+                started=(task_status or anyio.TASK_STATUS_IGNORED).started,
+            )
+        if result is None:
+            return ProcessWorkerResult(status_code=0, identifier="")
+        return ProcessWorkerResult(status_code=result.status_code or 0, identifier=str(result.handle.pid))
+
+    async def _can_fork(self, recipe: Recipe, flow_run: FlowRun) -> bool:
+        try:
+            await self._templates.warm(recipe)
+        except TemplateUnusable as exc:
+            self.get_flow_run_logger(flow_run).warning("Started without a template: %s.", exc)
+            return False
+        return True
+
+    async def _initialize_after_sync(self) -> None:
+        await super()._initialize_after_sync()
+        # The first time within `setup`; later when the server could not be reached then.
+        self._start_listening()
+
+    def _start_listening(self) -> None:
+        """Load the template for the pool's own environment, and take what the server tells of; once."""
+        if self._supervision is None or self._work_pool is None or self._listening is not None:
+            return
+        assert self._runs_task_group is not None  # noqa: S101 - made before the supervision
+        self._listening = anyio.CancelScope()
+        self._subscription = PoolSubscription(
+            self._work_pool.id,
+            self._work_queues,
+            on_work=self._look_for,
+            on_cancelling=self._supervision.cancel,
+            on_connected=self._catch_up,
+        )
+        self._runs_task_group.start_soon(self._listen, self._listening, self._subscription)
+
+    async def _listen(self, scope: anyio.CancelScope, subscription: PoolSubscription) -> None:
+        with scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._warm_up)
+                tasks.start_soon(subscription.run)
+                tasks.start_soon(self._take_when_told)
+
+    async def _warm_up(self) -> None:
+        try:
+            configuration: WarmProcessJobConfiguration = await WarmProcessJobConfiguration.from_template_and_values(
+                base_job_template=self.work_pool.base_job_template, values={}, client=self.client
+            )
+            configuration.env = {**os.environ, **configuration._base_environment(), **configuration.env}  # noqa: SLF001
+            await self._templates.warm(configuration.recipe(self._folder.name))
+        except TemplateUnusable as exc:
+            self._logger.warning("Runs start without a template: %s.", exc)
+        except Exception:
+            self._logger.exception("The template could not be prepared; the first run does it.")
+
+    async def _take_when_told(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            told_of, self._told_of = self._told_of, set()
+            try:
+                taken = {flow_run.id for flow_run in await self.get_and_submit_flow_runs()}
+            except httpx.HTTPError as exc:
+                self._logger.debug("Could not take runs when told: %s", exc)
+                continue
+            if told_of - taken:
+                # The server may tell of a run a moment before it gives it.
+                asyncio.get_running_loop().call_later(SECOND_LOOK_SECONDS, self._wake.set)
+
+    def _look_for(self, flow_run_id: UUID | None = None) -> None:
+        if flow_run_id is not None:
+            self._told_of.add(flow_run_id)
+        self._wake.set()
+
+    def _catch_up(self) -> None:
+        """Look for what was told while nobody listened."""
+        self._look_for()
+        if self._runs_task_group is not None:
+            self._runs_task_group.start_soon(self._look_for_cancelled)
+
+    async def _look_for_cancelled(self) -> None:
+        try:
+            await self.supervision.look_for_cancelled()
+        except httpx.HTTPError as exc:
+            self._logger.debug("Could not look for cancelled runs: %s", exc)
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        """Submit what is due, and wake for the others when their time has come.
+
+        Prefect's own worker starts a run up to ten seconds early, because it takes so long to start one; here it would
+        hold a place of its queue for nothing.
+        """
+        now = datetime.now(UTC)
+        due: list[WorkerFlowRunResponse] = []
+        later: list[WorkerFlowRunResponse] = []
+        for entry in flow_run_response:
+            at = entry.flow_run.next_scheduled_start_time
+            (later if at is not None and at > now else due).append(entry)
+        self._set_alarm([entry.flow_run.next_scheduled_start_time for entry in later], now)
+        return await super()._submit_scheduled_flow_runs(due)
+
+    def _set_alarm(self, times: Sequence[datetime | None], now: datetime) -> None:
+        if self._wake_at is not None:
+            self._wake_at.cancel()
+            self._wake_at = None
+        if times:
+            seconds = (min(at for at in times if at is not None) - now) / timedelta(seconds=1)
+            self._wake_at = asyncio.get_running_loop().call_later(max(seconds, 0), self._wake.set)
+
+    def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        super()._release_limit_slot(flow_run_id)
+        # A run that waited for the place may have it now.
+        self._look_for()
+
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Leave this state out: it says that something is being prepared for the run, which takes 10 ms here."""
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Label the run while it starts, not before."""
+        if self._runs_task_group is not None:
+            self._runs_task_group.start_soon(super()._give_worker_labels_to_flow_run, flow_run_id)
+
+
+class _Forks:
+    """Has the children of one run forked."""
+
+    def __init__(
+        self,
+        templates: Templates,
+        recipe: Recipe,
+        configuration: WarmProcessJobConfiguration,
+        flow_run: FlowRun,
+        folder: str,
+    ) -> None:
+        self._templates = templates
+        self._recipe = recipe
+        self._flow_run = flow_run
+        self._variables = per_run(configuration.env)
+        self._folder = folder
+        self._output = configuration.stream_output
+
+    async def engine(self, environment: dict[str, str]) -> ForkedProcess:
+        return await self._fork("run_engine", {"flow_run_id": str(self._flow_run.id)}, environment)
+
+    async def hooks(self, kind: str, state: State[Any]) -> ForkedProcess:
+        arguments = {
+            "kind": kind,
+            "flow_run": self._flow_run.model_dump(mode="json"),
+            "state": state.model_dump(mode="json"),
+        }
+        return await self._fork("run_hooks", arguments, {})
+
+    async def _fork(self, task: str, arguments: dict[str, Any], environment: dict[str, str]) -> ForkedProcess:
+        return await self._templates.fork(
+            self._recipe,
+            Task(
+                name=task,
+                arguments=arguments,
+                environment={**self._variables, **environment},
+                folder=self._folder,
+                output=self._output,
+            ),
+        )
+
+
+def _folder_for(configuration: WarmProcessJobConfiguration) -> AbstractContextManager[str]:
+    if configuration.working_dir is not None:
+        return nullcontext(str(Path(configuration.working_dir).resolve()))
+    return tempfile.TemporaryDirectory(suffix="prefect")
