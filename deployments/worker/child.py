@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import load_flow_from_flow_run
 from prefect.runner._hook_runner import HookRunner
@@ -24,6 +23,9 @@ from deployments.worker.messages import Task
 
 #: prctl(2): the signal a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
+#: prctl(2): the name by which `ps` and `top` tell a run from its template.
+PR_SET_NAME = 15
+NAME = b"flow-run"
 #: Loaded once, in the template.
 _C = ctypes.CDLL(None)
 
@@ -57,14 +59,11 @@ def run_hooks(kind: str, flow_run: dict[str, Any], state: dict[str, Any]) -> Non
 
 
 async def _run_hooks(kind: str, flow_run: FlowRun, state: State[Any]) -> None:
-    async with get_client() as client:
-        # Prefect's own signature of it leaves the client out, which `inject_client` adds.
-        load: Any = load_flow_from_flow_run
-        runner = HookRunner(resolve_flow=lambda run: load(run, client=client, use_placeholder_flow=False))
-        if kind == "cancellation":
-            await runner.run_cancellation_hooks(flow_run, state)
-        else:
-            await runner.run_crashed_hooks(flow_run, state)
+    runner = HookRunner(resolve_flow=lambda run: load_flow_from_flow_run(run, use_placeholder_flow=False))
+    if kind == "cancellation":
+        await runner.run_cancellation_hooks(flow_run, state)
+    else:
+        await runner.run_crashed_hooks(flow_run, state)
 
 
 TASKS: dict[str, Callable[..., None]] = {task.__name__: task for task in (run_engine, run_hooks)}
@@ -74,6 +73,7 @@ def _settle(task: Task, template: int) -> None:
     # The template tells the worker how its children end; one that nobody watches must not go on.
     if hasattr(_C, "prctl"):
         _C.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _C.prctl(PR_SET_NAME, NAME)
     if os.getppid() != template:
         os.kill(os.getpid(), signal.SIGKILL)
     if not task.output:

@@ -11,9 +11,9 @@ import asyncio
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -91,7 +91,7 @@ class WarmProcessWorker(ProcessWorker):
         self._templates = Templates(max_idle=self._settings.max_idle_templates)
         self._polling = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._wake_at: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._told_of: set[UUID] = set()
         self._subscription: PoolSubscription | None = None
         self._listening: anyio.CancelScope | None = None
@@ -245,6 +245,10 @@ class WarmProcessWorker(ProcessWorker):
             except httpx.HTTPError as exc:
                 self._logger.debug("Could not take runs when told: %s", exc)
                 continue
+            except Exception:
+                # The edge of this task: polling goes on, and says what is wrong.
+                self._logger.exception("Could not take runs when told.")
+                continue
             if told_of - taken:
                 # The server may tell of a run a moment before it gives it.
                 asyncio.get_running_loop().call_later(SECOND_LOOK_SECONDS, self._wake.set)
@@ -272,22 +276,21 @@ class WarmProcessWorker(ProcessWorker):
         Prefect's own worker starts a run up to ten seconds early, because it takes so long to start one; here it would
         hold a place of its queue for nothing.
         """
-        now = datetime.now(UTC)
+        now = time.time()
         due: list[WorkerFlowRunResponse] = []
         later: list[WorkerFlowRunResponse] = []
         for entry in flow_run_response:
             at = entry.flow_run.next_scheduled_start_time
-            (later if at is not None and at > now else due).append(entry)
-        self._set_alarm([entry.flow_run.next_scheduled_start_time for entry in later], now)
+            (later if at is not None and at.timestamp() > now else due).append(entry)
+        self._set_alarm([at.timestamp() - now for entry in later if (at := entry.flow_run.next_scheduled_start_time)])
         return await super()._submit_scheduled_flow_runs(due)
 
-    def _set_alarm(self, times: Sequence[datetime | None], now: datetime) -> None:
-        if self._wake_at is not None:
-            self._wake_at.cancel()
-            self._wake_at = None
-        if times:
-            seconds = (min(at for at in times if at is not None) - now) / timedelta(seconds=1)
-            self._wake_at = asyncio.get_running_loop().call_later(max(seconds, 0), self._wake.set)
+    def _set_alarm(self, seconds: Sequence[float]) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if seconds:
+            self._alarm = asyncio.get_running_loop().call_later(min(seconds), self._wake.set)
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)

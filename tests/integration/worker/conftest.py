@@ -1,0 +1,86 @@
+"""Pools with the scenarios' deployments, and workers for them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+
+from tests.integration.prefect_server import PrefectServer
+from tests.integration.worker import scenarios
+from tests.integration.worker.workers import Runs, Worker
+
+SCENARIOS = "tests.integration.worker.scenarios"
+
+
+@pytest.fixture(scope="session")
+def client(prefect_server: PrefectServer) -> Iterator[SyncPrefectClient]:
+    """Give Prefect's own client."""
+    with get_client(sync_client=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def scenario_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder in which flows and hooks make their notes."""
+    return tmp_path_factory.mktemp("scenarios")
+
+
+@pytest.fixture(scope="session")
+def environment(prefect_server: PrefectServer, scenario_folder: Path) -> dict[str, str]:
+    """Give the environment of every worker."""
+    return {**prefect_server.environment, "SCENARIO_FOLDER": str(scenario_folder)}
+
+
+@pytest.fixture(scope="session")
+def make_pool(client: SyncPrefectClient, scenario_folder: Path) -> Callable[[str, str], Runs]:
+    """Give a way to make a pool of a kind with a deployment of every scenario."""
+
+    def make(name: str, kind: str) -> Runs:
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind))
+        return Runs(client, deploy(client, name), scenario_folder)
+
+    return make
+
+
+def deploy(client: SyncPrefectClient, pool: str, *, entrypoints: str = SCENARIOS) -> dict[str, UUID]:
+    """Make a deployment of every scenario in a pool."""
+    made = {}
+    for name, flow in vars(scenarios).items():
+        if isinstance(flow, Flow):
+            made[name] = client.create_deployment(
+                client.create_flow(flow),
+                f"{pool}-{name}",
+                entrypoint=f"{entrypoints}.{name}",
+                pull_steps=[],
+                work_pool_name=pool,
+                enforce_parameter_schema=False,
+                parameter_openapi_schema={},
+            )
+    made["missing"] = client.create_deployment(
+        client.create_flow(scenarios.succeed),
+        f"{pool}-missing",
+        entrypoint=f"{entrypoints}_that_are_not_there.missing",
+        pull_steps=[],
+        work_pool_name=pool,
+        enforce_parameter_schema=False,
+        parameter_openapi_schema={},
+    )
+    return made
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Give a way to start workers, which end with the test."""
+    with ExitStack() as stack:
+
+        def begin(pool: str, kind: str, *options: str, **variables: str) -> Worker:
+            log = tmp_path / f"{pool}.log"
+            worker = Worker(pool, kind, *options, environment={**environment, **variables}, log=log)
+            return stack.enter_context(worker)
+
+        yield begin

@@ -1,0 +1,340 @@
+"""What the warm worker promises beyond what Prefect's own does."""
+
+import os
+import signal
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.states import Cancelling, Scheduled
+
+from deployments.worker.warm_process import WarmProcessWorker
+from tests.integration.prefect_server import PrefectServer
+from tests.integration.worker.workers import Runs, Worker, until
+
+KIND = "warm-process"
+
+
+@pytest.fixture
+def pool(request: pytest.FixtureRequest) -> str:
+    """Give a pool's name of its own."""
+    return str(request.node.originalname.removeprefix("test_").replace("_", "-"))[:60]
+
+
+@pytest.fixture
+def runs(pool: str, make_pool: Callable[[str, str], Runs]) -> Runs:
+    return make_pool(pool, KIND)
+
+
+def preload(client: SyncPrefectClient, pool: str, *names: str) -> None:
+    """Have modules loaded by the templates of a pool."""
+    template = WarmProcessWorker.get_default_base_job_template()
+    template["variables"]["properties"]["preload"]["default"] = list(names)
+    client.request(
+        "PATCH",
+        "/work_pools/{name}",
+        path_params={"name": pool},
+        json=WorkPoolUpdate(base_job_template=template).model_dump(mode="json", exclude_unset=True),
+    )
+
+
+def seconds_of(runs: Runs, run_id: UUID) -> float:
+    """Give the seconds from a run's making to its end."""
+    run = runs.ended(run_id)
+    assert run.state_name == "Completed", run.state
+    assert run.end_time is not None
+    assert run.created is not None
+    return (run.end_time - run.created).total_seconds()
+
+
+def test_it_is_listed_among_the_worker_types() -> None:
+    assert "warm-process" in WarmProcessWorker.get_all_available_worker_types()
+
+
+def test_a_run_starts_without_loading_anything_and_without_being_polled_for(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND, PREFECT_WORKER_QUERY_SECONDS="600")
+    worker.template()
+    runs.ended(runs.make("succeed"))
+    taken = [seconds_of(runs, runs.make("succeed")) for _ in range(5)]
+    # Prefect's own worker takes three seconds of loading alone; the benchmark measures, this only tells them apart.
+    assert statistics.median(taken) < 2
+
+
+def test_each_run_has_a_process_of_its_own_and_leaves_none(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    worker = start(pool, KIND)
+    template = worker.template()
+    made = [runs.ended(runs.make("succeed_at_last")) for _ in range(2)]
+    numbers = {run.infrastructure_pid for run in made}
+    assert len(numbers) == len(made)
+    for run in made:
+        assert all(line.endswith(f"in {run.infrastructure_pid}") for line in runs.notes(run.id))
+    until(lambda: worker.processes() == [template])
+
+
+def test_what_one_run_spoils_the_next_does_not_see(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    worker = start(pool, KIND, FLAVOUR="plain")
+    template = worker.template()
+    spoilt = runs.ended(runs.make("spoil"))
+    assert spoilt.state is not None
+    run = runs.ended(runs.make("tell_environment"))
+    assert run.state is not None
+    assert (run.state.message or "").startswith("FLAVOUR=plain")
+    assert worker.template() == template
+
+
+def test_an_environment_of_its_own_gets_a_template_of_its_own(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND, WARM_PROCESS_MAX_IDLE_TEMPLATES="2")
+    first = worker.template()
+    for flavour in ("a", "b", "c"):
+        run = runs.ended(runs.make("tell_environment", job_variables={"env": {"FLAVOUR": flavour}}))
+        assert run.state is not None
+        assert (run.state.message or "").startswith(f"FLAVOUR={flavour}")
+    until(lambda: len(worker.processes()) == 2)
+    assert first not in worker.processes(), "the one that was not used for longest went"
+
+
+def test_logs_and_prints_reach_the_server(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    worker = start(pool, KIND)
+    run_id = runs.make("tell_environment")
+    runs.ended(run_id)
+    # The worker's own lines come with its next batch.
+    until(lambda: "submitting flow run" in runs.logs(run_id))
+    until(lambda: "Finished in state" in runs.logs(run_id))
+    assert "printed by the flow" in runs.logs(run_id)
+    assert "printed by the flow" in worker.said()
+
+
+def test_a_running_run_is_cancelled_within_two_seconds(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    start(pool, KIND).template()
+    for scenario in ("wait", "block"):
+        run_id = runs.make(scenario)
+        runs.running(run_id)
+        began = time.monotonic()
+        runs.set_state(run_id, Cancelling())
+        assert runs.ended(run_id).state_name == "Cancelled"
+        assert time.monotonic() - began < 2
+        assert runs.hooks(run_id) == ["hook Cancelling"]
+
+
+def test_a_run_for_later_takes_no_place_before_its_time(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    start(pool, KIND, "--limit", "1", PREFECT_WORKER_QUERY_SECONDS="600").template()
+    at = datetime.now(tz=UTC) + timedelta(seconds=5)
+    later = runs.make("succeed", state=Scheduled(scheduled_time=at))
+    assert runs.ended(runs.make("succeed")).end_time < at  # type: ignore[operator]
+    run = runs.ended(later)
+    assert run.start_time is not None
+    assert 0 <= run.start_time.timestamp() - at.timestamp() < 2
+
+
+def test_told_to_stop_it_lets_runs_end_and_hands_back_what_takes_too_long(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND, WARM_PROCESS_STOP_GRACE_SECONDS="3")
+    short, long = runs.make("wait", seconds=1.5), runs.make("wait", seconds=8)
+    for run_id in (short, long):
+        runs.running(run_id)
+    waiting = runs.make("succeed", state=Scheduled(scheduled_time=datetime.now(tz=UTC) + timedelta(seconds=1)))
+    below = worker.processes()
+    worker.stop()
+    assert worker.wait() == 0
+    assert not [process for process in below if process.is_running()]
+    assert runs.read(short).state_name == "Completed"
+    assert runs.read(waiting).state_name in {"Scheduled", "Late"}
+    handed_back = runs.read(long).state
+    assert handed_back is not None
+    assert (handed_back.name, handed_back.message) == ("AwaitingRetry", "Its worker stopped; the run was handed back.")
+    start(pool, KIND)
+    assert runs.ended(long).state_name == "Completed"
+    assert runs.ended(waiting).state_name == "Completed"
+    assert not runs.hooks(long)
+
+
+def test_a_run_that_was_retried_in_its_process_can_be_handed_back(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND, WARM_PROCESS_STOP_GRACE_SECONDS="0")
+    run_id = runs.make("retry_and_wait", seconds=5)
+    until(lambda: "started 2" in runs.notes(run_id))
+    worker.stop()
+    worker.wait()
+    start(pool, KIND)
+    assert runs.ended(run_id).state_name == "Completed"
+
+
+def test_told_twice_it_hands_back_at_once(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    worker = start(pool, KIND)
+    run_id = runs.make("wait")
+    runs.running(run_id)
+    worker.stop(signal.SIGINT)
+    until(lambda: "Told to stop" in worker.said())
+    worker.stop(signal.SIGINT)
+    assert worker.wait(20) == 0
+    assert runs.read(run_id).state_name == "AwaitingRetry"
+
+
+def test_a_lost_template_takes_its_runs_along_and_the_next_run_has_a_new_one(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND)
+    template = worker.template()
+    run_id = runs.make("wait")
+    runs.running(run_id)
+    template.kill()
+    run = runs.ended(run_id)
+    assert run.state_name == "Crashed"
+    assert "-9" in (run.state.message or "")  # type: ignore[union-attr]
+    assert runs.ended(runs.make("succeed")).state_name == "Completed"
+    assert worker.template() != template
+
+
+def test_without_its_worker_a_run_still_ends_and_then_its_template(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND)
+    template = worker.template()
+    run_id = runs.make("wait", seconds=2)
+    runs.running(run_id)
+    os.kill(worker.pid, signal.SIGKILL)
+    assert runs.ended(run_id).state_name == "Completed"
+    until(lambda: not template.is_running() or template.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_changed_code_is_what_the_next_run_runs(
+    pool: str, runs: Runs, start: Callable[..., Worker], client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    module = tmp_path / "changing_flow.py"
+    text = "from prefect import flow\nfrom prefect.states import Completed\n@flow(persist_result=False)\nasync def tell():\n    return Completed(message='{}')\n"  # noqa: E501
+    module.write_text(text.format("old"))
+    preload(client, pool, "changing_flow")
+    deployment = client.create_deployment(
+        client.read_deployment(runs.deployments["succeed"]).flow_id,
+        f"{pool}-changing",
+        entrypoint="changing_flow.tell",
+        pull_steps=[],
+        work_pool_name=pool,
+        enforce_parameter_schema=False,
+        parameter_openapi_schema={},
+    )
+    runs.deployments["changing"] = deployment
+    worker = start(pool, KIND, PYTHONPATH=f"{tmp_path}:{Path.cwd()}")
+    template = worker.template()
+    assert runs.ended(runs.make("changing")).state.message == "old"  # type: ignore[union-attr]
+    module.write_text(text.format("the new"))
+    until(lambda: runs.ended(runs.make("changing")).state.message == "the new")  # type: ignore[union-attr]
+    until(lambda: not template.is_running())
+
+
+@pytest.mark.parametrize(("module", "reason"), [("starts_a_thread", "1 threads"), ("connects", "a connection")])
+def test_what_two_processes_must_not_share_is_refused_and_runs_start_the_slow_way(
+    module: str, reason: str, make_pool: Callable[[str, str], Runs], start: Callable[..., Worker],
+    client: SyncPrefectClient,
+) -> None:  # fmt: skip
+    pool = f"unsafe-{module.replace('_', '-')}"
+    runs = make_pool(pool, KIND)
+    preload(client, pool, f"tests.integration.worker.unsafe:{module}")
+    worker = start(pool, KIND)
+    until(lambda: "without a template" in worker.said())
+    assert reason in " ".join(worker.said().split())
+    assert runs.ended(runs.make("succeed")).state_name == "Completed"
+
+
+class Cable:
+    """A connection to the server that can be cut."""
+
+    def __init__(self, port: int) -> None:
+        """Listen; everything goes to the server's `port`."""
+        self._server = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        self.cut_off = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Cut every connection, and take no new one."""
+        self.cut_off = True
+        for end in self._open:
+            with _whatever():
+                end.shutdown(socket.SHUT_RDWR)
+        self._open.clear()
+
+    def mend(self) -> None:
+        """Take connections again."""
+        self.cut_off = False
+
+    def close(self) -> None:
+        """End."""
+        self.cut()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with _whatever():
+            while True:
+                near, _ = self._listener.accept()
+                if self.cut_off:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._server))
+                self._open += [near, far]
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(one: socket.socket, other: socket.socket) -> None:
+        with _whatever():
+            while received := one.recv(65536):
+                other.sendall(received)
+        for end in (one, other):
+            with _whatever():
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+class _whatever:  # noqa: N801 - reads as a word
+    """Ignore that a socket was closed meanwhile."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> bool:
+        return kind is not None and issubclass(kind, OSError | ValueError)
+
+
+@pytest.fixture
+def cable(prefect_server: PrefectServer) -> Iterator[Cable]:
+    made = Cable(int(prefect_server.url.split(":")[2].split("/")[0]))
+    yield made
+    made.close()
+
+
+def test_it_outlives_the_loss_of_its_subscription(
+    pool: str, runs: Runs, start: Callable[..., Worker], cable: Cable
+) -> None:
+    worker = start(pool, KIND, PREFECT_API_URL=f"http://127.0.0.1:{cable.port}/api", PREFECT_WORKER_QUERY_SECONDS="600")
+    worker.template()
+    runs.ended(runs.make("succeed"))
+    kept = runs.make("wait", seconds=4)
+    to_cancel = runs.make("wait")
+    for run_id in (kept, to_cancel):
+        runs.running(run_id)
+    cable.cut()
+    missed = runs.make("succeed")
+    runs.set_state(to_cancel, Cancelling())
+    until(lambda: "No events from the server" in worker.said())
+    cable.mend()
+    assert runs.ended(missed).state_name == "Completed"
+    assert runs.ended(to_cancel).state_name == "Cancelled"
+    assert runs.ended(kept).state_name == "Completed"
+    assert seconds_of(runs, runs.make("succeed")) < 5, "it is told again"

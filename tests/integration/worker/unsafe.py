@@ -1,0 +1,18 @@
+"""What must not be preloaded."""
+
+import socket
+import threading
+import time
+from typing import Any
+
+KEPT: list[Any] = []
+
+
+def starts_a_thread() -> None:
+    """Leave a thread behind."""
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+
+def connects() -> None:
+    """Leave a connection behind."""
+    KEPT.extend(socket.socketpair())
