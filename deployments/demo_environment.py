@@ -14,8 +14,8 @@ from deployments.ports import HOST
 DEFAULTS: Mapping[str, str] = {
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-    # A run that is due is found within a second instead of ten.
-    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    # Ctrl-C is not to wait; what is under way is handed back and goes on with the next start.
+    "WARM_PROCESS_STOP_GRACE_SECONDS": "0.5",
     "PYTHONUNBUFFERED": "1",
 }
 #: Settings of a person's own Prefect, which would lead away from the demo's.

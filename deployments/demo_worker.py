@@ -12,13 +12,13 @@ POLL_SECONDS = 0.2
 def main() -> None:
     """Wait for the work pool, then run Prefect's own command in this process, which has loaded it already."""
     # Loading takes seconds, which would otherwise come after the server's.
-    import prefect.cli.worker  # noqa: PLC0415
-    import prefect.workers.process  # noqa: F401, PLC0415
+    import prefect.cli.worker  # noqa: F401, PLC0415
     from prefect.cli import app  # noqa: PLC0415
     from prefect.settings import get_current_settings  # noqa: PLC0415
 
     from deployments.prefect_api import PrefectApi  # noqa: PLC0415
     from deployments.settings import PoolSettings  # noqa: PLC0415
+    from deployments.worker import warm_process  # noqa: F401, PLC0415
 
     settings = get_current_settings().api
     auth = settings.auth_string.get_secret_value() if settings.auth_string else ""

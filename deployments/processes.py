@@ -1,5 +1,6 @@
 """The processes of a demo, held together by honcho: when one ends, all end."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import psutil
 from honcho.manager import Manager
 from honcho.printer import Printer
 
@@ -19,6 +21,9 @@ from deployments.ports import HOST
 #: Requests that one process of the site handles side by side.
 SITE_THREADS = 8
 SITE_PROCESSES = 2
+WORKER = "worker"
+#: Seconds that the worker gets to hand back its runs, before everything else is stopped.
+WORKER_STOP_SECONDS = 4.0
 #: Seconds after which a signal that came too early is given again.
 EARLY_SIGNAL_SECONDS = 0.1
 
@@ -48,7 +53,7 @@ def processes_of(demo: Demo) -> list[ProcessSpec]:
                 python, "-m", "prefect", "server", "start", f"--host={HOST}", f"--port={demo.prefect_port}",
             ],
         ),
-        ProcessSpec(name="worker", title="The worker", command=[python, "-m", "deployments.demo_worker"]),
+        ProcessSpec(name=WORKER, title="The worker", command=[python, "-m", "deployments.demo_worker"]),
         ProcessSpec(name="site", title="The site", command=[python, "-m", *site]),
         ProcessSpec(
             name="mail",
@@ -97,4 +102,13 @@ class Processes(Manager):  # type: ignore[misc]
             self.ended_first = next(
                 (name for name, known in self._processes.items() if known.get("returncode") is not None), None
             )
+        if not self._terminating and self.ended_first is None:
+            self._stop_worker()
         super().terminate()
+
+    def _stop_worker(self) -> None:
+        """Stop the worker while Prefect's server is there to be told how its runs ended."""
+        with contextlib.suppress(psutil.Error):
+            worker = psutil.Process(self._processes[WORKER]["pid"])
+            worker.terminate()
+            worker.wait(timeout=WORKER_STOP_SECONDS)

@@ -16,7 +16,11 @@ class PoolSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
-    worker_type: str = Field(default="process", description="Prefect worker type of the work pool.")
+    worker_type: str = Field(default="warm-process", description="Prefect worker type of the work pool.")
+    preload: list[str] = Field(
+        default=["flows.preload:load"],
+        description="What a warm worker loads before any run needs it: modules, or functions as `module:function`.",
+    )
     package_concurrency: int = Field(default=2, ge=1, description="Orders that are packaged side by side.")
     notify_concurrency: int = Field(default=1, ge=1, description="Runs that send mails side by side.")
     maintenance_concurrency: int = Field(default=1, ge=1, description="Maintenance runs side by side.")

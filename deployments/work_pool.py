@@ -1,17 +1,22 @@
 """The work pool, its queues and the mail block in Prefect, brought to what the settings say."""
 
+from typing import Any
+
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import WorkQueueFilter
-from prefect.client.schemas.objects import WorkQueue
+from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 from prefect_email import EmailServerCredentials
 
 from deployments.settings import PoolSettings
+from deployments.worker.warm_process import WarmProcessWorker
 from django_integration.domain.jobs import WORK_POOL, Queue
 
 #: Prefect makes this queue with every pool; nothing of ours goes there.
 PREFECTS_OWN_QUEUE = "default"
+#: The job variable of a warm worker.
+PRELOAD = "preload"
 
 
 async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str]:
@@ -22,13 +27,33 @@ async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str
         done = f"work pool {WORK_POOL}: made, type {settings.worker_type}"
     else:
         if pool.type == settings.worker_type:
-            return [f"work pool {WORK_POOL}: as it should be"]
+            return [await _ensure_preload(client, pool, settings)]
         # Prefect cannot change the type; the deployments are put on the new pool right after this.
         await client.delete_work_pool(WORK_POOL)
         done = f"work pool {WORK_POOL}: made anew, type {settings.worker_type} instead of {pool.type}"
-    # Without a job template: the first worker that comes brings the one of its type.
-    await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=settings.worker_type))
+    template = _job_template(settings)
+    await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=settings.worker_type, base_job_template=template))
     return [done]
+
+
+async def _ensure_preload(client: PrefectClient, pool: WorkPool, settings: PoolSettings) -> str:
+    """Bring what a warm worker preloads to what the settings say; the rest of the pool's job template stays."""
+    template = pool.base_job_template or _job_template(settings)
+    variable = template.get("variables", {}).get("properties", {}).get(PRELOAD)
+    if variable is None or (pool.base_job_template and variable.get("default") == settings.preload):
+        return f"work pool {WORK_POOL}: as it should be"
+    variable["default"] = settings.preload
+    await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))
+    return f"work pool {WORK_POOL}: preloads {', '.join(settings.preload) or 'nothing'}"
+
+
+def _job_template(settings: PoolSettings) -> dict[str, Any]:
+    """Give the job template for a warm worker; nothing for other types: their first worker brings it."""
+    if settings.worker_type != WarmProcessWorker.type:
+        return {}
+    template = WarmProcessWorker.get_default_base_job_template()
+    template["variables"]["properties"][PRELOAD]["default"] = settings.preload
+    return template
 
 
 async def ensure_queues(client: PrefectClient, settings: PoolSettings) -> list[str]:

@@ -1,5 +1,6 @@
 """The job `package-request`."""
 
+import asyncio
 from typing import Any
 
 from prefect import flow
@@ -20,13 +21,17 @@ async def package_request(request_id: int) -> Any:
     """
     report = await in_site(_package, request_id, str(flow_run.get_id()))
     if report.rows:
-        await acreate_table_artifact(
-            key=f"request-{request_id}", table=report.rows, description=f"**Request {request_id}** · {report.summary}"
-        )
-        await acreate_link_artifact(
-            key=f"request-{request_id}-tracking",
-            link=report.tracking_url,
-            link_text=f"Tracking page of request {request_id}",
+        await asyncio.gather(
+            acreate_table_artifact(
+                key=f"request-{request_id}",
+                table=report.rows,
+                description=f"**Request {request_id}** · {report.summary}",
+            ),
+            acreate_link_artifact(
+                key=f"request-{request_id}-tracking",
+                link=report.tracking_url,
+                link_text=f"Tracking page of request {request_id}",
+            ),
         )
     return Completed(message=report.summary)
 

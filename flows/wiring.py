@@ -1,7 +1,10 @@
 """Where the worker's real parts are put together; nobody else constructs an adapter."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
@@ -59,15 +62,26 @@ def tools() -> Tools:
 
 
 async def in_site(work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-    """Run blocking work in a thread in which Django is set up, and leave no database connection behind."""
+    """Run blocking work in a thread in which Django is set up, and leave no database connection behind.
 
-    def run() -> Result:
-        django.setup()
-        from django.db import connections  # noqa: PLC0415 - Django must be set up first
+    The thread does not hold up the end of its process: a run that is cancelled ends at once, and leaves behind what a
+    killed one would (every step may run twice).
+    """
+    outcome: Future[Result] = Future()
 
+    def run() -> None:
         try:
-            return work(*arguments, **options)
-        finally:
-            connections.close_all()
+            django.setup()
+            from django.db import connections  # noqa: PLC0415 - Django must be set up first
 
-    return await asyncio.to_thread(run)
+            try:
+                result = work(*arguments, **options)
+            finally:
+                connections.close_all()
+        except BaseException as exc:  # noqa: BLE001 - the edge of this thread: whoever waits gets it
+            outcome.set_exception(exc)
+        else:
+            outcome.set_result(result)
+
+    threading.Thread(target=copy_context().run, args=(run,), name="site", daemon=True).start()
+    return await asyncio.wrap_future(outcome)

@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from deployments.worker.messages import DIALECT, Ended, Message, Order, Ready, Refused, Stale, Started, decode, encode
 
 #: Modules that every flow run needs, among them those that Prefect loads only when a run needs them.
@@ -35,6 +37,8 @@ ENGINE = (
     "rich._emoji_codes",
     "deployments.worker.child",
 )
+#: Where the models are that nearly every run uses.
+BUILT_AHEAD = ("prefect.client.", "prefect.events.")
 #: Seconds for which a look at the loaded files counts.
 FRESH_SECONDS = 1.0
 RECEIVE_BYTES = 65536
@@ -54,6 +58,16 @@ def preload(names: Iterable[str]) -> list[str]:
         except Exception as exc:  # noqa: BLE001 - foreign code; a run that needs it will fail with the whole story
             failed.append(f"{name}: {type(exc).__name__}: {exc}")
     return failed
+
+
+def complete_models() -> None:
+    """Build the models of Prefect's client, which pydantic otherwise builds in each run that uses them."""
+    kinds: list[type[BaseModel]] = [BaseModel]
+    while kinds:
+        kind = kinds.pop()
+        kinds.extend(kind.__subclasses__())
+        if kind.__module__.startswith(BUILT_AHEAD) and not kind.__pydantic_complete__:
+            kind.model_rebuild(raise_errors=False)
 
 
 class LoadedFiles:
@@ -212,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.set_inheritable(options.descriptor, False)  # noqa: FBT003 - its only parameter
     with socket.socket(fileno=options.descriptor) as connection:
         missing = preload(ENGINE)
+        complete_models()
         failed = preload(options.preload)
         if options.dialect != DIALECT:
             missing.append("the worker's own code has changed on disk; start it anew")

@@ -93,6 +93,8 @@ class WarmProcessWorker(ProcessWorker):
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._told_of: set[UUID] = set()
+        #: The runs of the server's last answer.
+        self._given: set[UUID] = set()
         self._subscription: PoolSubscription | None = None
         self._listening: anyio.CancelScope | None = None
         self._supervision: Supervision | None = None
@@ -241,7 +243,7 @@ class WarmProcessWorker(ProcessWorker):
             self._wake.clear()
             told_of, self._told_of = self._told_of, set()
             try:
-                taken = {flow_run.id for flow_run in await self.get_and_submit_flow_runs()}
+                await self.get_and_submit_flow_runs()
             except httpx.HTTPError as exc:
                 self._logger.debug("Could not take runs when told: %s", exc)
                 continue
@@ -249,7 +251,7 @@ class WarmProcessWorker(ProcessWorker):
                 # The edge of this task: polling goes on, and says what is wrong.
                 self._logger.exception("Could not take runs when told.")
                 continue
-            if told_of - taken:
+            if told_of - self._given:
                 # The server may tell of a run a moment before it gives it.
                 asyncio.get_running_loop().call_later(SECOND_LOOK_SECONDS, self._wake.set)
 
@@ -277,6 +279,7 @@ class WarmProcessWorker(ProcessWorker):
         hold a place of its queue for nothing.
         """
         now = time.time()
+        self._given = {entry.flow_run.id for entry in flow_run_response}
         due: list[WorkerFlowRunResponse] = []
         later: list[WorkerFlowRunResponse] = []
         for entry in flow_run_response:
@@ -294,8 +297,10 @@ class WarmProcessWorker(ProcessWorker):
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)
-        # A run that waited for the place may have it now.
-        self._look_for()
+        # A run that waited for the place may have it now. A place in a queue comes free with the run's last state,
+        # of which the server tells.
+        if self._limiter is not None or self._subscription is None or not self._subscription.connected:
+            self._look_for()
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Leave this state out: it says that something is being prepared for the run, which takes 10 ms here."""

@@ -50,7 +50,9 @@ class AppSettings:
         os.environ.get("PREFECT_API_AUTH_STRING", ""),
         "User and password of Prefect's API, with a colon between them. A secret.",
     )
-    trigger_timeout_seconds: float = _setting(0.6, "Seconds that an order waits for Prefect before it goes on without.")
+    trigger_timeout_seconds: float = _setting(
+        5.0, "Seconds that handing work to Prefect may take before it is left for later. Nobody waits for it."
+    )
     behaviour: str = _setting("ALL", "What is packaged: `NEVER`, `DYNAMIC` or `ALL`.")
     cart_limit: int = _setting(20, "Resources in one order.")
     validity_days: int = _setting(7, "Days that a link can be used.")

@@ -181,10 +181,8 @@ def print_results(results: dict[str, Any], file: Path) -> None:
         ratio = f"{stock[name] / warm[name]:.1f}" if stock.get(name) and warm[name] else ""
         print(f"| {name} | {_shown(stock.get(name))} | {_shown(warm[name])} | {ratio} |")
     file.write_text(json.dumps(results, indent=2) + "\n")
-    in_turn = results["amounts"]["in_turn"]
-    print(
-        f"Runs that were alone: {in_turn['stock']} and {in_turn['warm']} at first. The ratio is the first by the second."
-    )
+    alone = results["amounts"]["in_turn"]
+    print(f"The ratio is the first by the second. Alone at first were {alone['stock']} and {alone['warm']} runs.")
     print(f"The figures are in {file}.")
 
 

@@ -1,6 +1,7 @@
 """Writes the reference pages from the code: `python -m tests.contracts.reference`. A test holds them equal."""
 
 import inspect
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
+from pydantic import SecretStr
 
+from deployments.settings import DemoSettings, PoolSettings
+from deployments.worker.settings import WarmProcessSettings
 from django_integration.domain import jobs, notices, policy, status
 from django_integration.domain.errors import PermanentError, TemporaryError
 from django_integration.downloads.settings import PREFIX, AppSettings
@@ -82,6 +86,37 @@ def settings_page() -> str:
     )
 
 
+def environment_page() -> str:
+    """Write the page of the environment variables of a deployment."""
+    sections = []
+    for title, settings in (
+        ("Work pool, queues and mail server", PoolSettings),
+        ("Worker of the type `warm-process`", WarmProcessSettings),
+        ("Demo", DemoSettings),
+    ):
+        prefix = str(settings.model_config.get("env_prefix"))
+        rows = [
+            (
+                f"`{prefix}{name.upper()}`",
+                "" if field.default is None or field.default == "" else f"`{shown(field.default)}`",
+                field.description or "",
+            )
+            for name, field in settings.model_fields.items()
+        ]
+        sections.append(f"## {title}\n\n{settings.__doc__}\n\n" + table("variable", "default", "what it is", rows=rows))
+    return (
+        "# Environment variables\n\nMade from `deployments/settings.py` and `deployments/worker/settings.py`. The site's own settings\n"
+        "are on [another page](settings.md).\n\n" + "\n".join(sections)
+    )
+
+
+def shown(value: Any) -> str:
+    """Write a default as one would set it."""
+    if isinstance(value, SecretStr):
+        return "empty"
+    return json.dumps(value) if isinstance(value, list) else str(value)
+
+
 def jobs_page() -> str:
     """Write the page of jobs, queues and schedules."""
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
@@ -123,6 +158,7 @@ def pages() -> dict[Path, str]:
     return {
         PAGES / "states.md": states_page(),
         PAGES / "settings.md": settings_page(),
+        PAGES / "environment.md": environment_page(),
         PAGES / "jobs.md": jobs_page(),
         PAGES / "errors.md": errors_page(),
     }

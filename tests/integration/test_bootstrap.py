@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.states import Running
@@ -138,6 +138,24 @@ def test_another_worker_type_gets_a_new_pool_with_everything_on_it(prefect_serve
     assert ask(lambda client: client.read_work_pool(WORK_POOL)).type == "other"
     assert queues()[Queue.PACKAGE] == (2, 2)
     assert {item.work_queue_name for item in deployments().values()} == set(Queue)
+    run_bootstrap()
+
+
+def test_what_a_warm_worker_preloads_follows_the_settings_and_the_rest_of_its_template_stays(
+    prefect_server: PrefectServer,
+) -> None:
+    run_bootstrap()
+    template = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template
+    variables = template["variables"]["properties"]
+    assert variables["preload"]["default"] == ["flows.preload:load"]
+    variables["env"]["default"] = {"BY": "hand"}
+    ask(lambda client: client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template)))
+
+    run_bootstrap(preload=["json"])
+
+    variables = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template["variables"]["properties"]
+    assert variables["preload"]["default"] == ["json"]
+    assert variables["env"]["default"] == {"BY": "hand"}
     run_bootstrap()
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ FOLDER = "SOAK_FOLDER"
 #: How long what a run leaves behind lives on: longer than the run.
 LEFT_SECONDS = 2.0
 LOCK, TWICE = "lock-", "twice-"
+#: Seconds by which two readings of the time when a process began may differ.
+CLOCK_SECONDS = 5.0
+LEAKED: list[object] = []
 
 
 def complete() -> None:
@@ -48,8 +52,9 @@ def leave_process() -> None:
 
 
 def leak() -> None:
-    """Leave a file open and a thread at work."""
-    threading.Thread(target=Path(os.devnull).open().readable).start()
+    """Leave a file open, a thread that goes on a while, and one that never ends."""
+    LEAKED.append(Path(os.devnull).open())  # noqa: SIM115 - its subject
+    threading.Thread(target=time.sleep, args=(LEFT_SECONDS,)).start()
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 
 
@@ -89,9 +94,10 @@ def holder(lock: Path) -> psutil.Process | None:
     try:
         pid, _, began = lock.read_text().strip().partition(" ")
         process = psutil.Process(int(pid))
+        same = abs(process.create_time() - float(began)) < CLOCK_SECONDS
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (OSError, ValueError, psutil.NoSuchProcess):
         return None
-    return process if process.create_time() == float(began) else None
 
 
 def holder_lives(lock: Path) -> bool:

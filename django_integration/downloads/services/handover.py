@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 
-from django.db import connections, transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from django_integration.domain.errors import TriggerUnavailable
@@ -21,7 +21,9 @@ from django_integration.downloads.trigger import current_trigger
 logger = logging.getLogger(__name__)
 
 #: Mails of this time share one run of `send-notices`.
-NOTICE_WINDOW_SECONDS = 1
+NOTICE_WINDOW_SECONDS = 2
+#: A mail waits at least so long: an order's first mail and its last often go together then, and after the package.
+NOTICE_PATIENCE_SECONDS = 1
 
 
 def start_packaging_on_commit(request_id: int) -> None:
@@ -56,11 +58,11 @@ def start_packaging(request_id: int) -> bool:
 
 
 def start_sending() -> bool:
-    """Ask for one run that sends the mails due; all that ask within a second share it.
+    """Ask for one run that sends the mails due; all that ask within two seconds share it.
 
-    The run is scheduled for the end of that second, so that it sees every mail whose transaction asked for it.
+    The run is scheduled for after those seconds, so that it sees every mail whose transaction asked for it.
     """
-    window = int(timezone.now().timestamp()) // NOTICE_WINDOW_SECONDS + 1
+    window = int(timezone.now().timestamp() + NOTICE_PATIENCE_SECONDS) // NOTICE_WINDOW_SECONDS + 1
     at = datetime.fromtimestamp(window * NOTICE_WINDOW_SECONDS, tz=UTC)
     try:
         current_trigger().start(Job.SEND_NOTICES, key=f"{Job.SEND_NOTICES}-{window}", at=at)
@@ -87,6 +89,6 @@ def _in_background(work: Callable[..., bool], *arguments: int) -> None:
             # The edge of this thread.
             logger.exception("Work could not be handed to Prefect; it is started later.")
         finally:
-            connections.close_all()
+            close_old_connections()
 
     _background().submit(run)

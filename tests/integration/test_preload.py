@@ -1,0 +1,33 @@
+"""What a worker's template loads before its children need it."""
+
+import json
+import os
+import subprocess
+import sys
+
+from deployments.embedded_database import EmbeddedDatabase
+
+PROGRAM = """
+import json, sys
+from deployments.worker.template import ENGINE, preload, unsafe_to_fork
+failed = preload([*ENGINE, "flows.preload:load"])
+loaded = set(sys.modules)
+import flows.steps, flows.sending, flows.maintenance, django_integration.downloads.api
+print(json.dumps([failed, unsafe_to_fork(), sorted(set(sys.modules) - loaded)]))
+"""
+
+
+def test_it_loads_the_flows_and_the_site_without_a_thread_or_a_connection(postgres: EmbeddedDatabase) -> None:
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "django_integration.demo.settings",
+        "DOWNMAN_DATABASE_URL": postgres.url("postgres"),
+        "DOWNMAN_SECRET_KEY": "only-for-tests",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    failed, unsafe, late = json.loads(done.stdout.splitlines()[-1])
+    assert failed == []
+    assert unsafe == ""
+    assert late == []

@@ -1,0 +1,119 @@
+"""What must be true of the soak, each thing that is not in a sentence."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from operator import itemgetter
+from uuid import UUID
+
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from tests.soak.driver import STAY, Run, Soak
+from tests.soak.flows import TWICE
+from tests.soak.processes import Holdings
+
+#: How a run ends to which nothing is done.
+ENDS = {
+    "complete": StateType.COMPLETED,
+    "fail": StateType.FAILED,
+    "leave": StateType.CRASHED,
+    "die": StateType.CRASHED,
+    "leave_process": StateType.COMPLETED,
+    "leak": StateType.COMPLETED,
+}
+#: Open files and sockets by which the worker may have grown: connections to the server come and go.
+MORE_FILES = 8
+MORE_TEMPLATE_FILES = 2
+
+#: Stands for all queues.
+ALL = "all"
+
+
+def of_runs(soak: Soak, *, limit: int) -> Iterator[str]:
+    """Check the runs."""
+    for file in soak.folder.glob(f"{TWICE}*"):
+        yield f"Run {file.name.removeprefix(TWICE)} was at work twice at once."
+    for still in soak.still_at_work:
+        yield f"Run {still} was still at work when the server had it as ended."
+    unknown = soak.killed_unknown
+    for run_id, run in soak.runs.items():
+        if run.end is None:
+            yield f"Run {run_id} ({run.kind}) never ended."
+            continue
+        ended = _state(run.end)
+        if ended in _possible(run):
+            continue
+        if ended is StateType.CRASHED and unknown > 0:
+            # Its process was killed before or after the flow's own code.
+            unknown -= 1
+            continue
+        done = f"killed: {run.killed}, cancelled: {run.cancelled_at}"
+        yield f"Run {run_id} ({run.kind}, {done}) ended as {run.end.state} at {run.end.end_time}."
+    for queue, allowed in {**soak.queues, ALL: limit}.items():
+        beyond = [together for together in at_work_together(soak.runs, queue) if len(together) > allowed]
+        if beyond:
+            where = "the worker" if queue == ALL else f"the queue {queue}"
+            yield (
+                f"{len(beyond)} times more runs were at work at once than {where} allows, which is {allowed}; "
+                f"one time they were {' and '.join(map(str, beyond[0]))}."
+            )
+
+
+def of_holdings(before: Holdings, after: Holdings) -> Iterator[str]:
+    """Check what the worker and its template hold."""
+    for name, more in (
+        ("worker_files", MORE_FILES),
+        ("worker_sockets", MORE_FILES),
+        ("template_files", MORE_TEMPLATE_FILES),
+    ):
+        first, last = getattr(before, name), getattr(after, name)
+        if last > first + more:
+            yield f"What is held has grown, {name}: from {first} to {last}."
+
+
+def at_work_together(runs: Mapping[UUID, Run], queue: str) -> Iterator[list[UUID]]:
+    """Give for each run of a queue those that were at work when it began, itself among them."""
+    changes = []
+    for run_id, run in runs.items():
+        if queue in {ALL, run.queue} and (span := _at_work(run)) is not None:
+            begin, end = span
+            # At the same moment the one that ends comes first.
+            changes += [(begin, True, run_id), (end, False, run_id)]
+    now: list[UUID] = []
+    for _, begins, run_id in sorted(changes, key=itemgetter(0, 1)):
+        if begins:
+            now.append(run_id)
+            yield [*now]
+        else:
+            now.remove(run_id)
+
+
+def cancelling_seconds(runs: Iterable[Run]) -> list[float]:
+    """Give how long it took to end each run that would have gone on."""
+    return sorted(
+        run.end.end_time.timestamp() - run.cancelled_at.timestamp()
+        for run in runs
+        if run.kind == STAY and run.cancelled_at and run.end and run.end.end_time and not run.saw_restart
+    )
+
+
+def _possible(run: Run) -> set[StateType]:
+    if run.saw_restart:
+        # It may have begun while the server was away, and could not.
+        return set(StateType)
+    possible = {StateType.CRASHED} if run.killed else {ENDS[run.kind]} if run.kind in ENDS else set()
+    if run.cancelled_at is not None:
+        possible.add(StateType.CANCELLED)
+    return possible
+
+
+def _at_work(run: Run) -> tuple[datetime, datetime] | None:
+    """Give the time in which a run took a place of its queue for sure; one that is cancelled gives it back."""
+    if run.end is None or run.end.start_time is None or run.end.end_time is None:
+        return None
+    end = min(run.end.end_time, run.cancelled_at) if run.cancelled_at else run.end.end_time
+    return (run.end.start_time, end) if run.end.start_time < end else None
+
+
+def _state(run: FlowRun) -> StateType:
+    assert run.state is not None
+    return run.state.type

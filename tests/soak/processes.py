@@ -1,0 +1,96 @@
+"""The processes of the soak's worker: which there are, and what they hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.benchmarks.process_figures import Memory
+from tests.integration.worker.workers import Worker
+from tests.soak.flows import FOLDER
+
+TEMPLATE = "deployments.worker.template"
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What the worker and its template hold while no run is there."""
+
+    worker_files: int
+    worker_sockets: int
+    worker_threads: int
+    worker_memory: int
+    template_files: int
+    template_memory: int
+
+    @classmethod
+    def of(cls, worker: Worker) -> "Holdings":
+        """Look."""
+        process = psutil.Process(worker.pid)
+        (template,) = templates(worker)
+        return cls(
+            worker_files=process.num_fds(),
+            worker_sockets=len(process.net_connections(kind="all")),
+            worker_threads=process.num_threads(),
+            worker_memory=Memory.of(worker.pid).resident,
+            template_files=template.num_fds(),
+            template_memory=Memory.of(template.pid).resident,
+        )
+
+
+def lives(process: psutil.Process) -> bool:
+    """Say whether a process is there, and not a zombie."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def templates(worker: Worker) -> list[psutil.Process]:
+    """Give the processes from which the worker forks, or did."""
+    return [process for process in _children(psutil.Process(worker.pid)) if _is_template(process)]
+
+
+def runs(worker: Worker) -> list[psutil.Process]:
+    """Give the processes of the worker's runs."""
+    return [process for template in templates(worker) for process in _children(template)]
+
+
+def others(worker: Worker, folder: Path) -> list[str]:
+    """Name what is there besides the worker and one template: below the worker, or left behind by a run of the soak."""
+    expected = {worker.pid, *[template.pid for template in templates(worker)[:1]]}
+    found = {process.pid: process for process in [*worker.processes(), *marked(folder)] if process.pid not in expected}
+    return [_described(process) for process in found.values()]
+
+
+def marked(folder: Path) -> Iterator[psutil.Process]:
+    """Give every process that the worker has started, and the worker: they have the soak's variable."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(FOLDER) == str(folder):
+                yield process
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [child for child in process.children() if lives(child)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _is_template(process: psutil.Process) -> bool:
+    try:
+        return TEMPLATE in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _described(process: psutil.Process) -> str:
+    try:
+        with process.oneshot():
+            return f"{process.pid} ({process.status()}, below {process.ppid()}): {' '.join(process.cmdline())[:120]}"
+    except psutil.NoSuchProcess:
+        return f"{process.pid}, which has just ended"
