@@ -14,6 +14,8 @@ from deployments.ports import HOST
 DEFAULTS: Mapping[str, str] = {
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # Prefect keeps five connections open and makes each further one anew, for as long as one request takes.
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
     # Ctrl-C is not to wait; what is under way is handed back and goes on with the next start.
     "WARM_PROCESS_STOP_GRACE_SECONDS": "0.5",
     "PYTHONUNBUFFERED": "1",

@@ -21,7 +21,7 @@ class PoolSettings(BaseSettings):
         default=["flows.preload:load"],
         description="What a warm worker loads before any run needs it: modules, or functions as `module:function`.",
     )
-    package_concurrency: int = Field(default=2, ge=1, description="Orders that are packaged side by side.")
+    package_concurrency: int = Field(default=4, ge=1, description="Orders that are packaged side by side.")
     notify_concurrency: int = Field(default=1, ge=1, description="Runs that send mails side by side.")
     maintenance_concurrency: int = Field(default=1, ge=1, description="Maintenance runs side by side.")
     notify_priority: int = Field(default=1, ge=1, description="Rank of the queue `notify`; 1 is served first.")

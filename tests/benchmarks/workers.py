@@ -8,6 +8,8 @@ anything is measured. The times are those that the server has of the states of a
 import argparse
 import json
 import resource
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -165,6 +167,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer runs, for a first look")
     parser.add_argument("--json", type=Path, default=Path("benchmark-results-workers.json"))
     options = parser.parse_args()
+    # So that whoever ends the benchmark ends all that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended from outside."))
     amounts = QUICK if options.quick else FULL
     results: dict[str, Any] = {"amounts": asdict(amounts), "titles": TITLES}
     with tempfile.TemporaryDirectory(prefix="downman-bench-") as folder, prefect_server_running(Path(folder)) as server:

@@ -136,7 +136,7 @@ def test_another_worker_type_gets_a_new_pool_with_everything_on_it(prefect_serve
     run_bootstrap(worker_type="other")
 
     assert ask(lambda client: client.read_work_pool(WORK_POOL)).type == "other"
-    assert queues()[Queue.PACKAGE] == (2, 2)
+    assert queues()[Queue.PACKAGE] == (2, 4)
     assert {item.work_queue_name for item in deployments().values()} == set(Queue)
     run_bootstrap()
 

@@ -8,6 +8,7 @@ back. In the end every run must have ended as it should, and the worker must hol
 
 import argparse
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,7 @@ QUEUES = {"one": 1, "two": 2, "three": 3}
 LIMIT = 4
 RUNS_AT_FIRST = 8
 #: How long the last runs may take to end, and their processes to go.
-LAST_RUNS_SECONDS = 180
+LAST_RUNS_SECONDS = 90
 QUIET_SECONDS = 30
 STOP_SECONDS = 40
 #: Lines of the worker's log that are shown when something was wrong.
@@ -47,6 +48,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="to do the same again")
     parser.add_argument("--folder", type=Path, help="keep the logs and everything else there; a new folder")
     options = parser.parse_args()
+    # So that whoever ends the soak ends all that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended from outside."))
     print(f"{options.minutes:g} minutes, with --seed {options.seed}.", flush=True)
     with _folder(options.folder) as folder, _soak(folder, options.seed) as soak:
         wrong = list(_run(soak, options.minutes * 60))
@@ -123,8 +126,12 @@ def _tell(soak: Soak, seconds: float, before: processes.Holdings, after: process
         queue: max(map(len, checks.at_work_together(soak.runs, queue)), default=0) for queue in [*QUEUES, checks.ALL]
     }
     print(f"Most at work at once: {_listed(at_once)}.")
-    if cancelled := checks.cancelling_seconds(soak.runs.values()):
-        print(f"Cancelled within {cancelled[len(cancelled) // 2]:.2f} s (median), {cancelled[-1]:.2f} s (longest).")
+    for what, measure in (
+        ("created to ended", checks.seconds_to_end),
+        ("cancelled to ended", checks.seconds_to_cancel),
+    ):
+        if found := sorted(taken for run in soak.runs.values() if (taken := measure(run)) is not None):
+            print(f"From {what}: {found[len(found) // 2]:.2f} s (median), {found[-1]:.2f} s (longest).")
     for name, first in vars(before).items():
         print(f"Held, {name.replace('_', ' ')}: {first:,} at first, {getattr(after, name):,} at last.")
 
