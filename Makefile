@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
+# For `make soak`: --minutes 5
+SOAK_ARGS ?=
 # For `make lock`: --upgrade takes the newest of everything, otherwise only what must change does.
 LOCK_ARGS ?=
 # Programs that the tests use, each with the Debian package that brings it.
@@ -11,7 +13,7 @@ TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip u
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean tools
+.PHONY: help demo test check bench soak lock clean tools
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,8 +30,12 @@ check: $(VENV)/installed-dev ## lint, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed-dev ## run the benchmarks: a table, and JSON beside it
+bench: $(VENV)/installed-dev ## run the benchmarks: tables, and JSON beside them
 	$(BIN)/python -m tests.benchmarks.packaging
+	$(BIN)/python -m tests.benchmarks.workers
+
+soak: $(VENV)/installed-dev ## let the worker run for half an hour, while its processes are killed at random
+	$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
 lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the .in files
 	$(LOCK) requirements.in --output-file=requirements.txt
