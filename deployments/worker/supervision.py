@@ -13,6 +13,7 @@ from uuid import UUID
 
 import anyio
 import anyio.abc
+from prefect._internal.attempt_control import AttemptConclusion, EngineOutcomeReceipt
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -22,6 +23,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import Abort, ObjectNotFound, Pause
+from prefect.runner._cancel_finalizer import finalize_cancelled_state
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
 from prefect.runner._event_emitter import EventEmitter
@@ -82,7 +84,8 @@ class Execution:
     ended: anyio.Event = field(default_factory=anyio.Event)
     #: Set while nobody cancels it.
     settled: anyio.Event | None = None
-    handed_back: bool = False
+    #: What its engine said of its end, or what it was told to leave to the worker.
+    conclusion: AttemptConclusion | None = None
 
 
 class Supervision:
@@ -95,15 +98,16 @@ class Supervision:
         self._processes = ProcessGroups(on_add=self._added, on_remove=self._removed)
         self._proposer = StateProposer(client=client)
         self._emitter = EventEmitter(runner_name=name, client=client)
+        self._executions: dict[UUID, Execution] = {}
+        self._hooks = _Hooks(self._executions.get)
         self._canceller = CancellationManager(
             process_manager=self._processes,
-            hook_runner=_Hooks(self._executions_of),
+            hook_runner=self._hooks,
             state_proposer=self._proposer,
             event_emitter=self._emitter,
             client=client,
             control_channel=self._channel,
         )
-        self._executions: dict[UUID, Execution] = {}
         self._asked_to_cancel: set[UUID] = set()
         self._grace: anyio.CancelScope | None = None
         self._stack = AsyncExitStack()
@@ -138,7 +142,7 @@ class Supervision:
             starter=_Starter(forks, self._channel),
             process_manager=self._processes,
             state_proposer=self._proposer,
-            hook_runner=_Hooks(self._executions_of),
+            hook_runner=self._hooks,
             propose_submitting=False,
             get_attempt_conclusion=self._channel.get_conclusion,
         )
@@ -156,6 +160,8 @@ class Supervision:
             if execution.settled is not None:
                 # Its hooks and its last state belong to the run.
                 await execution.settled.wait()
+            if result is not None and not self._told_its_state(execution):
+                await self._end_cancelled(execution)
         finally:
             self._asked_to_cancel.discard(flow_run.id)
             del self._executions[flow_run.id]
@@ -240,15 +246,37 @@ class Supervision:
             settled, execution.settled = execution.settled, None
             settled.set()
 
+    def _told_its_state(self, execution: Execution) -> bool:
+        told = isinstance(execution.conclusion, EngineOutcomeReceipt) and execution.conclusion.state_id is not None
+        return told and execution.flow_run.id not in self._asked_to_cancel
+
+    async def _end_cancelled(self, execution: Execution) -> None:
+        """End a run as cancelled that went by itself meanwhile; it would be `Cancelling` for ever."""
+        try:
+            flow_run = await self._client.read_flow_run(execution.flow_run.id)
+            if flow_run.state is None or not flow_run.state.is_cancelling():
+                return
+            await self._hooks.run_cancellation_hooks(flow_run, flow_run.state)
+            await finalize_cancelled_state(
+                flow_run=flow_run,
+                state_proposer=self._proposer,
+                client=self._client,
+                logger=logger,
+                state_updates={"message": "The flow run ended while it was being cancelled."},
+            )
+        except Exception:
+            # The edge of the run: what is wrong with the server must not end the worker.
+            logger.exception("Could not see how flow run '%s' ended.", execution.flow_run.name)
+
     async def _added(self, flow_run_id: UUID) -> None:
         if flow_run_id in self._asked_to_cancel:
             self.cancel(flow_run_id)
 
     async def _removed(self, flow_run_id: UUID) -> None:
-        self._channel.unregister(flow_run_id)
-
-    def _executions_of(self, flow_run_id: UUID) -> Execution | None:
-        return self._executions.get(flow_run_id)
+        conclusion = self._channel.unregister(flow_run_id)
+        execution = self._executions.get(flow_run_id)
+        if execution is not None:
+            execution.conclusion = conclusion
 
 
 class _Starter:

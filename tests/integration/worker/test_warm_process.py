@@ -129,6 +129,24 @@ def test_a_running_run_is_cancelled_within_two_seconds(pool: str, runs: Runs, st
         assert runs.hooks(run_id) == ["hook Cancelling"]
 
 
+def test_a_run_that_ends_before_its_worker_can_cancel_it_is_not_cancelling_for_ever(
+    pool: str, runs: Runs, start: Callable[..., Worker]
+) -> None:
+    worker = start(pool, KIND)
+    template = worker.template()
+    run_id = runs.make("wait", seconds=1.5)
+    runs.running(run_id)
+    children = template.children()
+    assert children
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        runs.set_state(run_id, Cancelling())
+        until(lambda: not template.children())
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+    assert runs.ended(run_id).state_name in {"Cancelled", "Completed"}
+
+
 def test_a_run_for_later_takes_no_place_before_its_time(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
     start(pool, KIND, "--limit", "1", PREFECT_WORKER_QUERY_SECONDS="600").template()
     at = datetime.now(tz=UTC) + timedelta(seconds=5)
