@@ -90,6 +90,8 @@ class WarmProcessWorker(ProcessWorker):
         self._prefetch_seconds = max(self._prefetch_seconds, POLLS_AHEAD * PREFECT_WORKER_QUERY_SECONDS.value())
         self._templates = Templates(max_idle=self._settings.max_idle_templates)
         self._polling = asyncio.Lock()
+        #: Runs that were taken and that the server still counts as waiting.
+        self._taken: dict[UUID, asyncio.Event] = {}
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._told_of: set[UUID] = set()
@@ -167,7 +169,29 @@ class WarmProcessWorker(ProcessWorker):
                 return []
             if self._subscription is not None and not self._subscription.connected:
                 await self.supervision.look_for_cancelled()
-            return await super().get_and_submit_flow_runs()
+            runs = await super().get_and_submit_flow_runs()
+            # The limits of pool and queues count pending and running runs only. Asked again before these are pending,
+            # the server would give more than it should.
+            for pending in list(self._taken.values()):
+                await pending.wait()
+            return runs
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        try:
+            await super()._submit_run(flow_run)
+        finally:
+            self._is_counted(flow_run.id)
+
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        try:
+            return await super()._propose_pending_state(flow_run)
+        finally:
+            self._is_counted(flow_run.id)
+
+    def _is_counted(self, flow_run_id: UUID) -> None:
+        pending = self._taken.pop(flow_run_id, None)
+        if pending is not None:
+            pending.set()
 
     async def run(
         self,
@@ -286,7 +310,10 @@ class WarmProcessWorker(ProcessWorker):
             at = entry.flow_run.next_scheduled_start_time
             (later if at is not None and at.timestamp() > now else due).append(entry)
         self._set_alarm([at.timestamp() - now for entry in later if (at := entry.flow_run.next_scheduled_start_time)])
-        return await super()._submit_scheduled_flow_runs(due)
+        before = set(self._submitting_flow_run_ids)
+        runs = await super()._submit_scheduled_flow_runs(due)
+        self._taken |= {flow_run_id: asyncio.Event() for flow_run_id in self._submitting_flow_run_ids - before}
+        return runs
 
     def _set_alarm(self, seconds: Sequence[float]) -> None:
         if self._alarm is not None:

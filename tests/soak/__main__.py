@@ -4,8 +4,6 @@ Runs end in every way, their processes and the template are killed, runs are can
 back. In the end every run must have ended as it should, and the worker must hold no more than at first.
 """
 
-# ruff: noqa: T201 - it prints what it has found
-
 import argparse
 import random
 import signal

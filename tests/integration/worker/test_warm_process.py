@@ -7,6 +7,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -145,6 +146,23 @@ def test_a_run_that_ends_before_its_worker_can_cancel_it_is_not_cancelling_for_e
     finally:
         os.kill(worker.pid, signal.SIGCONT)
     assert runs.ended(run_id).state_name in {"Cancelled", "Completed"}
+
+
+def test_a_queue_keeps_its_limit_when_many_runs_come_at_once(
+    pool: str, runs: Runs, start: Callable[..., Worker], client: SyncPrefectClient
+) -> None:
+    body = {"name": "two", "concurrency_limit": 2}
+    client.request("POST", "/work_pools/{work_pool_name}/queues", path_params={"work_pool_name": pool}, json=body)
+    start(pool, KIND).template()
+    with ThreadPoolExecutor(6) as pool_of_people:
+        made = list(pool_of_people.map(lambda _: runs.make("succeed", queue="two"), range(24)))
+    spans = []
+    for run_id in made:
+        run = runs.ended(run_id)
+        assert run.start_time is not None
+        assert run.end_time is not None
+        spans.append((run.start_time.timestamp(), run.end_time.timestamp()))
+    assert max(sum(begin <= start < end for begin, end in spans) for start, _ in spans) == 2
 
 
 def test_a_run_for_later_takes_no_place_before_its_time(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
