@@ -12,6 +12,9 @@ class WarmProcessSettings(BaseSettings):
     stop_grace_seconds: float = Field(
         default=30, ge=0, description="Seconds that runs may go on after SIGTERM, before they are handed back."
     )
+    load_seconds: float = Field(
+        default=120, gt=0, description="Seconds that preloading may take, before runs start without it."
+    )
     max_idle_templates: int = Field(
         default=4, ge=1, description="Environments that are kept loaded while no run uses them."
     )

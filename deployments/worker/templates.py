@@ -23,10 +23,10 @@ PER_RUN = "PREFECT__"
 MAX_MESSAGE = 8 * 1024 * 1024
 #: A root certificate (ISRG Root X1), only read, never used to prove anything.
 ONE_CERTIFICATE = Path(__file__).with_name("one_certificate.pem")
+#: Seconds for which a template that could not be started is not tried again.
+FAILED_SECONDS = 60.0
 #: Templates tried for one child, until it counts as impossible.
 MAX_TRIES = 3
-#: Templates that are kept while no child of theirs lives.
-MAX_IDLE = 4
 
 
 class TemplateUnusable(Exception):
@@ -93,9 +93,10 @@ class ForkedProcess:
 class Template:
     """One template process."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, load_seconds: float) -> None:
         """Nothing is started yet."""
         self.recipe = recipe
+        self._load_seconds = load_seconds
         self.children: dict[int, ForkedProcess] = {}
         self.alive = False
         self._numbers = itertools.count(1)
@@ -115,7 +116,12 @@ class Template:
             )  # fmt: skip
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_MESSAGE)
         try:
-            first = decode(await self._reader.readline())
+            async with asyncio.timeout(self._load_seconds):
+                first = decode(await self._reader.readline())
+        except TimeoutError as exc:
+            self._process.kill()
+            await self.close()
+            raise TemplateUnusable(f"it had not loaded everything within {self._load_seconds:g} s") from exc
         except (ValueError, ConnectionError) as exc:
             await self.close()
             raise TemplateUnusable(f"its process ended with status {self._process.returncode} while loading") from exc
@@ -178,20 +184,23 @@ class Template:
 class Templates:
     """The templates of one worker: made when first needed, kept for the next run with the same recipe."""
 
-    def __init__(self, *, max_idle: int = MAX_IDLE) -> None:
-        """Nothing is started yet."""
+    def __init__(self, *, load_seconds: float, max_idle: int) -> None:
+        """Nothing is started yet. `max_idle` are kept while no child of theirs lives."""
+        self._load_seconds = load_seconds
         self._max_idle = max_idle
         self._templates: OrderedDict[Recipe, Template] = OrderedDict()
         self._retired: list[Template] = []
         self._locks: dict[Recipe, asyncio.Lock] = {}
+        #: Why a template could not be started, for as long as it is not tried again.
+        self._failed: dict[Recipe, str] = {}
 
     async def warm(self, recipe: Recipe) -> Template:
         """Give a template that lives; start it if there is none. Raises `TemplateUnusable`."""
         async with self._locks.setdefault(recipe, asyncio.Lock()):
             template = self._templates.get(recipe)
             if template is None or not template.alive:
-                template = Template(recipe)
-                ready = await template.start()
+                template = Template(recipe, load_seconds=self._load_seconds)
+                ready = await self._start(template)
                 for failed in ready.failed:
                     logger.warning("Not preloaded: %s", failed)
                 logger.info("Template ready after %s s, %s modules loaded.", ready.seconds, ready.modules)
@@ -199,6 +208,16 @@ class Templates:
             self._templates.move_to_end(recipe)
         await self._let_go_of_the_idle()
         return template
+
+    async def _start(self, template: Template) -> Ready:
+        if reason := self._failed.get(template.recipe):
+            raise TemplateUnusable(reason)
+        try:
+            return await template.start()
+        except TemplateUnusable as exc:
+            self._failed[template.recipe] = str(exc)
+            asyncio.get_running_loop().call_later(FAILED_SECONDS, self._failed.pop, template.recipe, None)
+            raise
 
     async def fork(self, recipe: Recipe, task: Task) -> ForkedProcess:
         """Have a child forked from what is on disk now. Raises `TemplateUnusable`."""

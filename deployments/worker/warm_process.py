@@ -88,7 +88,9 @@ class WarmProcessWorker(ProcessWorker):
         self._settings = WarmProcessSettings()
         # A run that is due before the next poll must be known by now; until then it is waited for here.
         self._prefetch_seconds = max(self._prefetch_seconds, POLLS_AHEAD * PREFECT_WORKER_QUERY_SECONDS.value())
-        self._templates = Templates(max_idle=self._settings.max_idle_templates)
+        self._templates = Templates(
+            load_seconds=self._settings.load_seconds, max_idle=self._settings.max_idle_templates
+        )
         self._polling = asyncio.Lock()
         #: Runs that were taken and that the server still counts as waiting.
         self._taken: dict[UUID, asyncio.Event] = {}

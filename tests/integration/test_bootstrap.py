@@ -100,7 +100,7 @@ def test_changed_limits_and_ranks_are_taken_over(prefect_server: PrefectServer) 
     assert queues() == {Queue.NOTIFY: (2, 1), Queue.PACKAGE: (1, 5), Queue.MAINTENANCE: (3, 1)}
 
     run_bootstrap()
-    assert queues() == {Queue.NOTIFY: (1, 1), Queue.PACKAGE: (2, 2), Queue.MAINTENANCE: (3, 1)}
+    assert queues() == {Queue.NOTIFY: (1, 1), Queue.PACKAGE: (2, 4), Queue.MAINTENANCE: (3, 1)}
 
 
 def test_what_is_no_longer_in_the_file_is_retired(prefect_server: PrefectServer) -> None:

@@ -273,15 +273,18 @@ def test_changed_code_is_what_the_next_run_runs(
     until(lambda: not template.is_running())
 
 
-@pytest.mark.parametrize(("module", "reason"), [("starts_a_thread", "1 threads"), ("connects", "a connection")])
-def test_what_two_processes_must_not_share_is_refused_and_runs_start_the_slow_way(
+@pytest.mark.parametrize(
+    ("module", "reason"),
+    [("starts_a_thread", "1 threads"), ("connects", "a connection"), ("hangs", "within 5 s"), ("dies", "status 7")],
+)
+def test_what_cannot_be_preloaded_is_said_and_runs_start_the_slow_way(
     module: str, reason: str, make_pool: Callable[[str, str], Runs], start: Callable[..., Worker],
     client: SyncPrefectClient,
 ) -> None:  # fmt: skip
     pool = f"unsafe-{module.replace('_', '-')}"
     runs = make_pool(pool, KIND)
     preload(client, pool, f"tests.integration.worker.unsafe:{module}")
-    worker = start(pool, KIND)
+    worker = start(pool, KIND, WARM_PROCESS_LOAD_SECONDS="5")
     until(lambda: "without a template" in worker.said())
     assert reason in " ".join(worker.said().split())
     assert runs.ended(runs.make("succeed")).state_name == "Completed"

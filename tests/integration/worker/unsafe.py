@@ -1,5 +1,6 @@
 """What must not be preloaded."""
 
+import os
 import socket
 import threading
 import time
@@ -16,3 +17,13 @@ def starts_a_thread() -> None:
 def connects() -> None:
     """Leave a connection behind."""
     KEPT.extend(socket.socketpair())
+
+
+def hangs() -> None:
+    """Never come to an end."""
+    threading.Event().wait()
+
+
+def dies() -> None:
+    """Take the process along."""
+    os._exit(7)
