@@ -4,6 +4,7 @@ Made of the parts with which Prefect's own process worker does it for one run (`
 by all runs of a worker, which saves each run an API client, a control channel and a subscription.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -39,6 +40,8 @@ logger = logging.getLogger("prefect.worker.warm_process")
 
 #: Seconds a run gets to go by itself after it was told to, once its time is over.
 LAST_SECONDS = 5.0
+#: Seconds for which a run that is to be cancelled may take to begin here.
+REMEMBERED_SECONDS = 300.0
 HANDED_BACK = "Its worker stopped; the run was handed back."
 
 
@@ -82,7 +85,7 @@ class Execution:
     forks: Forks
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
-    #: Set while nobody cancels it.
+    #: While it is being cancelled: what is set when that has come to its end.
     settled: anyio.Event | None = None
     #: What its engine said of its end, or what it was told to leave to the worker.
     conclusion: AttemptConclusion | None = None
@@ -170,7 +173,9 @@ class Supervision:
 
     def cancel(self, flow_run_id: UUID) -> None:
         """See to it that a run ends that was asked to: at once, or as soon as it has begun."""
+        # The server tells of all runs of the pool, also of those that other workers execute.
         self._asked_to_cancel.add(flow_run_id)
+        asyncio.get_running_loop().call_later(REMEMBERED_SECONDS, self._asked_to_cancel.discard, flow_run_id)
         execution = self._executions.get(flow_run_id)
         if execution is not None and execution.settled is None and flow_run_id in self._processes.flow_run_ids():
             execution.settled = anyio.Event()
