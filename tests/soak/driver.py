@@ -4,6 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from uuid import UUID
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelling
 
 from tests.integration.worker.workers import Worker, until
@@ -29,6 +30,8 @@ LONGEST_SECONDS = 0.5
 KINDS = {"complete": 79, "fail": 3, "leave": 3, "die": 3, "leave_process": 4, "leak": 3, STAY: 5}
 RUNS_AT_ONCE = 8
 LOOK_SECONDS = 0.2
+#: Seconds in which a cancelled run must have stopped working.
+STOPS_WITHIN_SECONDS = 2.0
 #: What happens between two looks, with which probability.
 KILL_RUN, KILL_TEMPLATE, CANCEL, CANCEL_STAYING = 0.04, 0.004, 0.01, 0.2
 
@@ -65,7 +68,7 @@ class Soak:
     done: Counter[str] = field(default_factory=Counter)
     #: Processes that were killed before or after their run's own code, so that nobody knows whose they were.
     killed_unknown: int = 0
-    #: Runs that had ended, as the server said, and were still at work.
+    #: Runs that had ended, as the server said, and were still at work, with their state and for how long.
     still_at_work: list[str] = field(default_factory=list)
 
     def drive(self, seconds: float) -> None:
@@ -167,8 +170,22 @@ class Soak:
         self.runs[run.id].end = run
         lock = self.folder / f"{LOCK}{run.id}"
         if holder_lives(lock):
-            self.still_at_work.append(str(run.id))
+            self._note_still_at_work(run, lock)
         lock.unlink(missing_ok=True)
+
+    def _note_still_at_work(self, run: FlowRun, lock: Path) -> None:
+        """Note a run that works on though it has ended.
+
+        The server ends a run that is cancelled before its process is known by itself; the worker is told and kills it.
+        """
+        seen = time.monotonic()
+        with suppress(AssertionError):
+            until(lambda: not holder_lives(lock), seconds=STOPS_WITHIN_SECONDS)
+        took = time.monotonic() - seen
+        if run.state_type is StateType.CANCELLED and took < STOPS_WITHIN_SECONDS:
+            self.done["runs that worked on for a moment after they were cancelled"] += 1
+        else:
+            self.still_at_work.append(f"{run.id} ({run.state_name}, {took:.1f} s)")
 
     def _note_killed(self, victims: list[psutil.Process]) -> None:
         until(lambda: not any(processes.lives(victim) for victim in victims))
