@@ -17,6 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
 from pydantic import ValidationError
 
+from deployments.automations import ensure_automations
 from deployments.errors import StartRefused
 from deployments.lost_runs import declare_lost_runs
 from deployments.prefect_api import PrefectApi
@@ -47,6 +48,8 @@ async def bootstrap(
         for line in await ensure_mail_block(settings):
             yield line
         for line in await apply_deployments(client, file):
+            yield line
+        for line in await ensure_automations(client):
             yield line
 
 

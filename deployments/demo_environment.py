@@ -94,4 +94,5 @@ def environment_of(demo: Demo) -> dict[str, str]:
 
 def share(demo: Demo, environment: Mapping[str, str]) -> None:
     """Leave in the home what the site's settings read there (`django_integration.demo.settings`)."""
-    demo.home.write_secret(demo.home.environment, json.dumps({name: environment[name] for name in SHARED}, indent=1))
+    shared = {name: value for name, value in environment.items() if name in SHARED or name.startswith("DOWNLOADS_")}
+    demo.home.write_secret(demo.home.environment, json.dumps(shared, indent=1))

@@ -1,5 +1,6 @@
 """What goes into one package, under which names, and the links that come of a run."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -24,8 +25,9 @@ class Contents:
         self._files: dict[str, tuple[ClaimedPart, StagedFile]] = {}
         self._left_out: list[tuple[ClaimedPart, Failure]] = []
         self._name = f"download-{claim.public_id[:8]}{f'-{claim.attempt}' if claim.attempt > 1 else ''}.zip"
-        self._target = package_target(claim.request_id, claim.attempt, self._name)
-        self._path = package_dir / self._target
+        #: Its place, relative to the package folder.
+        self.target = package_target(claim.request_id, claim.attempt, self._name)
+        self._path = package_dir / self.target
         self._package: WrittenPackage | None = None
 
     def write(self, results: Iterable[Fetched], *, tick: Callable[[], None]) -> None:
@@ -54,7 +56,7 @@ class Contents:
             MadeLink(
                 delivery=Delivery.PACKAGE,
                 name=self._name,
-                target=self._target,
+                target=self.target,
                 size=self._package.size,
                 sha256=self._package.sha256,
                 locator_ids=tuple(locator_ids),
@@ -64,6 +66,9 @@ class Contents:
     def discard(self) -> None:
         """Delete the package, which nobody was told of."""
         self._path.unlink(missing_ok=True)
+        for folder in self._path.parents[:2]:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # where nothing else is in it
         self._package = None
 
     def _members(self, results: Iterable[Fetched]) -> Iterator[Member]:

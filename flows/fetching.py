@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ from urllib.parse import urlsplit
 from django_integration.domain.errors import DownloadCancelled, DownmanError, SourceEndless, TemporaryError
 from django_integration.domain.ports import Availability, Progress, StagedFile
 from django_integration.downloads.services.packaging import ClaimedPart, Failure, NeedsApproval
+from flows import manifest
+from flows.adapters.earlier_package import take_out
+from flows.adapters.kept import keep, kept
 from flows.wiring import Tools
 
 logger = logging.getLogger(__name__)
@@ -119,10 +123,25 @@ class Fetching:
         source = self._tools.sources[part.wanted.kind]
         if part.packaged:
             folder = self._tools.staging.folder_of(self._request_id, part.locator_id)
-            return source.fetch(part.wanted, folder, self._meter(part))
+            meter = self._meter(part)
+            if files := kept(folder, part.wanted):
+                size = sum(file.size for file in files)
+                meter(size, size)
+                return files
+            files = list(self._from_earlier_package(part, folder, meter)) or list(
+                source.fetch(part.wanted, folder, meter)
+            )
+            keep(folder, part.wanted, files)
+            return files
         found = source.inspect(part.wanted)
         self._meter(part)(0, sum(item.size or 0 for item in found))
         return found
+
+    def _from_earlier_package(self, part: ClaimedPart, folder: Path, meter: Progress) -> Sequence[StagedFile]:
+        if not part.earlier_package:
+            return []
+        package = self._tools.package_dir / part.earlier_package
+        return take_out(package, part.position + 1, folder, meter, manifest_name=manifest.NAME)
 
     def _meter(self, part: ClaimedPart) -> Progress:
         def note(bytes_done: int, bytes_total: int | None) -> None:

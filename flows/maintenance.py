@@ -1,4 +1,4 @@
-"""The jobs `clean-expired` and `recover-stalled`, which run on the schedules of `prefect.yaml`."""
+"""The jobs `clean-expired`, `sweep-orphans` and `recover-stalled`, which run on the schedules of `prefect.yaml`."""
 
 from typing import Any
 
@@ -11,11 +11,21 @@ from flows.wiring import in_site
 
 @flow(name=Job.CLEAN_EXPIRED.value, persist_result=False)
 async def clean_expired() -> Any:
-    """End links whose time is over; delete their packages and what nobody owns."""
+    """Warn before links end, end them, delete their packages and the orders that are past their time."""
     cleaned = await in_site(_clean)
     return Completed(
-        message=f"{cleaned.expired} links expired, {cleaned.deleted} packages and {cleaned.orphans} orphans deleted, "
-        f"{cleaned.freed_bytes:,} bytes freed."
+        message=f"{cleaned.warned} people warned, {cleaned.expired} links expired, {cleaned.evicted} ended early, "
+        f"{cleaned.deleted} packages deleted ({cleaned.freed_bytes:,} bytes), {cleaned.forgotten} orders forgotten."
+    )
+
+
+@flow(name=Job.SWEEP_ORPHANS.value, persist_result=False)
+async def sweep_orphans() -> Any:
+    """Delete old files that nobody owns."""
+    swept = await in_site(_sweep)
+    return Completed(
+        message=f"{swept.packages} files without a link and {swept.stagings} old stagings deleted, "
+        f"{swept.freed_bytes:,} bytes freed."
     )
 
 
@@ -33,6 +43,12 @@ def _clean() -> Any:
     from django_integration.downloads.services import cleaning  # noqa: PLC0415 - needs Django to be set up
 
     return cleaning.clean_expired()
+
+
+def _sweep() -> Any:
+    from django_integration.downloads.services import sweeping  # noqa: PLC0415 - needs Django to be set up
+
+    return sweeping.sweep_orphans()
 
 
 def _recover() -> Any:

@@ -38,6 +38,7 @@ def manifest_of(
 
 def _resource(part: ClaimedPart) -> dict[str, Any]:
     return {
+        "part": part.position + 1,
         "resource": part.wanted.resource,
         "title": part.title,
         "source": part.wanted.kind.value,

@@ -14,6 +14,7 @@ MODULES = (
     "django_integration.downloads.services.mails",
     "django_integration.downloads.services.packaging",
     "django_integration.downloads.services.recovery",
+    "django_integration.downloads.services.sweeping",
     "flows.maintenance",
     "flows.notify",
     "flows.package",

@@ -26,6 +26,14 @@ class Report:
         return cls(request_id=request_id, summary="Nothing was due: another run has it, or it has ended.")
 
     @classmethod
+    def waits_for_space(cls, request_id: int, *, needed: int, free: int) -> Self:
+        """Say that the run could not start for want of room."""
+        return cls(
+            request_id=request_id,
+            summary=f"Waits for room on the disk: about {needed:,} bytes are needed, {free:,} are free.",
+        )
+
+    @classmethod
     def lease_lost(cls, request_id: int) -> Self:
         """Say that the run stopped because the request was no longer its own."""
         return cls(request_id=request_id, summary="Stopped: another run took the request over, or it was cancelled.")

@@ -3,12 +3,14 @@
 import logging
 import smtplib
 from dataclasses import dataclass
+from functools import partial
 
 from prefect_email import EmailServerCredentials
 
 from django_integration.downloads.models import Notice
 from django_integration.downloads.services import notices
 from django_integration.downloads.services.mails import compose, to_email_message
+from django_integration.downloads.services.patience import patiently
 from django_integration.downloads.settings import app_settings
 from flows.adapters.mail import MailServer, in_words, is_for_good
 
@@ -36,7 +38,7 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
     settings = app_settings()
     sent = failed = 0
     with MailServer(credentials, timeout_seconds=settings.mail_timeout_seconds) as server:
-        while taken := notices.take_due(BATCH):
+        while taken := patiently(partial(notices.take_due, BATCH)):
             for notice in taken:
                 if _send_one(notice, server, sender=settings.mail_from):
                     sent += 1
@@ -57,13 +59,14 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
         logger.exception("The mail %s of request %s could not be written.", notice.kind, notice.request_id)
         _put_off(notice, "It could not be written; the log says why.", for_good=False)
     else:
-        notices.mark_sent(notice)
+        # Not noted, it would be sent once more.
+        patiently(partial(notices.mark_sent, notice))
         return True
     return False
 
 
 def _put_off(notice: Notice, error: str, *, for_good: bool) -> None:
-    notices.mark_failed(notice, error, for_good=for_good)
+    patiently(partial(notices.mark_failed, notice, error, for_good=for_good))
     logger.warning(
         "The mail %s of request %s was not taken: %s.",
         notice.kind,

@@ -1,6 +1,7 @@
 """Where the worker's real parts are put together; nobody else constructs an adapter."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -36,6 +37,22 @@ class Tools:
     #: Bytes that must be free before work starts, in the staging and in the package folder.
     staging_reserve_bytes: int
     package_reserve_bytes: int
+    #: Bytes that all packages together may take; 0: as many as fit.
+    storage_budget_bytes: int = 0
+
+    def free_bytes(self, *, stored_bytes: Callable[[], int]) -> int:
+        """Give the bytes that one more order may take; negative when there is less than the reserve.
+
+        `stored_bytes` says what all packages take; it is asked only where there is a budget.
+        """
+        self.package_dir.mkdir(parents=True, exist_ok=True)
+        in_staging = self.staging.free_bytes() - self.staging_reserve_bytes
+        in_packages = shutil.disk_usage(self.package_dir).free - self.package_reserve_bytes
+        free = min(in_staging, in_packages)
+        if self.staging.is_on_disk_of(self.package_dir):
+            # What is fetched and the package made of it lie there at the same time.
+            free //= 2
+        return min(free, self.storage_budget_bytes - stored_bytes()) if self.storage_budget_bytes else free
 
 
 @cache
@@ -58,6 +75,7 @@ def tools() -> Tools:
         parallel_fetches_per_host=settings.parallel_fetches_per_host,
         staging_reserve_bytes=settings.staging_reserve_bytes,
         package_reserve_bytes=settings.package_reserve_bytes,
+        storage_budget_bytes=settings.storage_budget_bytes,
     )
 
 

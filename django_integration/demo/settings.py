@@ -11,6 +11,8 @@ from typing import Any
 
 from psycopg2.extensions import parse_dsn
 
+from django_integration.downloads.settings import settings_from_environment
+
 HOME = Path(os.environ.get("DOWNMAN_HOME", ".local")).expanduser().resolve()
 FOLDER = Path(__file__).parent
 
@@ -111,6 +113,8 @@ DOWNLOADS_PRIVATE_ADDRESSES = ["127.0.0.1/32"]
 DOWNLOADS_PREFECT_API_URL = ENVIRONMENT.get("PREFECT_API_URL", "http://127.0.0.1:4200/api")
 DOWNLOADS_PREFECT_API_AUTH_STRING = ENVIRONMENT.get("PREFECT_API_AUTH_STRING", "")
 DOWNLOADS_BEHAVIOUR = "ALL"
+# Any of them may be given differently by the environment, under the same name.
+globals().update(settings_from_environment(ENVIRONMENT))
 
 LOGGING = {
     "version": 1,

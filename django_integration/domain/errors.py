@@ -18,6 +18,7 @@ DownmanError
 ├── DownloadCancelled         stop, and leave nothing behind
 ├── LeaseLost                 stop: another worker has the request
 ├── IllegalTransition         a state was asked for that cannot follow the present one
+├── ExtensionRefused          a link is not kept any longer; says what to do instead
 ├── TriggerUnavailable        the orchestrator cannot be reached; the order stands and is started later
 └── OrderRefused              the order cannot be taken as it is; says what to change
 
@@ -188,6 +189,15 @@ class IllegalTransition(DownmanError):
 
     code = "illegal-transition"
     sentence = gettext_noop("This cannot be done any more: it is {status}.")
+
+
+class ExtensionRefused(DownmanError):
+    """The links of a request are not kept any longer."""
+
+    code = "extension-refused"
+    sentence = gettext_noop(
+        "The data cannot be kept any longer than they are. Download them in time, or order them again later."
+    )
 
 
 class TriggerUnavailable(DownmanError):

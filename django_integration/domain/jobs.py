@@ -19,5 +19,6 @@ class Job(StrEnum):
 
     PACKAGE_REQUEST = "package-request"  #: Fetches, proves and delivers what is due of one request (`request_id`).
     SEND_NOTICES = "send-notices"  #: Sends every mail that is due.
-    CLEAN_EXPIRED = "clean-expired"  #: Ends links whose time is over, deletes their packages and what nobody owns.
+    CLEAN_EXPIRED = "clean-expired"  #: Warns before links end, ends them, deletes packages and orders past their time.
+    SWEEP_ORPHANS = "sweep-orphans"  #: Deletes old files in the package and staging folders that nobody owns.
     RECOVER_STALLED = "recover-stalled"  #: Starts again what was never started, was lost by a worker, or is due.

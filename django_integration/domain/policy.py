@@ -5,6 +5,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 MEGABYTE = 1_000_000
+#: Share of a delay by which chance may lengthen it.
+LONGEST_SPREAD = 0.1
 
 
 class Behaviour(StrEnum):
@@ -60,12 +62,17 @@ class RetryPolicy:
     #: Time since the first failure after which it is given up.
     give_up_after: timedelta
 
-    def next_delay(self, failures: int, elapsed: timedelta) -> timedelta | None:
+    def next_delay(
+        self, failures: int, elapsed: timedelta, *, at_least: timedelta = timedelta(), spread: float = 0.0
+    ) -> timedelta | None:
         """Give the time until the next try, or None when it is time to give up.
 
-        `failures` counts this one (1 or more); `elapsed` is the time since the first failure.
+        `failures` counts this one (1 or more); `elapsed` is the time since the first failure; `at_least` is what the
+        source asked for; `spread` (0 to 1) lengthens the delay by a share of `LONGEST_SPREAD`, so that what failed
+        together does not come back together.
         """
         delay = self.delays[min(failures, len(self.delays)) - 1]
+        delay = max(delay + delay * spread * LONGEST_SPREAD, at_least)
         return None if elapsed + delay > self.give_up_after else delay
 
 

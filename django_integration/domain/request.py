@@ -1,7 +1,8 @@
 """What an order is worth saying about: its parts, and the one state that follows from them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django_integration.domain.status import (
     SETTLED_LOCATORS,
@@ -32,6 +33,20 @@ class Order:
     email: str
     language: str = ""
     lines: tuple[OrderLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a person asks for in their own words, checked against nothing yet."""
+
+    email: str
+    description: str
+    language: str = ""
+    organisation: str = ""
+    #: What the data are needed for.
+    usage: str = ""
+    #: A view of the portal's map, in the portal's own words.
+    map_view: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,15 @@ class LocatorStatus(StrEnum):
     CANCELLED = "cancelled"  #: Cancelled or rejected; it will not be delivered.
 
 
+class GenericStatus(StrEnum):
+    """Where a generic request (a wish in free text, which people handle) stands."""
+
+    REGISTERED = "registered"  #: Waits for an administrator.
+    COMPLETED = "completed"  #: An administrator has done what was asked for.
+    REJECTED = "rejected"  #: An administrator has declined it.
+    CANCELLED = "cancelled"  #: The requester no longer wants it.
+
+
 class Approval(StrEnum):
     """Whether a resource of an order needs, and has, an administrator's consent."""
 
@@ -112,8 +121,25 @@ REQUEST_TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
             RequestStatus.AWAITING_APPROVAL,
         }
     ),
-    RequestStatus.READY: frozenset({RequestStatus.CANCELLED, RequestStatus.EXPIRED}),
-    RequestStatus.READY_WITH_ERRORS: frozenset({RequestStatus.CANCELLED, RequestStatus.EXPIRED}),
+    RequestStatus.READY: frozenset(
+        {
+            RequestStatus.CANCELLED,
+            RequestStatus.EXPIRED,
+            # One of its parts was cancelled: the others are packaged again.
+            RequestStatus.QUEUED,
+            RequestStatus.PARTLY_READY,
+        }
+    ),
+    RequestStatus.READY_WITH_ERRORS: frozenset(
+        {
+            RequestStatus.CANCELLED,
+            RequestStatus.EXPIRED,
+            RequestStatus.QUEUED,
+            RequestStatus.PARTLY_READY,
+            # The part that could be taken was cancelled; what is left had failed.
+            RequestStatus.FAILED,
+        }
+    ),
     RequestStatus.FAILED: frozenset(),
     RequestStatus.REJECTED: frozenset(),
     RequestStatus.CANCELLED: frozenset(),
@@ -141,8 +167,21 @@ LOCATOR_TRANSITIONS: Mapping[LocatorStatus, frozenset[LocatorStatus]] = {
             LocatorStatus.QUEUED,
         }
     ),
-    LocatorStatus.RETRYING: frozenset({LocatorStatus.FETCHING, LocatorStatus.ON_HOLD, LocatorStatus.CANCELLED}),
-    LocatorStatus.DELIVERED: frozenset({LocatorStatus.CANCELLED}),
+    LocatorStatus.RETRYING: frozenset(
+        {
+            LocatorStatus.FETCHING,
+            LocatorStatus.WAITING_FOR_SPACE,
+            LocatorStatus.ON_HOLD,
+            LocatorStatus.CANCELLED,
+        }
+    ),
+    LocatorStatus.DELIVERED: frozenset(
+        {
+            LocatorStatus.CANCELLED,
+            # Another part of its package was cancelled: it is packaged again, without that one.
+            LocatorStatus.QUEUED,
+        }
+    ),
     LocatorStatus.FAILED: frozenset(),
     LocatorStatus.CANCELLED: frozenset(),
 }
@@ -152,6 +191,13 @@ LINK_TRANSITIONS: Mapping[LinkStatus, frozenset[LinkStatus]] = {
     LinkStatus.CANCELLED_BY_USER: frozenset(),
     LinkStatus.CANCELLED_BY_ADMIN: frozenset(),
     LinkStatus.EXPIRED: frozenset(),
+}
+
+GENERIC_TRANSITIONS: Mapping[GenericStatus, frozenset[GenericStatus]] = {
+    GenericStatus.REGISTERED: frozenset({GenericStatus.COMPLETED, GenericStatus.REJECTED, GenericStatus.CANCELLED}),
+    GenericStatus.COMPLETED: frozenset(),
+    GenericStatus.REJECTED: frozenset(),
+    GenericStatus.CANCELLED: frozenset(),
 }
 
 NOTICE_TRANSITIONS: Mapping[NoticeStatus, frozenset[NoticeStatus]] = {
@@ -179,5 +225,7 @@ SETTLED_LOCATORS = frozenset({LocatorStatus.DELIVERED, LocatorStatus.FAILED, Loc
 STARTABLE_LOCATORS = sources_of(LOCATOR_TRANSITIONS, LocatorStatus.FETCHING)
 #: A request in one of these has, or may get, work for a worker.
 OPEN_REQUESTS = frozenset({RequestStatus.QUEUED, RequestStatus.PACKAGING, RequestStatus.PARTLY_READY})
+#: A request in one of these is over: nothing of it can be taken, and nothing will come.
+ENDED_REQUESTS = final_of(REQUEST_TRANSITIONS)
 #: A notice in one of these is still owed.
 OWED_NOTICES = frozenset({NoticeStatus.PENDING, NoticeStatus.RETRYING})

@@ -4,14 +4,15 @@ Each is declared once, here: its type, its default, its unit in its name, and a 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from django.conf import settings as django_settings
 
-from django_integration.domain.policy import MEGABYTE
+from django_integration.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, RetryPolicy
 
 PREFIX = "DOWNLOADS_"
 
@@ -21,6 +22,10 @@ def _setting(default: Any, sentence: str) -> Any:
     if isinstance(default, dict | list):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def _seconds(delays: Sequence[timedelta]) -> tuple[int, ...]:
+    return tuple(int(delay.total_seconds()) for delay in delays)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +66,49 @@ class AppSettings:
     )
     max_resource_bytes: int = _setting(50_000 * MEGABYTE, "Bytes of one resource above which it is not fetched at all.")
     max_order_bytes: int = _setting(256 * 1024, "Bytes of the text of one order.")
+    default_estimate_bytes: int = _setting(
+        100 * MEGABYTE, "Bytes that are reserved for a resource whose size nobody knows yet."
+    )
+    storage_budget_bytes: int = _setting(
+        0, "Bytes that all packages together may take; 0: as many as the disk holds, but for its reserve."
+    )
+    evict_promised: bool = _setting(
+        False,  # noqa: FBT003 - a default
+        "Over the storage budget, links may be ended before their time, least recently used first.",
+    )
+    expiry_warning_hours: int = _setting(48, "Hours before a link ends at which its owner is told; 0: never.")
+    max_validity_days: int = _setting(30, "Days after it was made up to which a link's owner may extend it.")
+    keep_requests_days: int = _setting(
+        365, "Days after its last change that an order which has ended is kept, with its address; 0: for ever."
+    )
+    source_retry_seconds: tuple[int, ...] = _setting(
+        _seconds(SOURCE_RETRIES.delays),
+        "Seconds until a later run tries again what its source did not give: after the first failure, the second, and "
+        "so on; the last one repeats.",
+    )
+    source_give_up_seconds: int = _setting(
+        int(SOURCE_RETRIES.give_up_after.total_seconds()),
+        "Seconds after its first failure at which a source that keeps failing is given up.",
+    )
+    mail_retry_seconds: tuple[int, ...] = _setting(
+        _seconds(MAIL_RETRIES.delays),
+        "Seconds until a mail that was not taken is tried again: after the first failure, the second, and so on; the "
+        "last one repeats.",
+    )
+    mail_give_up_seconds: int = _setting(
+        int(MAIL_RETRIES.give_up_after.total_seconds()), "Seconds after which a mail that is never taken is given up."
+    )
+    space_retry_seconds: int = _setting(
+        int(SPACE_RETRY.total_seconds()), "Seconds until an order that waits for space on the disk asks again."
+    )
     lease_seconds: int = _setting(60, "Seconds after its last sign of life that a worker's claim on a request ends.")
     stalled_after_seconds: int = _setting(
         30, "Seconds past its time after which a request that nobody started is looked at."
     )
     orphan_after_seconds: int = _setting(24 * 3600, "Seconds after which a file that nobody owns is deleted.")
+    administrators: tuple[str, ...] = _setting(
+        (), "Addresses of those who are told when an order waits for their decision; the rules' page can name others."
+    )
     mail_from: str = _setting("downman@localhost", "The sender of all mails.")
     mail_block: str = _setting("downman-mail", "The name of Prefect's block with the mail server and its login.")
     mail_timeout_seconds: int = _setting(30, "Seconds that the mail server may take for each answer.")
@@ -80,21 +123,65 @@ class AppSettings:
         2, "Resources of one request that are fetched side by side from one host."
     )
 
+    @property
+    def source_retries(self) -> RetryPolicy:
+        """When a source that failed is tried again."""
+        return _retry_policy(self.source_retry_seconds, self.source_give_up_seconds)
+
+    @property
+    def mail_retries(self) -> RetryPolicy:
+        """When a mail that was not taken is tried again."""
+        return _retry_policy(self.mail_retry_seconds, self.mail_give_up_seconds)
+
+
+def _retry_policy(delays: Sequence[int], give_up_after: int) -> RetryPolicy:
+    return RetryPolicy(
+        delays=tuple(timedelta(seconds=delay) for delay in delays), give_up_after=timedelta(seconds=give_up_after)
+    )
+
 
 SETTING_FIELDS: Mapping[str, str] = {f"{PREFIX}{item.name.upper()}": item.name for item in fields(AppSettings)}
+_TYPES: Mapping[str, Any] = get_type_hints(AppSettings)
 
 
 def app_settings() -> AppSettings:
     """Read the settings now, so that tests and sites may override them at any time."""
-    values: dict[str, Any] = {}
+    return AppSettings(
+        **{
+            attribute: _typed(getattr(django_settings, name), _TYPES[attribute])
+            for name, attribute in SETTING_FIELDS.items()
+            if hasattr(django_settings, name)
+        }
+    )
+
+
+def settings_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Give the settings that an environment holds under their names, for `globals().update(...)` in a site's settings.
+
+    Lists are written with commas, truth as `true` or `false`. Raises `ValueError` with the name of what cannot be read.
+    """
+    found: dict[str, Any] = {}
     for name, attribute in SETTING_FIELDS.items():
-        if hasattr(django_settings, name):
-            values[attribute] = getattr(django_settings, name)
-    for attribute in ("package_dir", "staging_dir"):
-        if attribute in values:
-            values[attribute] = Path(values[attribute])
-    if "file_roots" in values:
-        values["file_roots"] = tuple(Path(root) for root in values["file_roots"])
-    if "private_addresses" in values:
-        values["private_addresses"] = tuple(values["private_addresses"])
-    return AppSettings(**values)
+        if name in environment:
+            try:
+                found[name] = _read(environment[name], _TYPES[attribute])
+            except ValueError as exc:
+                raise ValueError(f"{name} cannot be read: {exc}") from exc
+    return found
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """Take what people write in Django's settings for what it stands for: lists for tuples, words for paths."""
+    if get_origin(kind) is tuple:
+        return tuple(_typed(item, get_args(kind)[0]) for item in value)
+    return Path(value) if kind is Path else value
+
+
+def _read(text: str, kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        return tuple(_read(item.strip(), get_args(kind)[0]) for item in text.split(",") if item.strip())
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise ValueError("write true or false")
+        return text.lower() == "true"
+    return kind(text)

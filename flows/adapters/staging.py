@@ -41,3 +41,7 @@ class Staging:
         """Give what is left on its disk."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return shutil.disk_usage(self._root).free
+
+    def is_on_disk_of(self, folder: Path) -> bool:
+        """Say whether another folder shares its disk."""
+        return self._root.stat().st_dev == folder.stat().st_dev

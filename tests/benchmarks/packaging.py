@@ -54,6 +54,7 @@ def package(urls: list[str], folder: Path) -> int:
     parts = tuple(
         ClaimedPart(
             locator_id=number,
+            position=number,
             title="x",
             licence="",
             wanted=Wanted(resource=str(number), kind=SourceKind.HTTP, url=url),

@@ -35,6 +35,7 @@ def test_maintenance_runs_by_itself_and_orders_do_not() -> None:
         Job.PACKAGE_REQUEST: [],
         Job.SEND_NOTICES: [],
         Job.CLEAN_EXPIRED: [20 * 60],
+        Job.SWEEP_ORPHANS: [],
         Job.RECOVER_STALLED: [60],
     }
 

@@ -2,6 +2,7 @@
 
 from django_integration.downloads.models.catalogue import Resource
 from django_integration.downloads.models.events import RequestEvent
+from django_integration.downloads.models.generic import GenericRequest
 from django_integration.downloads.models.links import DownloadLink
 from django_integration.downloads.models.locators import ResourceLocator
 from django_integration.downloads.models.notices import Notice
@@ -11,6 +12,7 @@ from django_integration.downloads.models.requests import DownloadRequest
 __all__ = [
     "DownloadLink",
     "DownloadRequest",
+    "GenericRequest",
     "Notice",
     "PolicyRecord",
     "RequestEvent",

@@ -39,6 +39,12 @@ class DownloadLink(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField(editable=False)
+    #: When its owner was told that it ends soon; empty again once it was extended.
+    warned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: The link of the main file beside which this one lies; it lives and ends with that.
+    beside = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="siblings", editable=False
+    )
     #: When the package was removed from the disk.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     download_count = models.PositiveIntegerField(default=0, editable=False)
@@ -66,6 +72,16 @@ class DownloadLink(models.Model):
         indexes = (
             models.Index(
                 fields=["expires_at"], name="link_expiring", condition=models.Q(status=LinkStatus.ACTIVE.value)
+            ),
+            models.Index(
+                fields=["expires_at"],
+                name="link_to_warn",
+                condition=models.Q(status=LinkStatus.ACTIVE.value, warned_at=None),
+            ),
+            models.Index(
+                fields=["size"],
+                name="link_stored",
+                condition=models.Q(delivery=Delivery.PACKAGE.value, deleted_at=None),
             ),
             models.Index(
                 fields=["id"],

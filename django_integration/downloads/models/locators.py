@@ -37,6 +37,10 @@ class ResourceLocator(models.Model):
     error_details = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder, editable=False)
     #: Runs that began to fetch it.
     attempts = models.PositiveIntegerField(default=0, editable=False)
+    #: Runs in which its source failed; the delay until the next try depends on it.
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    #: What an administrator wrote to the requester when deciding on it.
+    decision_note = models.CharField(max_length=500, blank=True, editable=False)
     first_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
     retry_at = models.DateTimeField(null=True, blank=True, editable=False)
     bytes_done = models.PositiveBigIntegerField(default=0, editable=False)

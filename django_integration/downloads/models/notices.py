@@ -6,6 +6,7 @@ from django.db import models
 
 from django_integration.domain.notices import NoticeKind
 from django_integration.domain.status import NOTICE_TRANSITIONS, OWED_NOTICES, NoticeStatus
+from django_integration.downloads.models.generic import GenericRequest
 from django_integration.downloads.models.requests import DownloadRequest
 from django_integration.downloads.models.states import StateQuerySet, choices_of, known_values
 
@@ -21,7 +22,13 @@ class Notice(models.Model):
 
     #: Makes the Message-ID, the same at every try, so that a mail sent twice is seen as one.
     message_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="notices")
+    #: What it is about: an order, or a generic request.
+    request = models.ForeignKey(
+        DownloadRequest, on_delete=models.CASCADE, null=True, blank=True, related_name="notices", editable=False
+    )
+    generic_request = models.ForeignKey(
+        GenericRequest, on_delete=models.CASCADE, null=True, blank=True, related_name="notices", editable=False
+    )
     kind = models.CharField(max_length=30, choices=choices_of(NoticeKind), editable=False)
     #: Tells apart two facts of one kind: the number of the run that made it true.
     fact = models.CharField(max_length=100, editable=False)
@@ -47,7 +54,16 @@ class Notice(models.Model):
         constraints = (
             known_values(field="status", states=NoticeStatus, name="notice_status_known"),
             known_values(field="kind", states=NoticeKind, name="notice_kind_known"),
-            models.UniqueConstraint(fields=["request", "kind", "fact", "recipient"], name="notice_once"),
+            models.CheckConstraint(
+                condition=models.Q(request=None, generic_request__isnull=False)
+                | models.Q(request__isnull=False, generic_request=None),
+                name="notice_about_one",
+            ),
+            models.UniqueConstraint(
+                fields=["request", "generic_request", "kind", "fact", "recipient"],
+                nulls_distinct=False,
+                name="notice_once",
+            ),
             models.CheckConstraint(
                 condition=~models.Q(status=NoticeStatus.SENT.value) | models.Q(sent_at__isnull=False),
                 name="notice_sent_has_time",
@@ -62,5 +78,6 @@ class Notice(models.Model):
         )
 
     def __str__(self) -> str:
-        """Give the kind and the request; the address is personal."""
-        return f"{self.kind} for request {self.request_id}"
+        """Give the kind and what it is about; the address is personal."""
+        about = f"request {self.request_id}" if self.request_id else f"generic request {self.generic_request_id}"
+        return f"{self.kind} for {about}"

@@ -2,11 +2,17 @@
 
 from typing import Any
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, validate_email
 from django.db import models
 
 from django_integration.domain.policy import Behaviour
 from django_integration.downloads.models.states import choices_of
+
+
+def validate_addresses(text: str) -> None:
+    """Refuse a line that is no address."""
+    for address in text.split():
+        validate_email(address)
 
 
 class PolicyRecord(models.Model):
@@ -16,6 +22,11 @@ class PolicyRecord(models.Model):
     cart_limit = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     validity_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     max_public_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    administrators = models.TextField(
+        blank=True,
+        validators=[validate_addresses],
+        help_text="Addresses of those who are told what waits for a decision, one on each line.",
+    )
 
     class Meta:
         """Exactly one row."""

@@ -5,7 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 
-from django_integration.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, RequestStatus
+from django_integration.domain.status import ENDED_REQUESTS, OPEN_REQUESTS, REQUEST_TRANSITIONS, RequestStatus
 from django_integration.downloads.models.states import StateQuerySet, choices_of, known_values
 
 
@@ -35,13 +35,15 @@ class DownloadRequest(models.Model):
     #: When it was cancelled as a whole.
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: The number of the run that is to come, or is at work; part of the trigger's idempotency key.
-    attempt = models.PositiveIntegerField(default=1, editable=False)
+    attempt = models.PositiveIntegerField(default=0, editable=False)
     #: When that run should start; empty when there is nothing left to do.
     due_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: The Prefect flow run that was asked for, where the asking worked.
     run_id = models.UUIDField(null=True, blank=True, editable=False)
     lease_owner = models.CharField(max_length=100, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    #: Bytes on the disks that are kept for the worker that holds the lease.
+    reserved_bytes = models.PositiveBigIntegerField(default=0, editable=False)
 
     objects = RequestQuerySet.as_manager()
 
@@ -66,6 +68,11 @@ class DownloadRequest(models.Model):
             ),
             models.Index(fields=["lease_until"], name="request_leased", condition=models.Q(lease_until__isnull=False)),
             models.Index(fields=["email", "id"], name="request_by_email"),
+            models.Index(
+                fields=["updated_at"],
+                name="request_ended",
+                condition=models.Q(status__in=sorted(state.value for state in ENDED_REQUESTS)),
+            ),
         )
 
     def __str__(self) -> str:

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
+from django_integration.domain.notices import NOTICE_FOR, NoticeKind
 from django_integration.domain.request import Part, outcome_of
 from django_integration.domain.status import (
-    OPEN_REQUESTS,
     STARTABLE_LOCATORS,
     Approval,
     LinkStatus,
     LocatorStatus,
     RequestStatus,
 )
-from django_integration.downloads.models import DownloadRequest, RequestEvent, ResourceLocator
+from django_integration.downloads.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
+from django_integration.downloads.services.handover import start_packaging_on_commit
+from django_integration.downloads.services.notices import owe_administrators, owe_notice
+
+#: Who acts when it is the person who ordered.
+REQUESTER = "requester"
 
 
 class Change:
@@ -25,6 +32,7 @@ class Change:
         """Start a change by `actor`."""
         self.request = request
         self.actor = actor
+        self._asks_for_approval = False
 
     def move_locators(
         self, locators: Iterable[ResourceLocator], target: LocatorStatus, *, reason: str = "", **facts: Any
@@ -37,27 +45,45 @@ class Change:
                 self._record(locator=locator, before=before, after=target, reason=reason)
                 locator.status = target.value
                 moved.append(locator)
+        if moved and facts.get("approval") == Approval.PENDING:
+            self._asks_for_approval = True
         return moved
+
+    def end_links(self, links: Iterable[DownloadLink], target: LinkStatus) -> list[DownloadLink]:
+        """End those of the links that can be taken, with what lies beside them; give those that ended."""
+        ended = [link for link in links if DownloadLink.objects.filter(pk=link.pk).move_to(target)]
+        DownloadLink.objects.filter(beside__in=ended).move_to(target)
+        return ended
 
     def record_creation(self) -> None:
         """Write the first event of each part."""
+        parts = list(self.request.locators.all())
         RequestEvent.objects.bulk_create(
             RequestEvent(request=self.request, locator=row, to_status=row.status, reason="ordered", actor=self.actor)
-            for row in self.request.locators.all()
+            for row in parts
         )
+        self._asks_for_approval = any(row.approval == Approval.PENDING for row in parts)
 
-    def settle(self, *, reason: str = "") -> RequestStatus:
-        """Make the request's state what its parts say, and its next run what they need."""
+    def note(self, reason: str) -> None:
+        """Record something that changes no state."""
+        self._record(locator=None, before=self.request.status, after=self.request.status, reason=reason)
+
+    def settle(self, *, reason: str = "", delivered: bool = False) -> RequestStatus:
+        """Make the request's state what its parts say, its next run what they need, and owe the mails of it.
+
+        `delivered`: something new can be taken, which is worth a mail though others are awaited.
+        """
         rows = list(self.request.locators.select_related("link"))
         outcome = outcome_of([part_of(row) for row in rows], cancelled=self.request.cancelled_at is not None)
         before = RequestStatus(self.request.status)
+        fact = f"run-{self.request.attempt}"
         if outcome != before:
             DownloadRequest.objects.filter(pk=self.request.pk).must_move_to(outcome)
             self.request.status = outcome.value
-            self._record(locator=None, before=before, after=outcome, reason=reason)
-        if outcome not in OPEN_REQUESTS or not any(row.status in STARTABLE_LOCATORS for row in rows):
-            self.request.due_at = None
-            DownloadRequest.objects.filter(pk=self.request.pk).update(due_at=None)
+            event = self._record(locator=None, before=before, after=outcome, reason=reason)
+            fact = f"event-{event.pk}"
+        self._owe_mails(outcome, changed=outcome != before, delivered=delivered, fact=fact)
+        self._plan_next_run(rows, outcome)
         return outcome
 
     def set_facts(self, **facts: Any) -> None:
@@ -66,8 +92,34 @@ class Change:
         for name, value in facts.items():
             setattr(self.request, name, value)
 
-    def _record(self, *, locator: ResourceLocator | None, before: str, after: str, reason: str) -> None:
-        RequestEvent.objects.create(
+    def _owe_mails(self, outcome: RequestStatus, *, changed: bool, delivered: bool, fact: str) -> None:
+        kind = NOTICE_FOR.get(outcome)
+        if outcome is RequestStatus.CANCELLED and self.actor != REQUESTER:
+            kind = NoticeKind.CANCELLED
+        worth_it = delivered if outcome is RequestStatus.PARTLY_READY else changed
+        if kind is not None and worth_it:
+            owe_notice(self.request, kind, fact=fact)
+        if self._asks_for_approval:
+            owe_administrators(self.request, NoticeKind.APPROVAL_NEEDED, fact=fact)
+            self._asks_for_approval = False
+
+    def _plan_next_run(self, rows: Iterable[ResourceLocator], outcome: RequestStatus) -> None:
+        """Give the request the run that its parts need, unless one is at work: that one plans when it ends."""
+        if self.request.lease_owner:
+            return
+        now = timezone.now()
+        waiting = [row for row in rows if row.status in STARTABLE_LOCATORS and outcome is not RequestStatus.CANCELLED]
+        due: datetime | None = min((row.retry_at or now for row in waiting), default=None)
+        planned = self.request.due_at
+        if due is None:
+            if planned is not None:
+                self.set_facts(due_at=None)
+        elif planned is None or due < planned:
+            self.set_facts(due_at=due, attempt=self.request.attempt + 1, run_id=None)
+            start_packaging_on_commit(self.request.pk)
+
+    def _record(self, *, locator: ResourceLocator | None, before: str, after: str, reason: str) -> RequestEvent:
+        return RequestEvent.objects.create(
             request=self.request,
             locator=locator,
             from_status=str(before),

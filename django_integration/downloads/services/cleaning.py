@@ -1,22 +1,25 @@
-"""Ends links whose time is over and deletes what nobody may take any more."""
+"""Ends what is past its time: links are warned of and ended, packages deleted, orders forgotten.
 
-import contextlib
-import shutil
-import time
-from collections.abc import Iterable, Iterator
+Everything here is found by an index on its time: it costs by what is due, not by what exists.
+"""
+
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import timedelta
 
+from django.db.models import Exists, F, OuterRef, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from django_integration.domain.notices import NoticeKind
 from django_integration.domain.policy import Delivery
-from django_integration.domain.status import LinkStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest
+from django_integration.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, LinkStatus
+from django_integration.downloads.models import DownloadLink, DownloadRequest, ResourceLocator
 from django_integration.downloads.services.changes import changing
-from django_integration.downloads.services.store import package_path
+from django_integration.downloads.services.notices import owe_notice
+from django_integration.downloads.services.store import delete_package
 from django_integration.downloads.settings import app_settings
 
-#: Links and packages of one run; the next run goes on.
+#: Links, packages and orders of one run; the next run goes on.
 BATCH = 1000
 
 
@@ -24,87 +27,131 @@ BATCH = 1000
 class Cleaned:
     """What one cleaning did."""
 
-    expired: int
-    deleted: int
-    orphans: int
+    warned: int = 0
+    expired: int = 0
+    #: Links ended before their time, because the packages took more than their budget.
+    evicted: int = 0
+    deleted: int = 0
     #: Bytes given back to the disk.
-    freed_bytes: int
+    freed_bytes: int = 0
+    #: Orders whose rows were deleted.
+    forgotten: int = 0
 
 
 def clean_expired() -> Cleaned:
-    """Expire links, delete their packages, and delete what nobody owns."""
+    """Do everything whose time has come."""
+    warned = _warn_of_ends()
     expired = _expire_links()
+    evicted = _evict_over_budget()
     deleted, freed = _delete_packages()
-    orphans, freed_by_orphans = _delete_orphans()
-    return Cleaned(expired=expired, deleted=deleted, orphans=orphans, freed_bytes=freed + freed_by_orphans)
+    return Cleaned(
+        warned=warned,
+        expired=expired,
+        evicted=evicted,
+        deleted=deleted,
+        freed_bytes=freed,
+        forgotten=_forget_requests(),
+    )
+
+
+def make_room() -> int:
+    """Delete the packages that nobody may take any more, now rather than at the next cleaning; give the bytes freed."""
+    _expire_links()
+    _evict_over_budget()
+    _deleted, freed = _delete_packages()
+    return freed
+
+
+def stored_bytes() -> int:
+    """Give the bytes of all packages that are on the disk."""
+    total: int = _stored().aggregate(total=Sum("size", default=0))["total"]
+    return total
+
+
+def _warn_of_ends() -> int:
+    hours = app_settings().expiry_warning_hours
+    now = timezone.now()
+    ending = DownloadLink.objects.filter(
+        status=LinkStatus.ACTIVE, warned_at=None, expires_at__lte=now + timedelta(hours=hours), expires_at__gt=now
+    )
+    requests = dict.fromkeys(
+        ending.order_by("expires_at").values_list("request_id", flat=True)[: BATCH if hours else 0]
+    )
+    for request_id in requests:
+        with changing(request_id, actor="clean-expired") as change:
+            links = list(change.request.links.filter(pk__in=ending).order_by("pk"))
+            DownloadLink.objects.filter(pk__in=[link.pk for link in links]).update(warned_at=now)
+            if links:
+                owe_notice(change.request, NoticeKind.EXPIRING, fact=f"{links[0].pk} {links[0].expires_at:%Y-%m-%d}")
+    return len(requests)
 
 
 def _expire_links() -> int:
     due = DownloadLink.objects.filter(status=LinkStatus.ACTIVE, expires_at__lte=timezone.now())
+    return sum(
+        _end(pk, request_id, reason="its link expired")
+        for pk, request_id in due.order_by("expires_at").values_list("pk", "request_id")[:BATCH]
+    )
+
+
+def _evict_over_budget() -> int:
+    """End links before their time, least recently used first, where the administrator allows it."""
+    settings = app_settings()
+    if not settings.storage_budget_bytes or not settings.evict_promised:
+        return 0
+    promised = _stored().filter(status=LinkStatus.ACTIVE)
+    excess = (promised.aggregate(total=Sum("size", default=0))["total"]) - settings.storage_budget_bytes
     count = 0
-    for pk, request_id in due.order_by("expires_at").values_list("pk", "request_id")[:BATCH]:
-        with changing(request_id, actor="clean-expired") as change:
-            count += DownloadLink.objects.filter(pk=pk).move_to(LinkStatus.EXPIRED)
-            change.settle(reason="its link expired")
+    last_used = Coalesce(F("last_download_at"), F("created_at"))
+    for pk, request_id, size in promised.order_by(last_used).values_list("pk", "request_id", "size")[:BATCH]:
+        if excess <= 0:
+            break
+        count += _end(pk, request_id, reason="there was no room for it any more", tell=True)
+        excess -= size or 0
     return count
 
 
+def _end(link_id: int, request_id: int, *, reason: str, tell: bool = False) -> int:
+    with changing(request_id, actor="clean-expired") as change:
+        ended = change.end_links(DownloadLink.objects.filter(pk=link_id), LinkStatus.EXPIRED)
+        change.settle(reason=reason)
+        if ended and tell:
+            owe_notice(change.request, NoticeKind.ENDED_EARLY, fact=str(link_id))
+        return len(ended)
+
+
 def _delete_packages() -> tuple[int, int]:
-    ended = DownloadLink.objects.filter(delivery=Delivery.PACKAGE, deleted_at=None).exclude(status=LinkStatus.ACTIVE)
     count = freed = 0
-    for link in ended.order_by("pk")[:BATCH]:
-        path = package_path(link.target)
-        path.unlink(missing_ok=True)
-        _remove_empty(path.parent, app_settings().package_dir)
+    for link in _deletable().order_by("pk")[:BATCH]:
+        delete_package(link.target)
         DownloadLink.objects.filter(pk=link.pk).update(deleted_at=timezone.now())
         count += 1
         freed += link.size or 0
     return count, freed
 
 
-def _delete_orphans() -> tuple[int, int]:
-    """Delete old files of the package folder without a link, and old staging of requests that nobody works on."""
-    settings = app_settings()
-    oldest = time.time() - settings.orphan_after_seconds
-    count = freed = 0
-    for path in _without_link(settings.package_dir, oldest):
-        freed += path.stat().st_size
-        path.unlink(missing_ok=True)
-        _remove_empty(path.parent, settings.package_dir)
-        count += 1
-    for folder in _older_than(oldest, settings.staging_dir.iterdir() if settings.staging_dir.is_dir() else ()):
-        if folder.is_dir() and not (folder.name.isdigit() and _is_worked_on(int(folder.name))):
-            freed += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            shutil.rmtree(folder, ignore_errors=True)
-            count += 1
-    return count, freed
+def _deletable() -> QuerySet[DownloadLink]:
+    """Give the packages whose links have ended, but for those from which parts are packaged again."""
+    still_needed = ResourceLocator.objects.filter(link=OuterRef("pk")).exclude(status__in=SETTLED_LOCATORS)
+    return _stored().exclude(status=LinkStatus.ACTIVE).exclude(Exists(still_needed))
 
 
-def _without_link(root: Path, oldest: float) -> Iterator[Path]:
-    """Give the old files that no link leads to; asks the database once for many of them."""
-    old = [path for path in _older_than(oldest, root.rglob("*")) if path.is_file()] if root.is_dir() else []
-    for start in range(0, len(old), BATCH):
-        targets = {path.relative_to(root).as_posix(): path for path in old[start : start + BATCH]}
-        linked = DownloadLink.objects.filter(target__in=targets, delivery=Delivery.PACKAGE)
-        for target in targets.keys() - set(linked.values_list("target", flat=True)):
-            yield targets[target]
+def _stored() -> QuerySet[DownloadLink]:
+    return DownloadLink.objects.filter(delivery=Delivery.PACKAGE, deleted_at=None)
 
 
-def _is_worked_on(request_id: int) -> bool:
-    return DownloadRequest.objects.filter(pk=request_id, lease_until__gt=timezone.now()).exists()
+def _forget_requests() -> int:
+    days = app_settings().keep_requests_days
+    if not days:
+        return 0
+    ended = DownloadRequest.objects.filter(
+        status__in=ENDED_REQUESTS, updated_at__lt=timezone.now() - timedelta(days=days)
+    )
+    return sum(_forget(pk) for pk in ended.order_by("updated_at").values_list("pk", flat=True)[:BATCH])
 
 
-def _older_than(oldest: float, paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        # Another cleaning may have been here first.
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < oldest:
-                yield path
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    """Remove a folder, and those above it up to `root`, where nothing else is in them."""
-    with contextlib.suppress(OSError):
-        while folder != root:
-            folder.rmdir()
-            folder = folder.parent
+def _forget(request_id: int) -> int:
+    for link in _stored().filter(request_id=request_id):
+        delete_package(link.target)
+    DownloadRequest.objects.filter(pk=request_id, status__in=ENDED_REQUESTS).delete()
+    return 1

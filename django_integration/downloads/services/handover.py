@@ -5,6 +5,7 @@ when it is slow or away. The thread is joined when the process ends; what a cras
 """
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 NOTICE_WINDOW_SECONDS = 2
 #: A mail waits at least so long: an order's first mail and its last often go together then, and after the package.
 NOTICE_PATIENCE_SECONDS = 1
+#: Seconds for which Prefect is not asked after it could not be reached; what comes meanwhile is started later.
+REST_SECONDS = 10.0
 
 
 def start_packaging_on_commit(request_id: int) -> None:
@@ -37,10 +40,11 @@ def start_sending_on_commit() -> None:
 
 
 def start_packaging(request_id: int) -> bool:
-    """Ask for the request's next run at its time; say whether the asking worked."""
+    """Ask for the request's next run at its time; say whether Prefect could be reached."""
     request = DownloadRequest.objects.only("attempt", "due_at").get(pk=request_id)
     if request.due_at is None:
-        return False
+        # A run has it already, or it has ended: there is nothing to ask for.
+        return True
     key = f"{Job.PACKAGE_REQUEST}-{request_id}-{request.attempt}"
     at = request.due_at if request.due_at > timezone.now() else None
     try:
@@ -76,6 +80,22 @@ def start_sending() -> bool:
     return True
 
 
+class _Rest:
+    """Lets Prefect alone for a while after it could not be reached, so that no queue of vain tries builds up."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    def is_due(self) -> bool:
+        return time.monotonic() < self._until
+
+    def begin(self) -> None:
+        self._until = time.monotonic() + REST_SECONDS
+
+
+_rest = _Rest()
+
+
 @cache
 def _background() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="handover")
@@ -83,8 +103,11 @@ def _background() -> ThreadPoolExecutor:
 
 def _in_background(work: Callable[..., bool], *arguments: int) -> None:
     def run() -> None:
+        if _rest.is_due():
+            return
         try:
-            work(*arguments)
+            if not work(*arguments):
+                _rest.begin()
         except Exception:
             # The edge of this thread.
             logger.exception("Work could not be handed to Prefect; it is started later.")

@@ -5,14 +5,15 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from django_integration.domain.status import REQUEST_TRANSITIONS, LocatorStatus, final_of
+from django_integration.domain.status import REQUEST_TRANSITIONS, Approval, LocatorStatus, final_of
 from django_integration.downloads.models import Notice
-from django_integration.downloads.services.tracking import TrackedRequest, track
+from django_integration.downloads.services.tracking import TrackedRequest, decision_url, generic_url, track
 from django_integration.downloads.settings import app_settings
 
 #: Longer subjects are cut by mail programs.
@@ -35,7 +36,7 @@ class Mail:
 def compose(notice: Notice) -> Mail:
     """Write the mail of a notice as its order stands now; times are in the site's time zone."""
     with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
-        context = _context(track(notice.request))
+        context = _context_of(notice)
         folder = f"downloads/mail/{notice.kind}"
         return Mail(
             recipient=notice.recipient,
@@ -68,7 +69,21 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
     return message
 
 
-def _context(tracked: TrackedRequest) -> dict[str, object]:
+def _context_of(notice: Notice) -> dict[str, object]:
+    common: dict[str, object] = {"site_url": app_settings().site_url.rstrip("/") + "/"}
+    if notice.generic_request is not None:
+        wish = notice.generic_request
+        page, decision = generic_url(wish), decision_url("genericrequest", wish.pk)
+        return {**common, "wish": wish, "tracking_url": page, "decision_url": decision or page}
+    if notice.request is None:
+        raise AssertionError("A notice is about one thing; the database holds to it.")
+    about = _context(track(notice.request))
+    undecided = [row for row in about["waiting"] if row.approval == Approval.PENDING]
+    decision = decision_url("downloadrequest", notice.request.pk)
+    return {**common, **about, "undecided": undecided, "number": notice.request.pk, "decision_url": decision}
+
+
+def _context(tracked: TrackedRequest) -> dict[str, Any]:
     states = {status.value: [row for row in tracked.resources if row.status == status] for status in LocatorStatus}
     settled = (LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED)
     return {
@@ -77,7 +92,6 @@ def _context(tracked: TrackedRequest) -> dict[str, object]:
         "delivered": states[LocatorStatus.DELIVERED],
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
         "waiting": [row for row in tracked.resources if row.status not in settled],
-        "site_url": app_settings().site_url.rstrip("/") + "/",
     }
 
 

@@ -1,29 +1,84 @@
 """The mail outbox: what is owed, taken by one sender at a time, tried until it is sent or given up."""
 
+import random
 from datetime import timedelta
 
+from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
 from django_integration.domain.notices import NoticeKind
-from django_integration.domain.policy import MAIL_RETRIES
 from django_integration.domain.status import OWED_NOTICES, NoticeStatus
-from django_integration.downloads.models import DownloadRequest, Notice
+from django_integration.downloads.models import DownloadRequest, GenericRequest, Notice
 from django_integration.downloads.services.handover import start_sending_on_commit
+from django_integration.downloads.services.policy import administrators
+from django_integration.downloads.settings import app_settings
 
 #: A sender that took a notice and said nothing for this long has died; another may take it.
 SENDING_LEASE = timedelta(minutes=5)
 
 
-def owe_notice(request: DownloadRequest, kind: NoticeKind, *, fact: str) -> None:
+def owe_notice(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
     """Owe the requester one mail of this kind for this fact, once; call it in the transaction that makes the fact."""
+    _owe(about, kind, fact=fact, recipient=about.email, language=about.language)
+
+
+def owe_administrators(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
+    """Owe each of the administrators one mail of this kind for this fact."""
+    for recipient in administrators():
+        _owe(about, kind, fact=fact, recipient=recipient, language=django_settings.LANGUAGE_CODE)
+
+
+def _owe(
+    about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str, recipient: str, language: str
+) -> None:
     Notice.objects.get_or_create(
-        request=request,
+        request=about if isinstance(about, DownloadRequest) else None,
+        generic_request=about if isinstance(about, GenericRequest) else None,
         kind=kind.value,
         fact=fact,
-        recipient=request.email,
-        defaults={"language": request.language, "due_at": timezone.now()},
+        recipient=recipient,
+        defaults={"language": language, "due_at": timezone.now()},
     )
+    start_sending_on_commit()
+
+
+def resend(notice_id: int) -> Notice:
+    """Have a mail sent once more, at once: one that was given up is tried again, one that was sent goes out anew.
+
+    A mail that went out anew is another one, with a Message-ID of its own: mail programs would hide a repeated one.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        notice = Notice.objects.select_for_update().get(pk=notice_id)
+        if notice.status == NoticeStatus.SENT:
+            again = Notice.objects.filter(fact__startswith=f"{notice.fact} again", **_same_mail(notice)).count() + 1
+            notice = Notice.objects.create(
+                fact=f"{notice.fact} again {again}", language=notice.language, due_at=now, **_same_mail(notice)
+            )
+        elif notice.status == NoticeStatus.FAILED:
+            Notice.objects.filter(pk=notice.pk).must_move_to(NoticeStatus.RETRYING, due_at=now)
+        else:
+            Notice.objects.filter(pk=notice.pk).update(due_at=now)
+        start_sending_on_commit()
+    return notice
+
+
+def _same_mail(notice: Notice) -> dict[str, object]:
+    return {
+        "request_id": notice.request_id,
+        "generic_request_id": notice.generic_request_id,
+        "kind": notice.kind,
+        "recipient": notice.recipient,
+    }
+
+
+def redirect_owed(request: DownloadRequest, *, old: str, new: str) -> None:
+    """Send to a new address what could not be sent to the old one yet; call it in the transaction that changes it."""
+    unsent = Notice.objects.filter(request=request, recipient=old).exclude(status=NoticeStatus.SENT)
+    now = timezone.now()
+    unsent.filter(status=NoticeStatus.FAILED).move_to(NoticeStatus.RETRYING)
+    unsent.update(recipient=new, due_at=now)
     start_sending_on_commit()
 
 
@@ -34,7 +89,11 @@ def take_due(limit: int) -> list[Notice]:
         due = Notice.objects.filter(status__in=OWED_NOTICES, due_at__lte=now)
         taken = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
         Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + SENDING_LEASE)
-    return list(Notice.objects.filter(pk__in=[notice.pk for notice in taken]).select_related("request").order_by("pk"))
+    return list(
+        Notice.objects.filter(pk__in=[notice.pk for notice in taken])
+        .select_related("request", "generic_request")
+        .order_by("pk")
+    )
 
 
 def any_due() -> bool:
@@ -43,9 +102,9 @@ def any_due() -> bool:
 
 
 def mark_sent(notice: Notice) -> None:
-    """Note that the mail server took it."""
+    """Note that the mail server took it; a second time changes nothing."""
     now = timezone.now()
-    Notice.objects.filter(pk=notice.pk).must_move_to(
+    Notice.objects.filter(pk=notice.pk).move_to(
         NoticeStatus.SENT, sent_at=now, attempts=notice.attempts + 1, last_error=""
     )
 
@@ -54,9 +113,11 @@ def mark_failed(notice: Notice, error: str, *, for_good: bool) -> NoticeStatus:
     """Note that the mail server did not take it; say whether it is tried again or given up."""
     now = timezone.now()
     attempts = notice.attempts + 1
-    delay = None if for_good else MAIL_RETRIES.next_delay(attempts, now - notice.created_at)
+    retries = app_settings().mail_retries
+    spread = random.random()  # noqa: S311 - no secret
+    delay = None if for_good else retries.next_delay(attempts, now - notice.created_at, spread=spread)
     target = NoticeStatus.FAILED if delay is None else NoticeStatus.RETRYING
-    Notice.objects.filter(pk=notice.pk).must_move_to(
+    Notice.objects.filter(pk=notice.pk).move_to(
         target, attempts=attempts, last_error=error[:2000], due_at=now + (delay or timedelta())
     )
     return target

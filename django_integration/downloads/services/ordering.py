@@ -9,19 +9,25 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext as _
 
-from django_integration.domain.errors import OrderRefused
+from django_integration.domain.errors import IllegalTransition, OrderRefused
 from django_integration.domain.notices import NoticeKind
 from django_integration.domain.policy import DownloadPolicy
 from django_integration.domain.request import Order, OrderLine
-from django_integration.domain.status import Approval, LocatorStatus
+from django_integration.domain.status import (
+    ENDED_REQUESTS,
+    SETTLED_LOCATORS,
+    Approval,
+    LinkStatus,
+    LocatorStatus,
+    RequestStatus,
+)
 from django_integration.downloads.models import DownloadRequest, Resource, ResourceLocator
-from django_integration.downloads.services.changes import changing
+from django_integration.downloads.services.changes import REQUESTER, changing
 from django_integration.downloads.services.extents import check_bbox
-from django_integration.downloads.services.handover import start_packaging_on_commit
+from django_integration.downloads.services.links import status_now
 from django_integration.downloads.services.notices import owe_notice
 from django_integration.downloads.services.policy import current_policy
 
@@ -35,26 +41,50 @@ def place_request(order: Order, *, raw_order: Mapping[str, Any], user: User | No
 
     Raises `OrderRefused`, with the field and what to change, before anything is stored.
     """
-    email = _checked_email(order.email)
-    language = _checked_language(order.language)
+    email = checked_email(order.email)
+    language = checked_language(order.language)
     policy = current_policy()
     locators = _checked_lines(order.lines, policy)
     with transaction.atomic():
-        request = DownloadRequest.objects.create(
-            email=email, user=user, language=language, raw_order=raw_order, due_at=timezone.now()
-        )
+        request = DownloadRequest.objects.create(email=email, user=user, language=language, raw_order=raw_order)
         for locator in locators:
             locator.request = request
         ResourceLocator.objects.bulk_create(locators)
-        with changing(request.pk, actor="requester") as change:
+        with changing(request.pk, actor=REQUESTER) as change:
             change.record_creation()
+            owe_notice(change.request, NoticeKind.RECEIVED, fact="order")
             change.settle(reason="ordered")
-        owe_notice(change.request, NoticeKind.RECEIVED, fact="order")
-        start_packaging_on_commit(request.pk)
     return change.request
 
 
-def _checked_email(email: str) -> str:
+def order_again(request: DownloadRequest) -> DownloadRequest:
+    """Place a new order of what an earlier one did not give, or gives no longer, with the same choices.
+
+    Raises `OrderRefused` when the catalogue no longer offers it so, and `IllegalTransition` while there is nothing to
+    order again.
+    """
+    missing = [row for row in request.locators.select_related("link") if is_missing(row, request)]
+    if not missing:
+        raise IllegalTransition(status=request.status.replace("_", " "))
+    lines = tuple(
+        OrderLine(resource=row.resource_id, format=row.format, bbox=tuple(row.bbox) if row.bbox else None, crs=row.crs)
+        for row in missing
+    )
+    order = Order(email=request.email, language=request.language, lines=lines)
+    return place_request(order, raw_order={"again": request.pk}, user=request.user)
+
+
+def is_missing(locator: ResourceLocator, request: DownloadRequest) -> bool:
+    """Say whether a part of an order that has come to its end can not, or no longer, be taken."""
+    if request.status not in ENDED_REQUESTS | {RequestStatus.READY, RequestStatus.READY_WITH_ERRORS}:
+        return False
+    if locator.status == LocatorStatus.DELIVERED and locator.link is not None:
+        return status_now(locator.link) != LinkStatus.ACTIVE
+    return locator.status in SETTLED_LOCATORS
+
+
+def checked_email(email: str) -> str:
+    """Give an address as it is kept; raises `OrderRefused` for what is none."""
     email = email.strip(" ")
     try:
         if len(email) > _LONGEST_EMAIL or not email.isprintable():
@@ -67,7 +97,8 @@ def _checked_email(email: str) -> str:
     return email
 
 
-def _checked_language(language: str) -> str:
+def checked_language(language: str) -> str:
+    """Give the language in which the site writes to somebody; raises `OrderRefused` for what is none."""
     if not language:
         return django_settings.LANGUAGE_CODE
     if not _LANGUAGE.fullmatch(language):

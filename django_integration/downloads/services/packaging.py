@@ -1,10 +1,13 @@
 """The database's side of packaging: a worker claims a request, shows signs of life, and records how it ended."""
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from django_integration.domain.errors import (
@@ -17,16 +20,18 @@ from django_integration.domain.errors import (
     ResourceWithdrawn,
     TemporaryError,
 )
-from django_integration.domain.notices import NOTICE_FOR
-from django_integration.domain.policy import SOURCE_RETRIES, SPACE_RETRY, Delivery, DownloadPolicy, SourceKind
+from django_integration.domain.policy import Delivery, DownloadPolicy, SourceKind
 from django_integration.domain.ports import Wanted
 from django_integration.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, LocatorStatus, RequestStatus
 from django_integration.downloads.models import DownloadLink, DownloadRequest, ResourceLocator
 from django_integration.downloads.services.changes import Change, changing
-from django_integration.downloads.services.handover import start_packaging_on_commit
-from django_integration.downloads.services.notices import owe_notice
 from django_integration.downloads.services.policy import current_policy
 from django_integration.downloads.settings import app_settings
+
+#: A run may begin so much before its time.
+CLOCK_TOLERANCE = timedelta(seconds=2)
+#: A number of our own among PostgreSQL's advisory locks.
+_ROOM_LOCK = 7_362_001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,8 @@ class ClaimedPart:
     """One locator that this run is to deliver, looked up in the catalogue just now."""
 
     locator_id: int
+    #: Place in the order, from 0.
+    position: int
     title: str
     licence: str
     wanted: Wanted
@@ -43,6 +50,8 @@ class ClaimedPart:
     public_limit: int | None
     #: Why it cannot be fetched at all, found in the catalogue.
     refusal: PermanentError | None = None
+    #: An ended package of this order that still holds it, relative to the package folder; empty where there is none.
+    earlier_package: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +87,24 @@ class NeedsApproval:
     size: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitsForSpace:
+    """A request that cannot start: the disks have no room for it besides what is under way."""
+
+    needed_bytes: int
+    free_bytes: int
+
+
 #: How one part ended that was not delivered.
 Failure = DownmanError | NeedsApproval
 
 
-def claim(request_id: int, *, owner: str) -> Claim | None:
-    """Take what is due of a request for `owner`, or give None: nothing is due, or another worker has it."""
+def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | WaitsForSpace | None:
+    """Take what is due of a request for `owner`, and reserve room for it.
+
+    `free_bytes` is what the disks have above their reserves. Gives None when nothing is due or another worker has it,
+    and `WaitsForSpace`, after it was recorded, when there is no room.
+    """
     now = timezone.now()
     with changing(request_id, actor=owner) as change:
         request = change.request
@@ -91,16 +112,27 @@ def claim(request_id: int, *, owner: str) -> Claim | None:
         if request.status not in OPEN_REQUESTS or leased_by_other:
             return None
         _hand_back(change)
+        change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
         due = list(_due_locators(request, now))
         if not due:
-            change.set_facts(lease_owner="", lease_until=None)
+            if request.due_at and request.due_at <= now + CLOCK_TOLERANCE:
+                # This was the run that was planned; what is left needs another one.
+                change.set_facts(due_at=None)
             change.settle()
             return None
+        policy = current_policy()
+        needed = sum(_estimate(row) for row in due if policy.packages(SourceKind(row.resource.source)))
+        free = free_bytes - _reserved_by_others(request, now)
+        if needed > free:
+            change.move_locators(due, LocatorStatus.WAITING_FOR_SPACE, reason=str(NoSpace()))
+            _wait_for_space(due, now)
+            change.set_facts(due_at=None)
+            change.settle(reason="there is no room on the disk")
+            return WaitsForSpace(needed_bytes=needed, free_bytes=max(0, free))
         for locator in due:
             change.move_locators([locator], LocatorStatus.FETCHING, attempts=locator.attempts + 1, retry_at=None)
-        change.set_facts(lease_owner=owner, lease_until=_lease_end(now), due_at=None)
+        change.set_facts(lease_owner=owner, lease_until=_lease_end(now), due_at=None, reserved_bytes=needed)
         change.settle(reason="a worker started")
-        policy = current_policy()
         return Claim(
             request_id=request.pk,
             public_id=str(request.public_id),
@@ -147,32 +179,33 @@ def record(
         if any(locator_id not in fetching for link in links for locator_id in link.locator_ids):
             return None
         expires_at = now + timedelta(days=claimed.policy.validity_days)
-        for link in links:
-            _deliver(change, link, [fetching[locator_id] for locator_id in link.locator_ids], expires_at, sizes)
+        main: DownloadLink | None = None
+        for made in links:
+            parts = [fetching[locator_id] for locator_id in made.locator_ids]
+            # A file without a part of its own lies beside the one that came before it.
+            link = _deliver(change, made, parts, sizes, expires_at=expires_at, beside=None if parts else main)
+            main = link if parts else main
         for locator_id, failure in failures.items():
             if locator_id in fetching:
                 _fail(change, fetching[locator_id], failure, now)
         _hand_back(change)
-        change.set_facts(lease_owner="", lease_until=None)
-        _plan_next_run(change, now)
-        outcome = change.settle(reason="a run ended")
-        kind = NOTICE_FOR.get(outcome)
-        # Parts that come in while others are awaited are worth a mail only when something new can be taken.
-        if kind is not None and (links or outcome is not RequestStatus.PARTLY_READY):
-            owe_notice(request, kind, fact=str(claimed.attempt))
-        return outcome
+        change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
+        return change.settle(reason="a run ended", delivered=bool(links))
 
 
-def hand_back_lost(request_id: int) -> bool:
-    """Take a request from a worker whose lease is over, and have it started again; say whether it was so."""
-    now = timezone.now()
+def is_recorded(claimed: Claim, target: str) -> bool:
+    """Say whether a link to a package stands: a record may have been made though its answer was lost on the way."""
+    return DownloadLink.objects.filter(request_id=claimed.request_id, target=target).exists()
+
+
+def hand_back(request_id: int, *, owner: str, reason: str) -> bool:
+    """Take a request from a worker that was lost, and have it started again; say whether the worker still had it."""
     with changing(request_id, actor="recover-stalled") as change:
-        if not change.request.lease_until or change.request.lease_until > now:
+        if change.request.lease_owner != owner:
             return False
-        _hand_back(change, reason="its worker was lost")
-        change.set_facts(lease_owner="", lease_until=None)
-        _plan_next_run(change, now)
-        change.settle(reason="its worker was lost")
+        _hand_back(change, reason=reason)
+        change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
+        change.settle(reason=reason)
         return True
 
 
@@ -181,9 +214,34 @@ def _lease_end(now: datetime) -> datetime:
 
 
 def _due_locators(request: DownloadRequest, now: datetime) -> QuerySet[ResourceLocator]:
+    """Give what a run may take now; a worker's clock may be a little before the one that planned the run."""
     return request.locators.filter(
-        Q(retry_at=None) | Q(retry_at__lte=now), status__in=STARTABLE_LOCATORS
-    ).select_related("resource")
+        Q(retry_at=None) | Q(retry_at__lte=now + CLOCK_TOLERANCE), status__in=STARTABLE_LOCATORS
+    ).select_related("resource", "link")
+
+
+def _estimate(locator: ResourceLocator) -> int:
+    """Give the bytes that a part is expected to take: what its source or the catalogue said, else a default."""
+    return app_settings().default_estimate_bytes if locator.bytes_total is None else locator.bytes_total
+
+
+def _reserved_by_others(request: DownloadRequest, now: datetime) -> int:
+    """Give the bytes that other runs have reserved and not written yet.
+
+    No two requests may count the same room, so only one counts at a time, until its transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ROOM_LOCK])
+    under_way = DownloadRequest.objects.filter(lease_until__gt=now).exclude(pk=request.pk)
+    written = Sum("locators__bytes_done", filter=Q(locators__status=LocatorStatus.FETCHING), default=0)
+    rows = under_way.annotate(written=written).values_list("reserved_bytes", "written")
+    return sum(max(0, reserved - written) for reserved, written in rows)
+
+
+def _wait_for_space(locators: Sequence[ResourceLocator], now: datetime) -> None:
+    facts = {"error_code": NoSpace.code, "error_details": {}}
+    retry_at = now + timedelta(seconds=app_settings().space_retry_seconds)
+    ResourceLocator.objects.filter(pk__in=[row.pk for row in locators]).update(retry_at=retry_at, **facts)
 
 
 def _hand_back(change: Change, *, reason: str = "handed back") -> None:
@@ -202,6 +260,7 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
         refusal = FormatUnavailable(format=locator.format)
     return ClaimedPart(
         locator_id=locator.pk,
+        position=locator.position,
         title=resource.title,
         licence=resource.licence,
         wanted=Wanted(
@@ -216,12 +275,20 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
         packaged=policy.packages(kind),
         public_limit=None if locator.approval == Approval.ACCEPTED else policy.max_public_bytes,
         refusal=refusal,
+        earlier_package=_package_that_holds(locator),
     )
 
 
+def _package_that_holds(locator: ResourceLocator) -> str:
+    link = locator.link
+    is_there = link is not None and link.delivery == Delivery.PACKAGE and link.deleted_at is None
+    return link.target if link is not None and is_there else ""
+
+
 def _deliver(
-    change: Change, made: MadeLink, locators: Sequence[ResourceLocator], expires_at: datetime, sizes: Mapping[int, int]
-) -> None:
+    change: Change, made: MadeLink, locators: Sequence[ResourceLocator], sizes: Mapping[int, int], **facts: Any
+) -> DownloadLink:
+    """Make a link, with facts that all links of the run share, and deliver its parts."""
     link = DownloadLink.objects.create(
         request=change.request,
         delivery=made.delivery.value,
@@ -229,7 +296,7 @@ def _deliver(
         target=made.target,
         size=made.size,
         sha256=made.sha256,
-        expires_at=expires_at,
+        **facts,
     )
     for locator in locators:
         size = sizes.get(locator.pk, 0)
@@ -242,7 +309,10 @@ def _deliver(
             retry_at=None,
             bytes_done=size,
             bytes_total=size,
+            failures=0,
+            first_failed_at=None,
         )
+    return link
 
 
 def _fail(change: Change, locator: ResourceLocator, failure: Failure, now: datetime) -> None:
@@ -257,33 +327,39 @@ def _fail(change: Change, locator: ResourceLocator, failure: Failure, now: datet
         return
     facts = {"error_code": failure.code, "error_details": dict(failure.details)}
     if isinstance(failure, NoSpace):
+        retry_at = now + timedelta(seconds=app_settings().space_retry_seconds)
         change.move_locators(
-            [locator], LocatorStatus.WAITING_FOR_SPACE, reason=str(failure), retry_at=now + SPACE_RETRY, **facts
+            [locator], LocatorStatus.WAITING_FOR_SPACE, reason=str(failure), retry_at=retry_at, **facts
         )
         return
+    failures = locator.failures + 1
     first_failed_at = locator.first_failed_at or now
     if isinstance(failure, TemporaryError):
-        delay = SOURCE_RETRIES.next_delay(locator.attempts, now - first_failed_at)
+        retries = app_settings().source_retries
+        delay = retries.next_delay(
+            failures,
+            now - first_failed_at,
+            at_least=failure.retry_after or timedelta(),
+            spread=random.random(),  # noqa: S311 - no secret
+        )
         if delay is not None:
             change.move_locators(
                 [locator],
                 LocatorStatus.RETRYING,
                 reason=str(failure),
-                retry_at=now + max(delay, failure.retry_after or delay),
+                retry_at=now + delay,
                 first_failed_at=first_failed_at,
+                failures=failures,
                 **facts,
             )
             return
-        failure = GaveUp(days=SOURCE_RETRIES.give_up_after.days)
+        failure = GaveUp(days=max(1, round(retries.give_up_after / timedelta(days=1))))
         facts = {"error_code": failure.code, "error_details": dict(failure.details)}
-    change.move_locators([locator], LocatorStatus.FAILED, reason=str(failure), first_failed_at=first_failed_at, **facts)
-
-
-def _plan_next_run(change: Change, now: datetime) -> None:
-    """Give the request its next run, when a part needs one, and have it asked for."""
-    times = [
-        row.retry_at or now for row in change.request.locators.filter(status__in=STARTABLE_LOCATORS).only("retry_at")
-    ]
-    if times:
-        change.set_facts(due_at=min(times), attempt=change.request.attempt + 1, run_id=None)
-        start_packaging_on_commit(change.request.pk)
+    change.move_locators(
+        [locator],
+        LocatorStatus.FAILED,
+        reason=str(failure),
+        first_failed_at=first_failed_at,
+        failures=failures,
+        **facts,
+    )

@@ -5,6 +5,13 @@ from django_integration.downloads.models import PolicyRecord
 from django_integration.downloads.settings import app_settings
 
 
+def administrators() -> tuple[str, ...]:
+    """Give the addresses of those who decide; one query."""
+    record = PolicyRecord.objects.first()
+    named = record.administrators.split() if record else []
+    return tuple(named) or app_settings().administrators
+
+
 def current_policy() -> DownloadPolicy:
     """Give the rules of this moment; one query."""
     settings = app_settings()

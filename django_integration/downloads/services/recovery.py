@@ -1,7 +1,10 @@
 """Finds what stalled: requests whose worker was lost, and those that were never started or whose run died."""
 
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import F
 from django.utils import timezone
@@ -9,9 +12,9 @@ from django.utils import timezone
 from django_integration.domain.errors import TriggerUnavailable
 from django_integration.domain.status import OPEN_REQUESTS
 from django_integration.downloads.models import DownloadRequest
-from django_integration.downloads.services import notices
+from django_integration.downloads.services import notices, store
 from django_integration.downloads.services.handover import start_packaging, start_sending
-from django_integration.downloads.services.packaging import hand_back_lost
+from django_integration.downloads.services.packaging import hand_back
 from django_integration.downloads.settings import app_settings
 from django_integration.downloads.trigger import current_trigger
 
@@ -33,24 +36,54 @@ class Recovered:
 
 def recover_stalled() -> Recovered:
     """Start again whatever should be at work and is not."""
-    now = timezone.now()
-    leased_out = DownloadRequest.objects.filter(lease_until__lt=now).order_by("lease_until")
-    lost = [pk for pk in leased_out.values_list("pk", flat=True)[:BATCH] if hand_back_lost(pk)]
-    started = [pk for pk in _unstarted() if start_packaging(pk)]
+    lost = [pk for pk, owner in _lost().items() if hand_back(pk, owner=owner, reason="its worker was lost")]
+    _clear_what_nobody_goes_on_with(lost)
+    started = [pk for pk in _unstarted(lost) if start_packaging(pk)]
     mails = notices.any_due()
     if mails:
         start_sending()
     return Recovered(lost=tuple(lost), started=tuple(started), mails=mails)
 
 
-def _unstarted() -> list[int]:
+def _lost() -> dict[int, str]:
+    """Give the requests whose lease is over, and those whose run Prefect says has ended, with their lost owners."""
+    now = timezone.now()
+    leased = DownloadRequest.objects.filter(lease_until__isnull=False).order_by("lease_until")
+    rows = list(leased.values_list("pk", "lease_owner", "lease_until")[:BATCH])
+    over = {pk: owner for pk, owner, until in rows if until and until < now}
+    return over | _with_ended_runs({pk: owner for pk, owner, _until in rows if pk not in over})
+
+
+def _with_ended_runs(leased: Mapping[int, str]) -> dict[int, str]:
+    """Keep the requests whose run has ended without ending its lease: its process died, or it was cancelled."""
+    runs = [owner for owner in leased.values() if _is_run(owner)]
+    try:
+        alive = current_trigger().live(runs) if runs else frozenset()
+    except TriggerUnavailable:
+        return {}
+    # What ended its lease while Prefect was asked has no owner any more, and `hand_back` leaves it alone.
+    return {pk: owner for pk, owner in leased.items() if owner in runs and owner not in alive}
+
+
+def _is_run(owner: str) -> bool:
+    try:
+        return bool(UUID(owner))
+    except ValueError:
+        return False
+
+
+def _clear_what_nobody_goes_on_with(lost: Iterable[int]) -> None:
+    """Delete what lost workers left of requests that ended meanwhile; the others' next run goes on with it."""
+    ended = DownloadRequest.objects.filter(pk__in=list(lost)).exclude(status__in=OPEN_REQUESTS)
+    for pk in ended.values_list("pk", flat=True):
+        store.discard_unrecorded(pk)
+        # Another machine's staging is swept there.
+        shutil.rmtree(app_settings().staging_dir / str(pk), ignore_errors=True)
+
+
+def _unstarted(lost: Iterable[int]) -> list[int]:
     """Give the requests past their time for which no run is alive; those whose run died get a new number."""
-    overdue = timezone.now() - timedelta(seconds=app_settings().stalled_after_seconds)
-    rows = list(
-        DownloadRequest.objects.filter(status__in=OPEN_REQUESTS, due_at__lt=overdue, lease_until=None)
-        .order_by("due_at")
-        .values_list("pk", "run_id", "attempt")[:BATCH]
-    )
+    rows = _overdue(timezone.now() - timedelta(seconds=app_settings().stalled_after_seconds), set(lost))
     asked_for = [str(run_id) for _, run_id, _ in rows if run_id]
     try:
         alive = current_trigger().live(asked_for) if asked_for else frozenset()
@@ -65,3 +98,10 @@ def _unstarted() -> list[int]:
             DownloadRequest.objects.filter(pk=pk, attempt=attempt).update(attempt=F("attempt") + 1, run_id=None)
         unstarted.append(pk)
     return unstarted
+
+
+def _overdue(before: datetime, lost: set[int]) -> list[tuple[int, UUID | None, int]]:
+    waiting = DownloadRequest.objects.filter(status__in=OPEN_REQUESTS, due_at__lt=before, lease_until=None)
+    rows = waiting.order_by("due_at").values_list("pk", "run_id", "attempt")[:BATCH]
+    # Those were handed to Prefect just now, by the same transaction that took them from their worker.
+    return [row for row in rows if row[0] not in lost]

@@ -5,13 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from django_integration.domain.errors import sentences
 from django_integration.domain.policy import Delivery
 from django_integration.domain.status import LocatorStatus, RequestStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, ResourceLocator
+from django_integration.downloads.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from django_integration.downloads.services import links
 from django_integration.downloads.settings import app_settings
 
@@ -99,6 +99,19 @@ def track(request: DownloadRequest) -> TrackedRequest:
 def tracking_url(request: DownloadRequest) -> str:
     """Give the whole address of the page on which the order can be followed."""
     return site_address(reverse("downloads:tracking", args=[request.public_id]))
+
+
+def generic_url(wish: GenericRequest) -> str:
+    """Give the whole address of the page on which a generic request can be followed."""
+    return site_address(reverse("downloads:generic-tracking", args=[wish.public_id]))
+
+
+def decision_url(model: str, pk: int) -> str:
+    """Give the whole address of the page on which administrators decide; empty where the site has no admin pages."""
+    try:
+        return site_address(reverse(f"admin:downloads_{model}_change", args=[pk]))
+    except NoReverseMatch:
+        return ""
 
 
 def link_url(link: DownloadLink) -> str:

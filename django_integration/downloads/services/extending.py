@@ -1,0 +1,48 @@
+"""Keeping what was delivered for longer."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from django_integration.domain.errors import ExtensionRefused
+from django_integration.domain.status import LinkStatus
+from django_integration.downloads.models import DownloadLink, DownloadRequest
+from django_integration.downloads.services.changes import changing
+from django_integration.downloads.services.policy import current_policy
+from django_integration.downloads.settings import app_settings
+
+
+def extended_end(link: DownloadLink, *, validity_days: int) -> datetime | None:
+    """Give the time to which a link can be extended now; None when it is not extended any more."""
+    now = timezone.now()
+    latest = link.created_at + timedelta(days=app_settings().max_validity_days)
+    end = min(now + timedelta(days=validity_days), latest)
+    is_active = link.status == LinkStatus.ACTIVE and link.expires_at > now
+    # Less than an hour more is not worth a button.
+    return end if is_active and end - link.expires_at >= timedelta(hours=1) else None
+
+
+def can_extend(request: DownloadRequest) -> bool:
+    """Say whether any link of the request can be extended; two queries."""
+    days = current_policy().validity_days
+    return any(extended_end(link, validity_days=days) for link in request.links.filter(status=LinkStatus.ACTIVE))
+
+
+def extend(request_id: int, *, actor: str) -> datetime:
+    """Keep everything that can still be taken as long as if it had been made now, within the site's limit.
+
+    Gives the new end; raises `ExtensionRefused` when nothing can be kept any longer.
+    """
+    days = current_policy().validity_days
+    with changing(request_id, actor=actor) as change:
+        ends = {
+            link.pk: end
+            for link in change.request.links.filter(status=LinkStatus.ACTIVE)
+            if (end := extended_end(link, validity_days=days))
+        }
+        if not ends:
+            raise ExtensionRefused
+        for pk, end in ends.items():
+            DownloadLink.objects.filter(pk=pk).update(expires_at=end, warned_at=None)
+        change.note(f"extended to {max(ends.values()).isoformat(timespec='minutes')}")
+        return max(ends.values())
