@@ -79,7 +79,8 @@ async def _ensure(client: PrefectClient, wanted: AutomationCore) -> str:
         await client.delete_automation(surplus.id)
     if _core(first) == _core(wanted):
         return f"automation {wanted.name!r}: as it should be"
-    await client.update_automation(first.id, wanted)
+    # All fields given: what is left out would stay as it is.
+    await client.update_automation(first.id, AutomationCore(**wanted.model_dump(exclude={"owner_resource"})))
     return f"automation {wanted.name!r}: brought up to date"
 
 

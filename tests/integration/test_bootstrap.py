@@ -12,6 +12,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Running
 from prefect_email import EmailServerCredentials
 
@@ -25,6 +26,8 @@ from tests.integration.prefect_server import PrefectServer
 SCHEDULED_SECONDS = 60
 #: In a checkout with a remote, the command names the version for the commit; we name it for the flow's own content.
 INCOMPARABLE = {"updated", "last_polled", "schedules", "version", "version_id", "version_info"}
+#: What the server sets of an automation.
+READ_ONLY = {"id", "owner_resource"}
 Given = TypeVar("Given")
 
 
@@ -61,6 +64,11 @@ def queues() -> dict[str, tuple[int | None, int | None]]:
     return ask(read)
 
 
+def when(deployment: Any) -> list[object]:
+    """Give the times of a deployment's schedules; the moment from which an interval counts is made anew each time."""
+    return [getattr(schedule.schedule, "interval", None) or schedule.schedule.cron for schedule in deployment.schedules]
+
+
 def test_everything_is_there_after_the_first_time(prefect_server: PrefectServer) -> None:
     run_bootstrap(package_concurrency=2, mail_host="mail.example.org", mail_port=587, mail_type="STARTTLS")
 
@@ -80,7 +88,7 @@ def test_everything_is_there_after_the_first_time(prefect_server: PrefectServer)
 def test_a_second_time_changes_nothing(prefect_server: PrefectServer) -> None:
     def known() -> dict[str, Any]:
         return {
-            name: (item.id, [(schedule.slug, schedule.schedule.interval) for schedule in item.schedules])
+            name: (item.id, [schedule.slug for schedule in item.schedules], when(item))
             for name, item in deployments().items()
         }
 
@@ -92,6 +100,25 @@ def test_a_second_time_changes_nothing(prefect_server: PrefectServer) -> None:
     assert not any("retired" in line for line in lines)
     assert f"work pool {WORK_POOL}: as it should be" in lines
     assert all(f"queue {queue}: as it should be" in lines for queue in Queue)
+
+
+def test_automations_are_there_once_and_as_they_should_be(prefect_server: PrefectServer) -> None:
+    def known() -> dict[str, Any]:
+        return {item.name: item for item in ask(lambda client: client.read_automations()) if "downman" in item.name}
+
+    run_bootstrap()
+    crashed, taken_up = sorted(known())
+    first, second = known()[crashed], known()[taken_up]
+    off = AutomationCore(**{**first.model_dump(exclude=READ_ONLY), "enabled": False})
+    ask(lambda client: client.update_automation(first.id, off))
+    twin = AutomationCore(**second.model_dump(exclude=READ_ONLY))
+    ask(lambda client: client.create_automation(twin))
+
+    lines = run_bootstrap()
+    assert f"automation {crashed!r}: brought up to date" in lines
+    assert known()[crashed].enabled
+    assert len(ask(lambda client: client.read_automations_by_name(taken_up))) == 1
+    assert f"automation {crashed!r}: as it should be" in run_bootstrap()
 
 
 def test_changed_limits_and_ranks_are_taken_over(prefect_server: PrefectServer) -> None:
@@ -114,7 +141,7 @@ def test_what_is_no_longer_in_the_file_is_retired(prefect_server: PrefectServer)
 
     assert "deployment send-notices: retired" in lines
     assert "deployment recover-stalled: retired the schedule every-minute" in lines
-    assert ask(lambda client: client.read_deployments(limit=200, offset=0)).__len__() == 3
+    assert ask(lambda client: client.read_deployments(limit=200, offset=0)).__len__() == 4
     run_bootstrap()
     assert len(deployments()[Job.RECOVER_STALLED].schedules) == 1
 
