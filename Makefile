@@ -6,6 +6,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 # For `make soak`: --minutes 5
 SOAK_ARGS ?=
+# For `make chaos`: --orders 50 --minutes 2 --seed 7
+CHAOS_ARGS ?=
 # For `make lock`: --upgrade takes the newest of everything, otherwise only what must change does.
 LOCK_ARGS ?=
 # Programs that the tests use, each with the Debian package that brings it.
@@ -13,7 +15,7 @@ TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip u
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak lock clean tools
+.PHONY: help demo test check bench soak chaos lock clean tools
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,6 +38,9 @@ bench: $(VENV)/installed-dev ## run the benchmarks: tables, and JSON beside them
 
 soak: $(VENV)/installed-dev ## let the worker run for half an hour, while its processes are killed at random
 	$(BIN)/python -m tests.soak $(SOAK_ARGS)
+
+chaos: $(VENV)/installed-dev ## order 200 times while everything fails at random
+	$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the .in files
 	$(LOCK) requirements.in --output-file=requirements.txt

@@ -16,8 +16,8 @@ from flows.adapters.mail import MailServer, in_words, is_for_good
 
 logger = logging.getLogger(__name__)
 
-#: Mails taken at once; each is lent for minutes, so a batch must be sent in less.
-BATCH = 20
+#: Mails taken at once: so many are late when their sender dies.
+BATCH = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ import socket
 import ssl
 import sys
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,8 @@ from urllib.parse import quote, unquote
 #: What every good answer holds, unless the path says another size: bytes that do not repeat in a short cycle.
 DATA = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(8192))
 BLOCK = 64 * 1024
+#: Seconds between two bytes of `be_gated`.
+TRICKLE_SECONDS = 0.1
 CHANGED = b"changed " * 40_000
 
 
@@ -29,6 +32,8 @@ class Answering(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     #: How often each path was asked for, of all servers of the process.
     seen: ClassVar[Counter[str]] = Counter()
+    #: What those wait for whom `be_gated` answers, by path.
+    gates: ClassVar[defaultdict[str, threading.Event]] = defaultdict(threading.Event)
     #: The header `Range` of each request, by path.
     ranges: ClassVar[dict[str, list[str | None]]] = {}
 
@@ -65,9 +70,14 @@ class Answering(BaseHTTPRequestHandler):
         etag: str = '"v1"',
         *,
         until: int | None = None,
+        trickle: Callable[[], bool] = bool,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer as a file server does, with ranges; `until`: break the connection after so many bytes of the file."""
+        """Answer as a file server does, with ranges.
+
+        `until`: break the connection after so many bytes of the file. `trickle`: from the middle on send single bytes
+        as long as it says so.
+        """
         start = 0
         asked = self.headers.get("Range")
         if asked and self.headers.get("If-Range", etag) == etag:
@@ -87,9 +97,19 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        self.wfile.write(data[start : len(data) if until is None else until])
+        self.write_from(data[:until], start, trickle)
         if until is not None:
             self.hang_up()
+
+    def write_from(self, data: bytes, start: int, trickle: Callable[[], bool]) -> None:
+        """Write the rest of a body."""
+        if (middle := len(data) // 2) > start:
+            self.wfile.write(data[start:middle])
+            start = middle
+        while start < len(data) - 1 and trickle():
+            self.wfile.write(data[start : start + 1])
+            start += 1
+        self.wfile.write(data[start:])
 
     def hang_up(self) -> None:
         """Reset the connection, as a server that dies does."""
@@ -111,6 +131,17 @@ class Answering(BaseHTTPRequestHandler):
     def be_plain(self) -> None:
         """A good file server."""
         self.send_file(DATA)
+
+    def be_gated(self) -> None:
+        """A good file server, but the second half comes byte by byte until `Source.open_gate` was called."""
+        gate = Answering.gates[self.path]
+        self.send_file(DATA, trickle=lambda: not gate.wait(TRICKLE_SECONDS))
+
+    def be_lazy(self) -> None:
+        """`lazy/N/name`: a good file server that takes N tenths of a second for the second half."""
+        until = time.monotonic() + self.first_number() / 10
+        over: threading.Event = self.server.over  # type: ignore[attr-defined]
+        self.send_file(DATA, trickle=lambda: time.monotonic() < until and not over.wait(TRICKLE_SECONDS))
 
     def be_bytes(self) -> None:
         """`bytes/N/name`: a good file of N bytes that are made on the fly."""
@@ -166,6 +197,13 @@ class Answering(BaseHTTPRequestHandler):
             self.send(206, DATA[:10], Content_Range=f"bytes 0-9/{len(DATA)}")
         else:
             self.send_file(DATA, until=len(DATA) // 2 if self.number == 1 else None)
+
+    def be_drowsy(self) -> None:
+        """Half of the file and then nothing for ever, once; then well."""
+        if self.number > 1:
+            self.send_file(DATA)
+            return
+        self.send_file(DATA, trickle=self.server.over.wait)  # type: ignore[attr-defined]
 
     def be_stalled(self) -> None:
         """Some bytes, then nothing for ever."""
@@ -295,7 +333,12 @@ class Source:
         """Give the ranges that were asked for of a path."""
         return Answering.ranges[f"/{path}"]
 
+    def open_gate(self, path: str) -> None:
+        """Let the rest of what `be_gated` serves go, now and from now on."""
+        Answering.gates[f"/{path}"].set()
+
     def __enter__(self) -> Self:
+        Answering.gates.clear()
         Answering.seen.clear()
         Answering.ranges.clear()
         self._thread.start()

@@ -60,10 +60,14 @@ class MailServer:
             server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=self._timeout_seconds, context=context)
         else:
             server = smtplib.SMTP(host, port, timeout=self._timeout_seconds)
-        if kind is SMTPType.STARTTLS:
-            server.starttls(context=context)
-        if credentials.username:
-            server.login(credentials.username, credentials.password.get_secret_value())
+        try:
+            if kind is SMTPType.STARTTLS:
+                server.starttls(context=context)
+            if credentials.username:
+                server.login(credentials.username, credentials.password.get_secret_value())
+        except BaseException:
+            server.close()
+            raise
         return server
 
     def _close(self) -> None:

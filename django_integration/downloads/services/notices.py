@@ -14,8 +14,8 @@ from django_integration.downloads.services.handover import start_sending_on_comm
 from django_integration.downloads.services.policy import administrators
 from django_integration.downloads.settings import app_settings
 
-#: A sender that took a notice and said nothing for this long has died; another may take it.
-SENDING_LEASE = timedelta(minutes=5)
+#: Answers that a mail server owes for one mail, from its greeting to its word that it was taken.
+ANSWERS_PER_MAIL = 8
 
 
 def owe_notice(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
@@ -88,7 +88,9 @@ def take_due(limit: int) -> list[Notice]:
     with transaction.atomic():
         due = Notice.objects.filter(status__in=OWED_NOTICES, due_at__lte=now)
         taken = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
-        Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + SENDING_LEASE)
+        # A sender that has said nothing for longer than all answers may take has died; another may take them then.
+        lent = timedelta(seconds=limit * ANSWERS_PER_MAIL * app_settings().mail_timeout_seconds)
+        Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + lent)
     return list(
         Notice.objects.filter(pk__in=[notice.pk for notice in taken])
         .select_related("request", "generic_request")
