@@ -337,6 +337,11 @@ class Source:
         """Let the rest of what `be_gated` serves go, now and from now on."""
         Answering.gates[f"/{path}"].set()
 
+    def open_gates(self) -> None:
+        """Open all gates that there are."""
+        for gate in Answering.gates.values():
+            gate.set()
+
     def __enter__(self) -> Self:
         Answering.gates.clear()
         Answering.seen.clear()

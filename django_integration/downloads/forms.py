@@ -12,8 +12,9 @@ from django.utils.translation import get_language, get_supported_language_varian
 from django.utils.translation import gettext_lazy as _
 
 from django_integration.domain.errors import OrderRefused
-from django_integration.domain.request import BoundingBox, Order, OrderLine
+from django_integration.domain.request import BoundingBox, Order, OrderLine, Wish
 from django_integration.downloads.models import Resource
+from django_integration.downloads.services.generic import LONGEST_LINE, LONGEST_TEXT
 from django_integration.downloads.services.policy import current_policy
 
 BOX_FIELDS = ("minx", "miny", "maxx", "maxy")
@@ -31,7 +32,55 @@ class CoordinateField(forms.FloatField):
         return super().to_python(value.strip().replace(",", ".") if isinstance(value, str) else value)
 
 
-class OrderForm(forms.Form):
+class RequesterForm(forms.Form):
+    """Who asks for something."""
+
+    email = forms.CharField(
+        label=_("Your e-mail address"),
+        error_messages={"required": _("Write the e-mail address to which the link is sent.")},
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.org", "size": 32}),
+    )
+    language = forms.ChoiceField(label=_("Language of the e-mails"), required=False)
+
+    def __init__(self, data: QueryDict | None, *, user: User | None = None) -> None:
+        """Propose what is known of the visitor."""
+        super().__init__(data, initial={"email": user.email if user else "", "language": _page_language()})
+        self.user = user
+        self.fields["language"].choices = django_settings.LANGUAGES  # type: ignore[attr-defined]
+
+
+class WishForm(RequesterForm):
+    """A generic request: what somebody needs, in their own words."""
+
+    description = forms.CharField(
+        label=_("What do you need?"),
+        max_length=LONGEST_TEXT,
+        error_messages={"required": _("Say what you need.")},
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )
+    usage = forms.CharField(
+        label=_("What is it for? (optional)"),
+        required=False,
+        max_length=LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    organisation = forms.CharField(
+        label=_("Your organisation (optional)"),
+        required=False,
+        max_length=LONGEST_LINE,
+        widget=forms.TextInput(attrs={"autocomplete": "organization", "size": 32}),
+    )
+
+    def to_wish(self) -> Wish:
+        """Give the wish in the domain's words."""
+        return Wish(**self.cleaned_data)
+
+    def refuse(self, refusal: OrderRefused) -> None:
+        """Show why the wish was not taken at the field that has to change."""
+        self.add_error(refusal.field if refusal.field in self.fields else None, refusal.message)
+
+
+class OrderForm(RequesterForm):
     """One order: the cart, which is in the address, and what goes with it."""
 
     minx = CoordinateField(label=_("West (min. x)"), required=False)
@@ -44,18 +93,10 @@ class OrderForm(forms.Form):
         max_length=50,
         widget=forms.TextInput(attrs={"list": "known-crs", "placeholder": "EPSG:4326", "size": 12}),
     )
-    email = forms.CharField(
-        label=_("Your e-mail address"),
-        error_messages={"required": _("Write the e-mail address to which the link is sent.")},
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.org", "size": 32}),
-    )
-    language = forms.ChoiceField(label=_("Language of the e-mails"), required=False)
 
     def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: User | None = None) -> None:
         """Prepare the form for the resources of a cart; those that the catalogue lacks are told in `unknown`."""
-        super().__init__(data, initial={"email": user.email if user else "", "language": _page_language()})
-        self.user = user
-        self.fields["language"].choices = django_settings.LANGUAGES  # type: ignore[attr-defined]
+        super().__init__(data, user=user)
         offered = list(Resource.objects.filter(offered=True))
         by_id = {resource.pk: resource for resource in offered}
         self.resources = [by_id[pk] for pk in dict.fromkeys(cart) if pk in by_id]
@@ -71,8 +112,7 @@ class OrderForm(forms.Form):
     @classmethod
     def from_request(cls, request: HttpRequest) -> "OrderForm":
         """Read cart and choices from an address or from what was sent."""
-        visitor = getattr(request, "user", None)
-        user = visitor if isinstance(visitor, User) else None
+        user = visitor_of(request)
         if request.method != "POST":
             return cls(None, cart=request.GET.getlist("resource"), user=user)
         removed = set(request.POST.getlist("remove"))
@@ -152,6 +192,12 @@ class OrderForm(forms.Form):
         field = {"format": _format_field(resource), "bbox": "minx", "crs": "crs"}.get(part)
         message = refusal.message if part == "crs" else f"{resource.title}: {refusal.message}"
         self.add_error(field if field in self.fields else None, message)
+
+
+def visitor_of(request: HttpRequest) -> User | None:
+    """Give the user who has logged in; None where nobody has, or the site has no users."""
+    visitor = getattr(request, "user", None)
+    return visitor if isinstance(visitor, User) else None
 
 
 def _format_field(resource: Resource) -> str:

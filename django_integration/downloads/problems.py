@@ -1,20 +1,28 @@
 """Errors of the API as problem details (RFC 9457): a sentence that says what to change."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from django_integration.domain.errors import IllegalTransition, OrderRefused
-from django_integration.downloads.models import DownloadRequest
+from django_integration.domain.errors import ExtensionRefused, IllegalTransition, OrderRefused
+from django_integration.downloads.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from django_integration.downloads.settings import app_settings
 
+logger = logging.getLogger(__name__)
+
 View = Callable[..., HttpResponse]
+#: What Django raises when the database cannot be reached, or cannot serve now.
+DATABASE_AWAY = (OperationalError, InterfaceError)
+#: Seconds after which it is worth asking again.
+ASK_AGAIN_AFTER = 10
 
 
 def problem(status: HTTPStatus, detail: str, *, errors: list[dict[str, str]] | None = None) -> HttpResponse:
@@ -23,6 +31,14 @@ def problem(status: HTTPStatus, detail: str, *, errors: list[dict[str, str]] | N
     if errors:
         body["errors"] = errors
     return JsonResponse(body, status=status.value, content_type="application/problem+json")
+
+
+def database_away() -> HttpResponse:
+    """Make the answer for a database that cannot be reached."""
+    detail = _("The site cannot reach its database just now. Orders are not affected. Ask again in a few seconds.")
+    answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
+    answer["Retry-After"] = str(ASK_AGAIN_AFTER)
+    return answer
 
 
 def small_json_only(view: View) -> View:
@@ -56,9 +72,22 @@ def install(api: NinjaAPI) -> None:
         )
 
     @api.exception_handler(IllegalTransition)
-    def too_late(_request: HttpRequest, exc: IllegalTransition) -> HttpResponse:
+    @api.exception_handler(ExtensionRefused)
+    def too_late(_request: HttpRequest, exc: IllegalTransition | ExtensionRefused) -> HttpResponse:
         return problem(HTTPStatus.CONFLICT, _(exc.sentence).format_map(exc.details))
 
+    @api.exception_handler(OperationalError)
+    @api.exception_handler(InterfaceError)
+    def away(_request: HttpRequest, exc: Exception) -> HttpResponse:
+        logger.error("The database cannot be reached: %s", exc)
+        return database_away()
+
+    @api.exception_handler(ResourceLocator.DoesNotExist)
+    @api.exception_handler(DownloadLink.DoesNotExist)
+    def nothing_there(_request: HttpRequest, _exc: Exception) -> HttpResponse:
+        return problem(HTTPStatus.NOT_FOUND, _("The order has nothing in that place. Places are counted from 0."))
+
+    @api.exception_handler(GenericRequest.DoesNotExist)
     @api.exception_handler(DownloadRequest.DoesNotExist)
     def unknown(_request: HttpRequest, _exc: Exception) -> HttpResponse:
         return problem(HTTPStatus.NOT_FOUND, _("There is no such order. Check the address that you were given."))

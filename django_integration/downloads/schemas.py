@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from django_integration.domain.request import Order, OrderLine
-from django_integration.domain.status import Approval, LinkStatus, LocatorStatus, RequestStatus
+from django_integration.domain.request import Order, OrderLine, Wish
+from django_integration.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 
 
 class ResourceOut(Schema):
@@ -77,12 +77,14 @@ class ProgressOut(Schema):
 class TrackedResourceOut(Schema):
     """One resource of an order."""
 
+    position: int = Field(description="Its place in the order, from 0.")
     resource: str
     title: str
     format: str
     status: LocatorStatus
     approval: Approval
     error: str = Field(description="Why it failed or is late, in words; empty when all is well.")
+    note: str = Field(description="What an administrator wrote about it; empty when nothing was written.")
     attempts: int
     retry_at: datetime | None
     bytes_done: int
@@ -113,6 +115,44 @@ class RequestOut(Schema):
     resources: list[TrackedResourceOut]
     links: list[LinkOut]
     tracking_url: str
+    can_extend: bool = Field(description="Whether what can be taken can be kept longer.")
+    can_order_again: bool = Field(description="Whether something of it can not, or no longer, be taken.")
+
+
+class WishIn(Schema):
+    """A generic request: what somebody needs, in their own words."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(max_length=1000)] = Field(description="Where the answer is sent.")
+    language: Annotated[str, Field(max_length=100)] = Field("", description="The language of the mails, such as `en`.")
+    description: str = Field(description="What is needed.")
+    organisation: str = ""
+    usage: str = Field("", description="What the data are needed for.")
+    map_view: dict[str, Any] | None = Field(None, description="A view of the portal's map, in the portal's own words.")
+
+    def to_wish(self) -> Wish:
+        """Give the wish in the domain's words."""
+        return Wish(**self.model_dump())
+
+
+class RegisteredOut(Schema):
+    """A generic request that was stored."""
+
+    id: uuid.UUID
+    status: GenericStatus
+    tracking_url: str
+
+
+class WishOut(Schema):
+    """How a generic request stands."""
+
+    id: uuid.UUID = Field(alias="public_id")
+    status: GenericStatus
+    created_at: datetime
+    description: str
+    answer: str = Field(description="What an administrator answered; empty until then.")
+    decided_at: datetime | None
 
 
 class FieldProblem(Schema):

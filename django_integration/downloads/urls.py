@@ -3,7 +3,7 @@
 from django.urls import path
 
 from django_integration.downloads.api import api
-from django_integration.downloads.views import links, order, tracking
+from django_integration.downloads.views import generic, links, order, tracking
 
 app_name = "downloads"
 
@@ -11,6 +11,14 @@ urlpatterns = [
     path("order/", order.order_page, name="order"),
     path("requests/<uuid:public_id>/", tracking.tracking_page, name="tracking"),
     path("requests/<uuid:public_id>/cancel/", tracking.cancel, name="cancel"),
+    path(
+        "requests/<uuid:public_id>/resources/<int:position>/cancel/", tracking.cancel_resource, name="cancel-resource"
+    ),
+    path("requests/<uuid:public_id>/extend/", tracking.extend, name="extend"),
+    path("requests/<uuid:public_id>/again/", tracking.again, name="again"),
+    path("generic/", generic.generic_page, name="generic"),
+    path("generic/<uuid:public_id>/", generic.generic_tracking_page, name="generic-tracking"),
+    path("generic/<uuid:public_id>/cancel/", generic.cancel, name="generic-cancel"),
     path("links/<str:token>/<str:name>", links.take, name="link"),
     path("links/<str:token>/", links.take, name="link-short"),
     path("api/", api.urls),

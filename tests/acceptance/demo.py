@@ -31,11 +31,11 @@ def free_ports(count: int) -> list[int]:
             probe.close()
 
 
-class DemoProcess:
-    """One demo: `with DemoProcess(folder) as demo:` is ready inside and stopped after."""
+class Installation:
+    """A home with its ports and environment, as those meet it who use what runs there."""
 
     def __init__(self, home: Path, **environment: str) -> None:
-        """Choose the ports; nothing is started yet. `environment` adds to or overrides what the demo is given."""
+        """Choose the ports; nothing is started yet. `environment` adds to or overrides what the processes are given."""
         self.home = home.resolve()
         self.port, self.prefect_port, self.smtp_port = free_ports(3)
         self.environment = {
@@ -46,11 +46,6 @@ class DemoProcess:
             "DOWNMAN_SMTP_PORT": str(self.smtp_port),
             **environment,
         }
-        self.lines: list[str] = []
-        self.process: subprocess.Popen[str] | None = None
-        self._spoke = threading.Condition()
-        self._silent = False
-        self._reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -66,6 +61,56 @@ class DemoProcess:
     def prefect_auth(self) -> str:
         """User and password of Prefect's API, with a colon between them."""
         return (self.home / "secrets" / "prefect-api-auth").read_text().strip()
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a Python module, such as `django_integration.demo.manage`, as a person in another terminal would."""
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def ask_prefect(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask Prefect's API and give the answer."""
+        login = base64.b64encode(self.prefect_auth.encode()).decode()
+        request = urllib.request.Request(  # noqa: S310 - our own server
+            self.prefect_api + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def processes(self) -> list[str]:
+        """Give the command line of everything that runs for this home, the database included."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                command = process.cmdline()
+                ours = process.environ().get("DOWNMAN_HOME") == str(self.home)
+                if ours or any(str(self.home) in word for word in command):
+                    found.append(" ".join(command))
+            except psutil.Error:
+                continue
+        return found
+
+
+class DemoProcess(Installation):
+    """One demo: `with DemoProcess(folder) as demo:` is ready inside and stopped after."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        """Choose the ports; nothing is started yet. `environment` adds to or overrides what the demo is given."""
+        super().__init__(home, **environment)
+        self.lines: list[str] = []
+        self.process: subprocess.Popen[str] | None = None
+        self._spoke = threading.Condition()
+        self._silent = False
+        self._reader: threading.Thread | None = None
 
     def start(self) -> Self:
         """Start it without waiting for anything."""
@@ -114,42 +159,6 @@ class DemoProcess:
         """Stop it as Ctrl-C does and give its exit status."""
         self.send(signal.SIGINT)
         return self.wait()
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a Python module, such as `django_integration.demo.manage`, as a person in another terminal would."""
-        return subprocess.run(
-            [sys.executable, "-m", *command],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def ask_prefect(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask Prefect's API and give the answer."""
-        login = base64.b64encode(self.prefect_auth.encode()).decode()
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            self.prefect_api + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Basic {login}", "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server
-            return json.load(answer)
-
-    def processes(self) -> list[str]:
-        """Give the command line of everything that runs for this home, the database included."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                command = process.cmdline()
-                ours = process.environ().get("DOWNMAN_HOME") == str(self.home)
-                if ours or any(str(self.home) in word for word in command):
-                    found.append(" ".join(command))
-            except psutil.Error:
-                continue
-        return found
 
     def __enter__(self) -> Self:
         try:

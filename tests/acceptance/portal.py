@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import httpx
 
-from tests.acceptance.demo import DemoProcess
+from tests.acceptance.demo import Installation
 
 #: A run takes half a second; the machine may be busy with much else.
 ARRIVES_WITHIN_SECONDS = 90
@@ -38,7 +38,7 @@ class Package:
 class Portal:
     """Uses the demo as its users do."""
 
-    def __init__(self, demo: DemoProcess) -> None:
+    def __init__(self, demo: Installation) -> None:
         """Use this demo."""
         self.demo = demo
         self.http = httpx.Client(base_url=demo.url, timeout=30, trust_env=False)
@@ -99,9 +99,10 @@ class Portal:
 
     def mails(self, order_id: str, count: int) -> list[EmailMessage]:
         """Wait for so many mails about an order, and give them in the order in which they came."""
-        return self.poll(lambda: self._mails_of(order_id), lambda mails: len(mails) >= count)  # type: ignore[no-any-return]
+        return self.poll(lambda: self.mails_so_far(order_id), lambda mails: len(mails) >= count)  # type: ignore[no-any-return]
 
-    def _mails_of(self, order_id: str) -> list[EmailMessage]:
+    def mails_so_far(self, order_id: str) -> list[EmailMessage]:
+        """Give the mails about an order that have come."""
         files = sorted((self.demo.home / "mail").glob("*.eml"))
         mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
         return [mail for mail in mails if order_id in text_of(mail)]

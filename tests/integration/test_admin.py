@@ -1,36 +1,24 @@
 """What administrators see and may change."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from django_integration.domain.policy import Behaviour
-from django_integration.downloads.models import DownloadLink, DownloadRequest, PolicyRecord, Resource
-from django_integration.downloads.services.policy import current_policy
-from tests.integration.orders import EMAIL, order
+from django_integration.downloads.models import PolicyRecord, Resource
+from django_integration.downloads.services.policy import administrators, current_policy
+from tests.integration.orders import EMAIL, delivered, order
 
 pytestmark = pytest.mark.django_db
 
 ORDERS = "/admin/downloads/downloadrequest/"
 
 
-def linked(*resources: str) -> DownloadRequest:
-    request = order(*resources)
-    link = DownloadLink.objects.create(
-        request=request, delivery="package", name="download.zip", target=f"{request.pk}/x", size=1, sha256="ab" * 32,
-        expires_at=timezone.now() + timedelta(days=1),
-    )  # fmt: skip
-    request.locators.update(status="delivered", link=link)
-    return request
-
-
 def test_an_order_is_shown_whole_without_what_opens_its_links(
     admin_client: Client, resource: Resource, roads: Resource
 ) -> None:
-    request = linked("dem", "roads")
+    request = delivered("dem", "roads")
     request.locators.filter(position=1).update(
         status="failed", link=None, error_code="gave-up", error_details={"days": 6}
     )
@@ -52,7 +40,7 @@ def test_orders_are_found_and_filtered(admin_client: Client, resource: Resource)
 def test_lists_and_orders_cost_the_same_however_long_they_are(
     admin_client: Client, resource: Resource, roads: Resource, django_assert_max_num_queries: Any
 ) -> None:
-    requests = [linked("dem", "roads") for _ in range(12)]
+    requests = [delivered("dem", "roads") for _ in range(12)]
     with django_assert_max_num_queries(8):
         admin_client.get(ORDERS)
     with django_assert_max_num_queries(12):
@@ -81,8 +69,12 @@ def test_resources_are_kept_by_administrators(admin_client: Client, resource: Re
 
 def test_the_rules_are_one_row_that_counts_at_once(admin_client: Client) -> None:
     rules = {"behaviour": "DYNAMIC", "cart_limit": "3", "validity_days": "2", "max_public_bytes": ""}
+    wrong = {**rules, "administrators": "ana@example.org nobody"}
+    assert admin_client.post("/admin/downloads/policyrecord/add/", wrong).status_code == 200
+    rules["administrators"] = "ana@example.org\neva@example.org"
     assert admin_client.post("/admin/downloads/policyrecord/add/", rules).status_code == 302
     assert admin_client.get("/admin/downloads/policyrecord/add/").status_code == 403
     policy = current_policy()
     assert (policy.behaviour, policy.cart_limit, policy.validity_days) == (Behaviour.DYNAMIC, 3, 2)
     assert PolicyRecord.objects.count() == 1
+    assert administrators() == ("ana@example.org", "eva@example.org")

@@ -6,14 +6,24 @@ from typing import Any
 
 import pytest
 
-from django_integration.domain.notices import NoticeKind
-from django_integration.downloads.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
+from django_integration.domain.notices import FOR_ADMINISTRATORS, NoticeKind
+from django_integration.downloads.models import (
+    DownloadLink,
+    DownloadRequest,
+    GenericRequest,
+    Notice,
+    Resource,
+    ResourceLocator,
+)
 from django_integration.downloads.services.mails import Mail, compose, to_email_message
-from django_integration.downloads.services.tracking import link_url, tracking_url
-from tests.integration.orders import EMAIL, order
+from django_integration.downloads.services.tracking import decision_url, generic_url, link_url, tracking_url
+from tests.integration.orders import EMAIL, delivered, order, wish
 
 pytestmark = pytest.mark.django_db
 
+ABOUT_WISHES = [kind for kind in NoticeKind if kind.startswith("generic_")]
+#: Those that go to the person who ordered, with the page of their order.
+ABOUT_ORDERS = [kind for kind in NoticeKind if kind not in {*ABOUT_WISHES, *FOR_ADMINISTRATORS}]
 NEXT_YEAR = datetime(2099, 7, 1, 15, 30, tzinfo=UTC)
 
 
@@ -33,29 +43,98 @@ def request_(resource: Resource, roads: Resource) -> DownloadRequest:
     return request
 
 
-def composed(request: DownloadRequest, kind: NoticeKind, language: str = "en") -> Mail:
-    return compose(
-        Notice(request=request, kind=kind.value, fact="1", recipient=EMAIL, language=language, due_at=NEXT_YEAR)
-    )
+def composed(about: DownloadRequest | GenericRequest, kind: NoticeKind, language: str = "en") -> Mail:
+    facts = {"kind": kind.value, "fact": "1", "recipient": EMAIL, "language": language, "due_at": NEXT_YEAR}
+    if isinstance(about, GenericRequest):
+        return compose(Notice(generic_request=about, **facts))
+    return compose(Notice(request=about, **facts))
 
 
-@pytest.mark.parametrize("language", ["en", "es"])
-@pytest.mark.parametrize("kind", list(NoticeKind))
-def test_every_mail_is_whole_in_every_language(request_: DownloadRequest, kind: NoticeKind, language: str) -> None:
-    mail = composed(request_, kind, language)
+def assert_whole(mail: Mail, *, language: str, says: str, leads_to: str) -> None:
     assert mail.subject
     assert "\n" not in mail.subject
-    assert tracking_url(request_) in mail.text
-    assert tracking_url(request_) in mail.html
     assert f'<html lang="{language}">' in mail.html
-    assert "Elevation <of> everything & more" in mail.text
-    assert "Elevation &lt;of&gt; everything &amp; more" in mail.html
+    assert says in mail.text
+    assert says.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in mail.html
+    assert leads_to in mail.text
+    assert leads_to in mail.html
     assert "\n\n\n" not in mail.text
     assert not re.search(r"&\w+;|{{|{%", mail.text)
     assert to_email_message(mail, "downman@example.org")["Subject"] == mail.subject
 
 
-@pytest.mark.parametrize("kind", [NoticeKind.PROGRESS, NoticeKind.READY, NoticeKind.READY_WITH_ERRORS])
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", ABOUT_ORDERS)
+def test_every_mail_is_whole_in_every_language(request_: DownloadRequest, kind: NoticeKind, language: str) -> None:
+    if kind is NoticeKind.ENDED_EARLY:
+        request_.links.update(status="expired")
+    mail = composed(request_, kind, language)
+    assert_whole(mail, language=language, says="Elevation <of> everything & more", leads_to=tracking_url(request_))
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_administrators_are_told_what_to_decide_on_and_where(
+    resource: Resource, roads: Resource, language: str
+) -> None:
+    Resource.objects.filter(pk="dem").update(title="Elevation <of> everything & more", restricted=True)
+    request = order("dem", "roads")
+    mail = composed(request, NoticeKind.APPROVAL_NEEDED, language)
+    page = decision_url("downloadrequest", request.pk)
+    assert page.endswith(f"/admin/downloads/downloadrequest/{request.pk}/change/")
+    assert_whole(mail, language=language, says="Elevation <of> everything & more", leads_to=page)
+    for form in (mail.subject, mail.text):
+        assert str(request.pk) in form
+    for form in (mail.text, mail.html):
+        assert "Roads" not in form
+        assert str(request.public_id) not in form
+        assert EMAIL not in form
+
+
+def test_administrators_are_told_when_others_were_faster(request_: DownloadRequest) -> None:
+    assert "has been decided on meanwhile" in composed(request_, NoticeKind.APPROVAL_NEEDED).text
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("kind", ABOUT_WISHES)
+def test_every_mail_about_a_wish_is_whole_in_every_language(db: None, kind: NoticeKind, language: str) -> None:
+    stored = wish(usage="A thesis", organisation="UJA")
+    answered = kind in {NoticeKind.GENERIC_COMPLETED, NoticeKind.GENERIC_REJECTED}
+    if answered:
+        stored.answer = "Look <there> & elsewhere"
+    mail = composed(stored, kind, language)
+    page = generic_url(stored)
+    if kind in FOR_ADMINISTRATORS:
+        page = decision_url("genericrequest", stored.pk)
+        assert str(stored.public_id) not in mail.text + mail.html
+    assert_whole(mail, language=language, says="Soil maps of <Jaén> & around", leads_to=page)
+    for form in (mail.text, mail.html):
+        assert "A thesis" in form
+        assert "UJA" in form
+    assert ("Look <there> & elsewhere" in mail.text) == answered
+    assert ("Look &lt;there&gt; &amp; elsewhere" in mail.html) == answered
+
+
+@pytest.mark.parametrize(
+    "kind", [NoticeKind.READY_WITH_ERRORS, NoticeKind.FAILED, NoticeKind.REJECTED, NoticeKind.CANCELLED]
+)
+def test_what_an_administrator_wrote_stands_beside_the_resource(request_: DownloadRequest, kind: NoticeKind) -> None:
+    request_.locators.filter(position=1).update(
+        status="cancelled", approval="rejected", error_code="", decision_note="Only for <members>"
+    )
+    assert "Roads: Not approved\n  From the administrators: Only for <members>" in composed(request_, kind).text
+    assert "De los administradores: Only for &lt;members&gt;" in composed(request_, kind, "es").html
+
+
+def test_a_mail_about_the_end_says_until_when_the_data_can_be_kept(resource: Resource) -> None:
+    lasting, last = delivered("dem", days=1, age_days=6), delivered("dem", days=1, age_days=29)
+    assert "“Keep it longer”" in composed(lasting, NoticeKind.EXPIRING).text
+    assert "cannot be kept any longer" in composed(last, NoticeKind.EXPIRING).text
+    assert link_url(last.links.get()) in composed(last, NoticeKind.EXPIRING).html
+
+
+@pytest.mark.parametrize(
+    "kind", [NoticeKind.PROGRESS, NoticeKind.READY, NoticeKind.READY_WITH_ERRORS, NoticeKind.EXPIRING]
+)
 def test_a_mail_with_data_says_all_of_the_link(request_: DownloadRequest, kind: NoticeKind) -> None:
     mail = composed(request_, kind)
     for form in (mail.text, mail.html):

@@ -11,9 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from django_integration.domain.status import LinkStatus, LocatorStatus, RequestStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, Resource, ResourceLocator
+from django_integration.downloads.models import DownloadRequest, Resource, ResourceLocator
 from django_integration.downloads.services.policy import current_policy
-from tests.integration.orders import EMAIL, order
+from tests.integration.orders import EMAIL, link_to, order
 
 pytestmark = pytest.mark.django_db
 
@@ -23,13 +23,6 @@ PLACE = {"order": "1", "email": EMAIL, "language": "en"}
 
 def tracking_page(request: DownloadRequest) -> str:
     return f"/downloads/requests/{request.public_id}/"
-
-
-def made_link(request: DownloadRequest, *, days: int = 7, status: LinkStatus = LinkStatus.ACTIVE) -> DownloadLink:
-    return DownloadLink.objects.create(
-        request=request, delivery="package", name="download.zip", target=f"{request.pk}/1/download.zip", size=12_345,
-        sha256="ab" * 32, expires_at=timezone.now() + timedelta(days=days), status=status,
-    )  # fmt: skip
 
 
 def shown_as(status: RequestStatus, parts: Sequence[dict[str, Any]]) -> DownloadRequest:
@@ -161,7 +154,7 @@ FACTS_OF: dict[LocatorStatus, dict[str, Any]] = {
     },
     LocatorStatus.WAITING_FOR_SPACE: {"error_code": "no-space"},
     LocatorStatus.FAILED: {"error_code": "source-missing", "error_details": {"reason": "<404>"}},
-    LocatorStatus.CANCELLED: {"approval": "rejected"},
+    LocatorStatus.CANCELLED: {"approval": "rejected", "decision_note": "Only for <members>"},
 }
 
 
@@ -180,9 +173,13 @@ def part(status: LocatorStatus) -> dict[str, Any]:
         ("queued", ["retrying", "retrying"], ["Waiting to try again", "(503)", "Next try:", "2 tries so far"]),
         ("queued", ["waiting_for_space", "waiting_for_space"], ["Waiting for disk space", "no room on the server"]),
         ("awaiting_approval", ["on_hold", "on_hold"], ["Waiting for approval", "An administrator decides"]),
+        (
+            "rejected",
+            ["cancelled", "cancelled"],
+            ["Rejected", "Not approved", "From the administrators", "Only for &lt;members&gt;"],
+        ),
         ("packaging", ["fetching", "queued"], ["Being prepared", 'value="50"', "500\N{NO-BREAK SPACE}B of 1.0"]),
         ("failed", ["failed", "failed"], ["Failed", "no longer has this (&lt;404&gt;)", "Order again"]),
-        ("rejected", ["cancelled", "cancelled"], ["Rejected", "Not approved"]),
     ],
 )
 def test_every_state_without_a_link_is_told(
@@ -199,7 +196,12 @@ def test_every_state_without_a_link_is_told(
     [
         ("partly_ready", LinkStatus.ACTIVE, ["Partly ready", "12.3", "abababab", "curl -C - -O http"], "Order again"),
         ("ready", LinkStatus.ACTIVE, ["Everything that you ordered", "sha256sum download.zip"], "Order again"),
-        ("ready_with_errors", LinkStatus.ACTIVE, ["Ready, but incomplete", "?resource=roads"], "Order again"),
+        (
+            "ready_with_errors",
+            LinkStatus.ACTIVE,
+            ["Ready, but incomplete", "Order what is missing again"],
+            "Order again",
+        ),
         ("expired", LinkStatus.EXPIRED, ["Expired", "This link ended on", "Order again"], "curl"),
         ("cancelled", LinkStatus.CANCELLED_BY_USER, ["Cancelled", "cancelled by you"], "curl"),
         ("cancelled", LinkStatus.CANCELLED_BY_ADMIN, ["Cancelled", "by an administrator"], "Cancel the order"),
@@ -216,7 +218,7 @@ def test_every_state_with_a_link_is_told(
     missing: str,
 ) -> None:
     request = shown_as(RequestStatus(status), [{}, part(LocatorStatus.FAILED)])
-    made = made_link(request, status=link)
+    made = link_to(request, status=link)
     ResourceLocator.objects.filter(request=request, position=0).update(status="delivered", link=made, bytes_total=9)
     page = client.get(tracking_page(request)).content.decode()
     for word in words:
@@ -291,7 +293,7 @@ def test_the_page_costs_the_same_for_two_resources_and_for_many(
 def test_a_link_that_gives_nothing_says_why_and_nothing_else(
     client: Client, resource: Resource, *, status: LinkStatus, days: int, code: int, words: str
 ) -> None:
-    link = made_link(order("dem"), days=days, status=status)
+    link = link_to(order("dem"), days=days, status=status)
     page = client.get(f"/downloads/links/{link.token}/download.zip")
     assert page.status_code == code
     assert words in page.content.decode()

@@ -4,15 +4,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils.translation import override
 
-from django_integration.domain.status import LinkStatus, LocatorStatus, RequestStatus
+from django_integration.domain.status import GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 from django_integration.downloads.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
 from django_integration.downloads.templatetags import downloads_words as words
 
 
-def resource(status: LocatorStatus = LocatorStatus.QUEUED, *, name: str = "dem", approval: str = "") -> TrackedResource:
+def resource(
+    status: LocatorStatus = LocatorStatus.QUEUED, *, approval: str = "", takeable: bool = False, missing: bool = False
+) -> TrackedResource:
     return TrackedResource(
-        resource=name, title="Elevation", format="", status=status.value, approval=approval, error="", attempts=0,
-        retry_at=None, bytes_done=0, bytes_total=None,
+        position=0, resource="dem", title="Elevation", format="", status=status.value, approval=approval, error="",
+        note="", attempts=0, retry_at=None, bytes_done=0, bytes_total=None, takeable=takeable, missing=missing,
+        can_cancel=False,
     )  # fmt: skip
 
 
@@ -32,7 +35,7 @@ def order(
     return TrackedRequest(
         id=uuid.uuid4(), status=status.value, created_at=datetime.now(tz=UTC), resources=list(resources),
         progress=Progress(bytes_done=0, bytes_total=None, percent=0), queue_position=queue_position,
-        links=list(links), tracking_url="",
+        links=list(links), tracking_url="", extended_end=None,
     )  # fmt: skip
 
 
@@ -74,14 +77,34 @@ def test_an_order_whose_links_are_over_is_shown_as_expired_before_the_cleaning_c
     assert words.shown_status(order(status, part, links=(link(days=-1), link()))) == status
 
 
-def test_what_failed_can_be_ordered_again() -> None:
-    good, bad = resource(LocatorStatus.DELIVERED), resource(LocatorStatus.FAILED, name="roads")
-    told = order(RequestStatus.READY_WITH_ERRORS, good, bad, links=(link(),))
-    assert words.order_again(told) == "/downloads/order/?resource=roads"
-    assert words.order_again(order(RequestStatus.READY, good, links=(link(),))) == ""
-    assert (
-        words.order_again(order(RequestStatus.CANCELLED, good, bad)) == "/downloads/order/?resource=dem&resource=roads"
-    )
+def test_an_order_can_be_placed_again_when_something_of_it_is_missing() -> None:
+    good = resource(LocatorStatus.DELIVERED, takeable=True)
+    bad = resource(LocatorStatus.FAILED, missing=True)
+    assert order(RequestStatus.READY_WITH_ERRORS, good, bad, links=(link(),)).can_order_again
+    assert not order(RequestStatus.READY, good, links=(link(),)).can_order_again
+
+
+def test_what_is_stopped_by_an_administrator_does_not_wait_for_a_decision() -> None:
+    held = resource(LocatorStatus.ON_HOLD, approval="accepted")
+    undecided = resource(LocatorStatus.ON_HOLD, approval="pending")
+    assert [words.resource_state(row) for row in (held, undecided)] == ["On hold", "Waiting for approval"]
+    assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held)) == "On hold"
+    assert "has stopped the work" in words.explanation(order(RequestStatus.AWAITING_APPROVAL, held))
+    assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held, undecided)) == "Waiting for approval"
+
+
+def test_a_resource_whose_link_has_ended_is_not_called_ready() -> None:
+    ended, good = resource(LocatorStatus.DELIVERED), resource(LocatorStatus.DELIVERED, takeable=True)
+    assert [words.resource_state(row) for row in (ended, good)] == ["Expired", "Ready"]
+    assert [words.resource_mood(row) for row in (ended, good)] == ["over", "good"]
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("status", list(GenericStatus))
+def test_every_state_of_a_generic_request_has_words(status: GenericStatus, language: str) -> None:
+    with override(language):
+        assert words.generic_heading(status.value)
+        assert words.generic_explanation(status.value).endswith(".")
 
 
 @pytest.mark.parametrize(

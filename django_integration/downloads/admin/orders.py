@@ -1,56 +1,50 @@
-"""Pages for administrators: the catalogue and the rules can be changed; what happened can be looked at."""
+"""Orders: what happened can be looked at; what waits is decided on."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from django_integration.downloads.models import (
-    DownloadLink,
-    DownloadRequest,
-    Notice,
-    PolicyRecord,
-    RequestEvent,
-    Resource,
-    ResourceLocator,
-)
+from django_integration.domain.errors import IllegalTransition
+from django_integration.domain.status import ENDED_REQUESTS, Approval, LocatorStatus
+from django_integration.downloads.admin.acting import Acting, Rows
+from django_integration.downloads.admin.deeds import ORDER_DEEDS, among
+from django_integration.downloads.admin.notices import NoticeInline
+from django_integration.downloads.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
+from django_integration.downloads.services import cancelling
+from django_integration.downloads.services.changes import administrator
 from django_integration.downloads.services.tracking import words_of
-from django_integration.downloads.templatetags.downloads_words import size_in_words
+
+#: What is seldom looked at, and stands folded.
+MACHINE_ROOM = ("attempt", "due_at", "run_id", "lease_owner", "lease_until", "reserved_bytes", "raw_order")
 
 
-class ReadOnly:
-    """Lets people look, and change nothing: states change through the services only."""
-
-    fields: ClassVar[tuple[str, ...]]
-
-    def get_readonly_fields(self, *_arguments: Any) -> tuple[str, ...]:
-        """Show all fields as text; Django makes no form for those that only the services write."""
-        return self.fields
-
-    def has_add_permission(self, *_arguments: Any) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, *_arguments: Any) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, *_arguments: Any) -> bool:
-        """Refuse."""
-        return False
-
-
-class LocatorInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class LocatorInline(Rows):
     """The resources of an order."""
 
     model = ResourceLocator
-    fields = ("position", "resource", "format", "status", "approval", "attempts", "retry_at", "problem", "link")
+    fields = (
+        "position",
+        "resource",
+        "format",
+        "status",
+        "approval",
+        "attempts",
+        "retry_at",
+        "problem",
+        "decision_note",
+        "link",
+    )
+    deeds = among("locators", ORDER_DEEDS)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ResourceLocator]:
-        """Take the names along."""
-        return super().get_queryset(request).select_related("resource", "link")
+        """Take along what is named beside them."""
+        return super().get_queryset(request).select_related("resource", "link", "request")
 
     @admin.display(description=_("problem"))
     def problem(self, locator: ResourceLocator) -> str:
@@ -58,21 +52,15 @@ class LocatorInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
         return words_of(locator) or "-"
 
 
-class LinkInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class LinkInline(Rows):
     """The links of an order, without what opens them."""
 
     model = DownloadLink
     fields = ("name", "delivery", "status", "size", "expires_at", "deleted_at", "download_count", "last_download_at")
+    deeds = among("links", ORDER_DEEDS)
 
 
-class NoticeInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
-    """The mails of an order."""
-
-    model = Notice
-    fields = ("kind", "recipient", "language", "status", "attempts", "due_at", "sent_at", "last_error")
-
-
-class EventInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class EventInline(Rows):
     """What happened to an order."""
 
     model = RequestEvent
@@ -83,16 +71,46 @@ class EventInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
         return super().get_queryset(request).select_related("locator")
 
 
+class Stage(admin.SimpleListFilter):
+    """What an administrator looks for first: what waits for them, what is alive, what is over."""
+
+    title = _("stage")
+    parameter_name = "stage"
+
+    def lookups(self, *_arguments: Any) -> list[tuple[str, Any]]:
+        """Name the stages."""
+        return [
+            ("decision", _("Waits for a decision")),
+            ("active", _("Active")),
+            ("archived", _("Archived")),
+        ]
+
+    def queryset(
+        self, _request: HttpRequest, queryset: models.QuerySet[DownloadRequest]
+    ) -> models.QuerySet[DownloadRequest]:
+        """Keep the orders of the chosen stage."""
+        undecided = ResourceLocator.objects.filter(
+            request=models.OuterRef("pk"), status=LocatorStatus.ON_HOLD, approval=Approval.PENDING
+        )
+        kept = {
+            "decision": models.Q(models.Exists(undecided)),
+            "active": ~models.Q(status__in=ENDED_REQUESTS),
+            "archived": models.Q(status__in=ENDED_REQUESTS),
+        }
+        return queryset.filter(kept[value]) if (value := self.value()) in kept else queryset
+
+
 @admin.register(DownloadRequest)
-class RequestAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class RequestAdmin(Acting):
     """Orders; the address of an order's page opens it to everybody and is not shown in lists."""
 
     list_display = ("id", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
-    list_filter = ("status", "language", "created_at")
+    list_filter = (Stage, "status", "language", "created_at")
     search_fields = ("=id", "=public_id", "email")
     date_hierarchy = "created_at"
     ordering = ("-id",)
-    show_full_result_count = False
+    actions = ("cancel",)
+    deeds = ORDER_DEEDS
     fields = (
         "email",
         "user",
@@ -101,14 +119,14 @@ class RequestAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         "created_at",
         "updated_at",
         "cancelled_at",
-        "attempt",
-        "due_at",
-        "run_id",
-        "lease_owner",
-        "lease_until",
-        "raw_order",
+        *MACHINE_ROOM,
     )
     inlines = (LocatorInline, LinkInline, NoticeInline, EventInline)
+
+    def get_fieldsets(self, *_arguments: Any) -> list[tuple[Any, Any]]:
+        """Leave room for what is decided on."""
+        first = [name for name in self.fields if name not in MACHINE_ROOM]
+        return [(None, {"fields": first}), (_("Machine room"), {"fields": MACHINE_ROOM, "classes": ["collapse"]})]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[DownloadRequest]:
         """Count the parts in the same query."""
@@ -121,43 +139,35 @@ class RequestAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         count: int = request.part_count  # type: ignore[attr-defined]
         return count
 
-
-@admin.register(Resource)
-class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The catalogue."""
-
-    list_display = ("title", "id", "source", "size", "restricted", "offered", "licence", "updated_at")
-    list_filter = ("source", "restricted", "offered")
-    search_fields = ("id", "title", "summary")
-    actions = ("offer", "withdraw")
-
-    def get_readonly_fields(self, _request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
-        """Keep the id: changing it would make another resource."""
-        return ("id",) if obj else ()
-
-    @admin.display(description=_("size"), ordering="size_bytes")
-    def size(self, resource: Resource) -> str:
-        """Give its size in words."""
-        return size_in_words(resource.size_bytes) or "-"
-
-    @admin.action(description=_("Offer again"))
-    def offer(self, _request: HttpRequest, resources: models.QuerySet[Resource]) -> None:
-        """Let people order these."""
-        resources.update(offered=True)
-
-    @admin.action(description=_("Withdraw from the catalogue"))
-    def withdraw(self, _request: HttpRequest, resources: models.QuerySet[Resource]) -> None:
-        """Let nobody order or fetch these."""
-        resources.update(offered=False)
+    @admin.action(description=_("Cancel"), permissions=["change"])
+    def cancel(self, request: HttpRequest, orders: models.QuerySet[DownloadRequest]) -> HttpResponseBase | None:
+        """Cancel these, after a question."""
+        chosen = list(orders.values_list("pk", flat=True))
+        if "yes" not in request.POST:
+            question = ngettext(
+                "Cancel {count} order? What is under way stops, and its links end. This cannot be undone.",
+                "Cancel {count} orders? What is under way stops, and their links end. This cannot be undone.",
+                len(chosen),
+            )
+            hidden = [("action", "cancel"), ("yes", "yes"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
+            return self.ask(
+                request, question=question.format(count=len(chosen)), button=gettext("Cancel them"), hidden=hidden
+            )
+        cancelled = sum(_cancelled(chosen, actor=administrator(request.user.get_username())))
+        message = ngettext("{count} order was cancelled.", "{count} orders were cancelled.", cancelled)
+        self.message_user(request, message.format(count=cancelled), messages.SUCCESS)
+        if cancelled < len(chosen):
+            late = len(chosen) - cancelled
+            message = ngettext("{count} order had ended already.", "{count} orders had ended already.", late)
+            self.message_user(request, message.format(count=late), messages.WARNING)
+        return None
 
 
-@admin.register(PolicyRecord)
-class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The rules: one row."""
-
-    list_display = ("__str__", "behaviour", "cart_limit", "validity_days", "max_public_bytes")
-    fields = ("behaviour", "cart_limit", "validity_days", "max_public_bytes")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow one row."""
-        return super().has_add_permission(request) and not PolicyRecord.objects.exists()
+def _cancelled(chosen: Iterable[int], *, actor: str) -> Iterable[bool]:
+    for pk in chosen:
+        try:
+            cancelling.cancel_request(pk, actor=actor)
+        except IllegalTransition:
+            yield False
+        else:
+            yield True

@@ -52,7 +52,8 @@ def release(locator_id: int, *, actor: str) -> RequestStatus:
         locator = change.request.locators.get(pk=locator_id)
         if locator.status != LocatorStatus.ON_HOLD or locator.approval == Approval.PENDING:
             raise IllegalTransition(status=locator.status.replace("_", " "))
-        change.move_locators([locator], LocatorStatus.QUEUED, reason="released", retry_at=None)
+        # What was written when it was stopped is no longer true.
+        change.move_locators([locator], LocatorStatus.QUEUED, reason="released", decision_note="", retry_at=None)
         return change.settle(reason="released")
 
 

@@ -25,6 +25,11 @@ from django_integration.downloads.services.notices import owe_administrators, ow
 REQUESTER = "requester"
 
 
+def administrator(username: str) -> str:
+    """Give the actor that an administrator is, also one whose user name is the requester's word."""
+    return f"{username} (administrator)" if username == REQUESTER else username
+
+
 class Change:
     """One change of a request while its row is locked."""
 

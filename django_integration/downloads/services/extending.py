@@ -1,12 +1,13 @@
 """Keeping what was delivered for longer."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from django_integration.domain.errors import ExtensionRefused
 from django_integration.domain.status import LinkStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest
+from django_integration.downloads.models import DownloadLink
 from django_integration.downloads.services.changes import changing
 from django_integration.downloads.services.policy import current_policy
 from django_integration.downloads.settings import app_settings
@@ -22,10 +23,13 @@ def extended_end(link: DownloadLink, *, validity_days: int) -> datetime | None:
     return end if is_active and end - link.expires_at >= timedelta(hours=1) else None
 
 
-def can_extend(request: DownloadRequest) -> bool:
-    """Say whether any link of the request can be extended; two queries."""
+def latest_extended_end(links: Iterable[DownloadLink]) -> datetime | None:
+    """Give the time to which any of the links can be extended now; one query where one of them can be taken."""
+    active = [link for link in links if link.status == LinkStatus.ACTIVE]
+    if not active:
+        return None
     days = current_policy().validity_days
-    return any(extended_end(link, validity_days=days) for link in request.links.filter(status=LinkStatus.ACTIVE))
+    return max(filter(None, (extended_end(link, validity_days=days) for link in active)), default=None)
 
 
 def extend(request_id: int, *, actor: str) -> datetime:

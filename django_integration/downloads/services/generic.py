@@ -1,5 +1,9 @@
 """Generic requests: a wish in free text is taken like an order, and decided by an administrator."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -16,6 +20,7 @@ from django_integration.downloads.services.ordering import checked_email, checke
 
 #: Characters of each text that a client sends.
 LONGEST_TEXT = 5000
+LONGEST_LINE = 200
 
 
 def register(wish: Wish, *, user: User | None = None) -> GenericRequest:
@@ -28,9 +33,9 @@ def register(wish: Wish, *, user: User | None = None) -> GenericRequest:
             email=checked_email(wish.email),
             language=checked_language(wish.language),
             description=description,
-            organisation=_checked_text("organisation", wish.organisation, longest=200),
+            organisation=_checked_text("organisation", wish.organisation, longest=LONGEST_LINE),
             usage=_checked_text("usage", wish.usage),
-            map_view=wish.map_view,
+            map_view=_checked_map_view(wish.map_view),
             user=user,
         )
         owe_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
@@ -49,6 +54,22 @@ def decide(generic_id: int, target: GenericStatus, *, actor: str, answer: str = 
         kind = NOTICE_FOR_GENERIC.get(target)
         if kind is not None and actor != REQUESTER:
             owe_notice(stored, kind, fact=target.value)
+
+
+def _checked_map_view(view: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if not _can_be_kept(view):
+        raise OrderRefused(field="map_view", message=_("This cannot be kept. Send plain texts and finite numbers."))
+    return view
+
+
+def _can_be_kept(view: Mapping[str, Any] | None) -> bool:
+    """Say no to what can be written as JSON but PostgreSQL does not take: NaN, NUL and half characters."""
+    try:
+        text = json.dumps(view, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text
 
 
 def _checked_text(field: str, text: str, *, longest: int = LONGEST_TEXT) -> str:

@@ -90,6 +90,8 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
         "tracked": tracked,
         "is_final": tracked.status in final_of(REQUEST_TRANSITIONS),
         "delivered": states[LocatorStatus.DELIVERED],
+        "takeable": [row for row in states[LocatorStatus.DELIVERED] if row.takeable],
+        "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.takeable],
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
         "waiting": [row for row in tracked.resources if row.status not in settled],
     }

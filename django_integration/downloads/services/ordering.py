@@ -75,12 +75,15 @@ def order_again(request: DownloadRequest) -> DownloadRequest:
 
 
 def is_missing(locator: ResourceLocator, request: DownloadRequest) -> bool:
-    """Say whether a part of an order that has come to its end can not, or no longer, be taken."""
+    """Say whether a part of an order that has come to its end can not, or no longer, be taken.
+
+    One that an administrator rejected does not count: the same order again would only ask for the same decision.
+    """
     if request.status not in ENDED_REQUESTS | {RequestStatus.READY, RequestStatus.READY_WITH_ERRORS}:
         return False
     if locator.status == LocatorStatus.DELIVERED and locator.link is not None:
         return status_now(locator.link) != LinkStatus.ACTIVE
-    return locator.status in SETTLED_LOCATORS
+    return locator.status in SETTLED_LOCATORS and locator.approval != Approval.REJECTED
 
 
 def checked_email(email: str) -> str:

@@ -10,9 +10,17 @@ from django.utils.translation import gettext as _
 
 from django_integration.domain.errors import sentences
 from django_integration.domain.policy import Delivery
-from django_integration.domain.status import LocatorStatus, RequestStatus
+from django_integration.domain.status import (
+    ENDED_REQUESTS,
+    LOCATOR_TRANSITIONS,
+    LinkStatus,
+    LocatorStatus,
+    RequestStatus,
+)
 from django_integration.downloads.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from django_integration.downloads.services import links
+from django_integration.downloads.services.extending import latest_extended_end
+from django_integration.downloads.services.ordering import is_missing
 from django_integration.downloads.settings import app_settings
 
 
@@ -31,6 +39,8 @@ class Progress:
 class TrackedResource:
     """One resource of an order."""
 
+    #: Place in the order, from 0.
+    position: int
     resource: str
     title: str
     format: str
@@ -38,10 +48,18 @@ class TrackedResource:
     approval: str
     #: Why it failed, or is late, in the reader's language; empty when all is well.
     error: str
+    #: What an administrator wrote to the requester about it.
+    note: str
     attempts: int
     retry_at: datetime | None
     bytes_done: int
     bytes_total: int | None
+    #: It can be taken now.
+    takeable: bool
+    #: It can not, or no longer, be taken, and can be ordered again.
+    missing: bool
+    #: It can be cancelled without the rest of the order.
+    can_cancel: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +89,18 @@ class TrackedRequest:
     resources: list[TrackedResource]
     links: list[TrackedLink]
     tracking_url: str
+    #: How long what can be taken is kept if its owner asks for it now; None when it is not kept any longer.
+    extended_end: datetime | None
+
+    @property
+    def can_extend(self) -> bool:
+        """Say whether what can be taken can be kept longer."""
+        return self.extended_end is not None
+
+    @property
+    def can_order_again(self) -> bool:
+        """Say whether something of it can be ordered again."""
+        return any(row.missing for row in self.resources)
 
 
 def find_request(public_id: UUID | str) -> DownloadRequest:
@@ -81,18 +111,41 @@ def find_request(public_id: UUID | str) -> DownloadRequest:
         raise DownloadRequest.DoesNotExist from exc
 
 
+def find_resource(public_id: UUID | str, position: int) -> ResourceLocator:
+    """Give the resource in that place of an order; raises `ResourceLocator.DoesNotExist` where there is none."""
+    return find_request(public_id).locators.get(position=position)
+
+
+def find_link(public_id: UUID | str, position: int) -> DownloadLink:
+    """Give the link in that place of an order's links; raises `DownloadLink.DoesNotExist` where there is none."""
+    for place, link in enumerate(find_request(public_id).links.all()):
+        if place == position:
+            return link
+    raise DownloadLink.DoesNotExist
+
+
+def find_generic(public_id: UUID | str) -> GenericRequest:
+    """Give the generic request; raises `GenericRequest.DoesNotExist`, also for what is no id at all."""
+    try:
+        return GenericRequest.objects.get(public_id=public_id)
+    except ValidationError as exc:
+        raise GenericRequest.DoesNotExist from exc
+
+
 def track(request: DownloadRequest) -> TrackedRequest:
-    """Tell how a request stands; three queries, one more while it is queued."""
-    locators = list(request.locators.select_related("resource"))
+    """Tell how a request stands; three queries, one more while it is queued or something of it can be taken."""
+    locators = list(request.locators.select_related("resource", "link"))
+    made = list(request.links.all())
     return TrackedRequest(
         id=request.public_id,
         status=request.status,
         created_at=request.created_at,
         progress=_progress(request, locators),
         queue_position=_queue_position(request),
-        resources=[_tracked(locator) for locator in locators],
-        links=[_tracked_link(link) for link in request.links.all()],
+        resources=[_tracked(locator, request) for locator in locators],
+        links=[_tracked_link(link) for link in made],
         tracking_url=tracking_url(request),
+        extended_end=latest_extended_end(made),
     )
 
 
@@ -158,18 +211,26 @@ def _queue_position(request: DownloadRequest) -> int | None:
     return DownloadRequest.objects.filter(status=RequestStatus.QUEUED, pk__lt=request.pk).count()
 
 
-def _tracked(locator: ResourceLocator) -> TrackedResource:
+def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResource:
+    status = LocatorStatus(locator.status)
+    takeable = locator.link is not None and links.status_now(locator.link) == LinkStatus.ACTIVE
+    is_over = request.status in ENDED_REQUESTS or (status == LocatorStatus.DELIVERED and not takeable)
     return TrackedResource(
+        position=locator.position,
         resource=locator.resource_id,
         title=locator.resource.title,
         format=locator.format,
         status=locator.status,
         approval=locator.approval,
         error=words_of(locator),
+        note=locator.decision_note,
         attempts=locator.attempts,
         retry_at=locator.retry_at,
         bytes_done=locator.bytes_done,
         bytes_total=locator.bytes_total,
+        takeable=status == LocatorStatus.DELIVERED and takeable,
+        missing=is_missing(locator, request),
+        can_cancel=LocatorStatus.CANCELLED in LOCATOR_TRANSITIONS[status] and not is_over,
     )
 
 

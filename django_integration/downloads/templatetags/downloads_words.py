@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import urlencode
 
 from django import template
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from django_integration.domain.status import Approval, LinkStatus, LocatorStatus, RequestStatus
+from django_integration.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 from django_integration.downloads.services.tracking import TrackedLink, TrackedRequest, TrackedResource
 
 register = template.Library()
@@ -49,7 +47,9 @@ EXPLANATIONS: Mapping[str, Promise] = {
         "You can download what could be fetched. The list below says what is missing, and why."
     ),
     RequestStatus.FAILED: _("Nothing could be fetched. The list below says why, and what you can do."),
-    RequestStatus.REJECTED: _("An administrator did not approve it. Ask the portal's administrators for the reason."),
+    RequestStatus.REJECTED: _(
+        "An administrator did not approve it. Where they gave a reason, it stands below; else ask the administrators."
+    ),
     RequestStatus.CANCELLED: _("This order was cancelled; nothing can be downloaded. You can order again at any time."),
     RequestStatus.EXPIRED: _("The time to download the data is over and they were deleted. You can order them again."),
 }
@@ -58,6 +58,24 @@ WAITING_TO_RETRY_EXPLAINED = _(
     "Something is not available just now. It is tried again by itself; the list below says when."
 )
 WAITING_FOR_SPACE_EXPLAINED = _("There is no room on the server's disk just now. The work goes on when there is.")
+HELD = _("On hold")
+HELD_EXPLAINED = _(
+    "An administrator has stopped the work for the time being. It goes on when they release it, without your doing."
+)
+
+#: What a generic request's state is called, and what that means.
+GENERIC_HEADINGS: Mapping[str, Promise] = {
+    GenericStatus.REGISTERED: _("Waiting for an answer"),
+    GenericStatus.COMPLETED: _("Done"),
+    GenericStatus.REJECTED: _("Declined"),
+    GenericStatus.CANCELLED: _("Cancelled"),
+}
+GENERIC_EXPLANATIONS: Mapping[str, Promise] = {
+    GenericStatus.REGISTERED: _("An administrator looks at it. You get an e-mail when they have decided."),
+    GenericStatus.COMPLETED: _("An administrator has done what you asked for."),
+    GenericStatus.REJECTED: _("An administrator could not do what you asked for."),
+    GenericStatus.CANCELLED: _("This request was cancelled. You can make another one at any time."),
+}
 
 #: What a resource's state is called.
 RESOURCE_WORDS: Mapping[str, Promise] = {
@@ -89,6 +107,7 @@ MOODS: Mapping[str, str] = {
     LocatorStatus.FETCHING: "busy",
     LocatorStatus.RETRYING: "warning",
     LocatorStatus.DELIVERED: "good",
+    GenericStatus.COMPLETED: "good",
 }
 
 _STILL_WAITING = frozenset({LocatorStatus.QUEUED, LocatorStatus.FETCHING})
@@ -100,12 +119,16 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 @register.filter
 def heading(tracked: TrackedRequest) -> str:
     """Name the state of an order."""
+    if _only_held(tracked):
+        return str(HELD)
     return str(WAITING_TO_RETRY if _only_retries(tracked) else HEADINGS[shown_status(tracked)])
 
 
 @register.filter
 def explanation(tracked: TrackedRequest) -> str:
     """Say what the state of an order means and what happens next."""
+    if _only_held(tracked):
+        return str(HELD_EXPLAINED)
     if not _only_retries(tracked):
         return str(EXPLANATIONS[shown_status(tracked)])
     if all(row.status != LocatorStatus.RETRYING for row in tracked.resources):
@@ -116,9 +139,15 @@ def explanation(tracked: TrackedRequest) -> str:
 @register.filter
 def shown_status(tracked: TrackedRequest) -> str:
     """Give the state of an order as it is to its reader: once its links have ended, it is no longer ready."""
-    if tracked.status in _TAKEABLE and not any(can_be_taken(link) for link in tracked.links):
+    if tracked.status in _TAKEABLE and not gives_something(tracked):
         return RequestStatus.EXPIRED
     return tracked.status
+
+
+@register.filter
+def gives_something(tracked: TrackedRequest) -> bool:
+    """Say whether something of an order can be taken now."""
+    return any(can_be_taken(link) for link in tracked.links)
 
 
 @register.filter
@@ -128,25 +157,39 @@ def waits_its_turn(tracked: TrackedRequest) -> bool:
 
 
 @register.filter
-def order_again(tracked: TrackedRequest) -> str:
-    """Give the address of an order page with what this order did not, or does no longer, give; empty if it did."""
-    shown = shown_status(tracked)
-    if shown in {RequestStatus.FAILED, RequestStatus.CANCELLED, RequestStatus.EXPIRED}:
-        missing = tracked.resources
-    elif shown == RequestStatus.READY_WITH_ERRORS:
-        missing = [row for row in tracked.resources if row.status == LocatorStatus.FAILED]
-    else:
-        missing = []
-    query = urlencode([("resource", row.resource) for row in missing])
-    return f"{reverse('downloads:order')}?{query}" if query else ""
-
-
-@register.filter
 def resource_state(resource: TrackedResource) -> str:
     """Name the state of one resource of an order."""
     if resource.approval == Approval.REJECTED:
         return str(REJECTED)
+    if is_held(resource):
+        return str(HELD)
+    if resource.status == LocatorStatus.DELIVERED and not resource.takeable:
+        return str(HEADINGS[RequestStatus.EXPIRED])
     return str(RESOURCE_WORDS[resource.status])
+
+
+@register.filter
+def resource_mood(resource: TrackedResource) -> str:
+    """Give the style of the state of one resource of an order."""
+    return "over" if resource.status == LocatorStatus.DELIVERED and not resource.takeable else mood(resource.status)
+
+
+@register.filter
+def is_held(resource: TrackedResource) -> bool:
+    """Say whether an administrator has stopped it, which is not the same as waiting for their decision."""
+    return resource.status == LocatorStatus.ON_HOLD and resource.approval != Approval.PENDING
+
+
+@register.filter
+def generic_heading(status: str) -> str:
+    """Name the state of a generic request."""
+    return str(GENERIC_HEADINGS[status])
+
+
+@register.filter
+def generic_explanation(status: str) -> str:
+    """Say what the state of a generic request means."""
+    return str(GENERIC_EXPLANATIONS[status])
 
 
 @register.filter
@@ -185,6 +228,13 @@ def share_of(done: int, total: int) -> int:
 def zone_name(moment: datetime) -> str:
     """Name the time zone in which the pages and mails give a time."""
     return timezone.localtime(moment).tzname() or ""
+
+
+def _only_held(tracked: TrackedRequest) -> bool:
+    """Say whether an order waits only for parts that an administrator has stopped."""
+    return tracked.status == RequestStatus.AWAITING_APPROVAL and all(
+        row.approval != Approval.PENDING for row in tracked.resources if row.status == LocatorStatus.ON_HOLD
+    )
 
 
 def _only_retries(tracked: TrackedRequest) -> bool:

@@ -5,4 +5,4 @@ if (order && location.pathname + location.search !== order.dataset.address) {
   history.replaceState(null, "", order.dataset.address);
 }
 // What is wrong comes into view.
-document.querySelector(".wrong input, .wrong select")?.focus();
+document.querySelector(".wrong input, .wrong select, .wrong textarea")?.focus();

@@ -23,9 +23,9 @@
 
   /** Everything but the bytes: when this changes, the words change. */
   function words(order) {
-    const resources = order.resources.map((row) => [row.status, row.approval, row.error, row.retry_at, row.attempts]);
-    const links = order.links.map((link) => [link.url, link.status]);
-    return JSON.stringify([order.status, order.queue_position, resources, links]);
+    const resources = order.resources.map((row) => [row.status, row.approval, row.error, row.note, row.retry_at, row.attempts]);
+    const links = order.links.map((link) => [link.url, link.status, link.expires_at]);
+    return JSON.stringify([order.status, order.queue_position, order.can_extend, order.can_order_again, resources, links]);
   }
 
   function move(id, done, total, percent) {
@@ -56,8 +56,8 @@
     const answer = await ask(part.dataset.page, "text/html");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("tracking");
-    const open = [...part.querySelectorAll("details")].map((one) => one.open && one.className);
-    fresh.querySelectorAll("details").forEach((one) => { one.open = open.includes(one.className); });
+    const open = [...part.querySelectorAll("details")].filter((one) => one.open).map((one) => one.id);
+    fresh.querySelectorAll("details").forEach((one) => { one.open = open.includes(one.id); });
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     // A live region is read out when its text changes, not when it is replaced.
     const state = part.querySelector("#state");
