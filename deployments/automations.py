@@ -13,8 +13,8 @@ from prefect.events.schemas.events import ResourceSpecification
 from deployments.prefect_file import TAG
 from django_integration.domain.jobs import Job
 
-#: Seconds without any sign of life after which a run counts as dead. A run gives one every 30 s, the shortest that
-#: Prefect allows (`prefect.yaml` sets it); two may be late.
+#: Seconds without any sign of life after which a run counts as dead. One comes every 30 s, from the warm worker or,
+#: under other worker types, from the run itself (the fewest seconds that Prefect allows there); two may be late.
 SILENCE_SECONDS = 90
 _RUN_ENDED_BADLY = {"prefect.flow-run.Crashed", "prefect.flow-run.Cancelled", "prefect.flow-run.Failed"}
 

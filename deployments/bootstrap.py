@@ -47,7 +47,7 @@ async def bootstrap(
                 yield line
         for line in await ensure_mail_block(settings):
             yield line
-        for line in await apply_deployments(client, file):
+        for line in await apply_deployments(client, file, settings):
             yield line
         for line in await ensure_automations(client):
             yield line

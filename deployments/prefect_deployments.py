@@ -1,6 +1,7 @@
 """Prefect's deployments, brought to what `prefect.yaml` says: no less, and no more."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -11,9 +12,14 @@ from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
 from deployments.prefect_file import TAG, DeploymentSpec, PrefectFile, ScheduleSpec
+from deployments.settings import PoolSettings
+from deployments.worker.warm_process import WarmProcessWorker
+
+#: Seconds between two signs of life of a run, the fewest that Prefect allows.
+HEARTBEAT_SECONDS = 30
 
 
-async def apply_deployments(client: PrefectClient, file: PrefectFile) -> list[str]:
+async def apply_deployments(client: PrefectClient, file: PrefectFile, settings: PoolSettings) -> list[str]:
     """Deploy everything in the file and take away what is ours but not in it. Give what was done, one line each."""
     # All flows first: one that does not import must not leave half of the file deployed.
     flows = [spec.flow() for spec in file.deployments]
@@ -31,7 +37,7 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile) -> list[st
             tags=spec.tags,
             work_pool_name=spec.work_pool.name,
             work_queue_name=spec.work_pool.work_queue_name.value,
-            job_variables=spec.work_pool.job_variables,
+            job_variables=_job_variables(spec, settings),
             parameters=spec.parameters,
             parameter_openapi_schema=parameter_schema(flow).model_dump(exclude_unset=True),
             enforce_parameter_schema=True,
@@ -40,6 +46,17 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile) -> list[st
         )
         done.append(f"deployment {spec.name}: {spec.entrypoint} on queue {spec.work_pool.work_queue_name}")
     return done + await _retire(client, file.deployments)
+
+
+def _job_variables(spec: DeploymentSpec, settings: PoolSettings) -> dict[str, Any]:
+    """Let runs give signs of life themselves where no warm worker gives them for its children.
+
+    Without any, a run whose machine is gone would hold its place in the queue for ever (`deployments.automations`).
+    """
+    given = spec.work_pool.job_variables
+    if settings.worker_type == WarmProcessWorker.type:
+        return given
+    return {**given, "env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), **given.get("env", {})}}
 
 
 async def _surplus_schedules(client: PrefectClient, spec: DeploymentSpec) -> list[str]:

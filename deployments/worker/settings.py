@@ -15,6 +15,9 @@ class WarmProcessSettings(BaseSettings):
     load_seconds: float = Field(
         default=120, gt=0, description="Seconds that preloading may take, before runs start without it."
     )
+    heartbeat_seconds: float = Field(
+        default=30, ge=0, description="Seconds between two signs of life of a run that takes longer; 0: none."
+    )
     max_idle_templates: int = Field(
         default=4, ge=1, description="Environments that are kept loaded while no run uses them."
     )

@@ -6,6 +6,7 @@ by all runs of a worker, which saves each run an API client, a control channel a
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from prefect.runner._state_proposer import StateProposer
 from prefect.states import AwaitingRetry
 from prefect.utilities.engine import propose_state
 
+from deployments.worker.heartbeats import give_sign_of_life
 from deployments.worker.templates import ForkedProcess
 
 logger = logging.getLogger("prefect.worker.warm_process")
@@ -83,6 +85,7 @@ class Execution:
 
     flow_run: FlowRun
     forks: Forks
+    began: float = field(default_factory=time.monotonic)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
     #: While it is being cancelled: what is set when that has come to its end.
@@ -94,9 +97,10 @@ class Execution:
 class Supervision:
     """Everything that watches over the runs of one worker; an asynchronous context."""
 
-    def __init__(self, client: PrefectClient, *, name: str) -> None:
-        """Take the worker's client."""
+    def __init__(self, client: PrefectClient, *, name: str, heartbeat_seconds: float) -> None:
+        """Take the worker's client; 0 seconds: no signs of life are given."""
         self._client = client
+        self._heartbeat_seconds = heartbeat_seconds
         self._channel = ControlChannel()
         self._processes = ProcessGroups(on_add=self._added, on_remove=self._removed)
         self._proposer = StateProposer(client=client)
@@ -121,11 +125,21 @@ class Supervision:
         await self._stack.enter_async_context(self._emitter)
         await self._stack.enter_async_context(self._channel)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        if self._heartbeat_seconds:
+            self._heartbeats = asyncio.create_task(self._give_signs_of_life())
+            self._stack.callback(self._heartbeats.cancel)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close it, and end what still runs."""
         await self._stack.__aexit__(*exc_info)  # type: ignore[arg-type]
+
+    async def _give_signs_of_life(self) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_seconds)
+            for execution in list(self._executions.values()):
+                if time.monotonic() - execution.began >= self._heartbeat_seconds:
+                    give_sign_of_life(execution.flow_run)
 
     @property
     def executing(self) -> int:

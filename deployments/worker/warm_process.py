@@ -145,7 +145,9 @@ class WarmProcessWorker(ProcessWorker):
         """Get ready: besides what every worker does, load the template and listen to the server."""
         self._folder = tempfile.TemporaryDirectory(prefix="warm-process-")
         await super().setup()
-        self._supervision = await self._exit_stack.enter_async_context(Supervision(self.client, name=self.name))
+        self._supervision = await self._exit_stack.enter_async_context(
+            Supervision(self.client, name=self.name, heartbeat_seconds=self._settings.heartbeat_seconds)
+        )
         self._start_listening()
 
     async def teardown(self, *exc_info: Any) -> None:

@@ -114,7 +114,6 @@ REQUEST_TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
             RequestStatus.READY,
             RequestStatus.READY_WITH_ERRORS,
             RequestStatus.CANCELLED,
-            RequestStatus.EXPIRED,
             # Its link ended or was cancelled while other parts were still on their way.
             RequestStatus.QUEUED,
             RequestStatus.PACKAGING,

@@ -3,7 +3,7 @@
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
-from django_integration.domain.status import LOCATOR_TRANSITIONS, Approval, LocatorStatus
+from django_integration.domain.status import LOCATOR_TRANSITIONS, SETTLED_LOCATORS, Approval, LocatorStatus
 from django_integration.downloads.models.catalogue import Resource
 from django_integration.downloads.models.links import DownloadLink
 from django_integration.downloads.models.requests import DownloadRequest
@@ -71,6 +71,14 @@ class ResourceLocator(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(status=LocatorStatus.RETRYING.value) | models.Q(retry_at__isnull=False),
                 name="locator_retrying_has_time",
+            ),
+        )
+        indexes = (
+            # For the packages that are still needed though their link has ended, and for what waits for a decision.
+            models.Index(
+                fields=["link"],
+                name="locator_unsettled",
+                condition=~models.Q(status__in=sorted(state.value for state in SETTLED_LOCATORS)),
             ),
         )
 

@@ -82,7 +82,9 @@ def _warn_of_ends() -> int:
             links = list(change.request.links.filter(pk__in=ending).order_by("pk"))
             DownloadLink.objects.filter(pk__in=[link.pk for link in links]).update(warned_at=now)
             if links:
-                owe_notice(change.request, NoticeKind.EXPIRING, fact=f"{links[0].pk} {links[0].expires_at:%Y-%m-%d}")
+                owe_notice(
+                    change.request, NoticeKind.EXPIRING, fact=f"{links[0].pk} {links[0].expires_at:%Y-%m-%dT%H:%M:%S}"
+                )
     return len(requests)
 
 

@@ -7,7 +7,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
-from django_integration.domain.notices import NoticeKind
+from django_integration.domain.notices import FOR_ADMINISTRATORS, NoticeKind
 from django_integration.domain.status import OWED_NOTICES, NoticeStatus
 from django_integration.downloads.models import DownloadRequest, GenericRequest, Notice
 from django_integration.downloads.services.handover import start_sending_on_commit
@@ -52,9 +52,19 @@ def resend(notice_id: int) -> Notice:
     with transaction.atomic():
         notice = Notice.objects.select_for_update().get(pk=notice_id)
         if notice.status == NoticeStatus.SENT:
-            again = Notice.objects.filter(fact__startswith=f"{notice.fact} again", **_same_mail(notice)).count() + 1
+            about = {
+                "request_id": notice.request_id,
+                "generic_request_id": notice.generic_request_id,
+                "kind": notice.kind,
+            }
+            # Of all recipients: copies may have gone to another address meanwhile.
+            again = Notice.objects.filter(fact__startswith=f"{notice.fact} again", **about).count() + 1
             notice = Notice.objects.create(
-                fact=f"{notice.fact} again {again}", language=notice.language, due_at=now, **_same_mail(notice)
+                fact=f"{notice.fact} again {again}",
+                recipient=notice.recipient,
+                language=notice.language,
+                due_at=now,
+                **about,
             )
         elif notice.status == NoticeStatus.FAILED:
             Notice.objects.filter(pk=notice.pk).must_move_to(NoticeStatus.RETRYING, due_at=now)
@@ -64,18 +74,10 @@ def resend(notice_id: int) -> Notice:
     return notice
 
 
-def _same_mail(notice: Notice) -> dict[str, object]:
-    return {
-        "request_id": notice.request_id,
-        "generic_request_id": notice.generic_request_id,
-        "kind": notice.kind,
-        "recipient": notice.recipient,
-    }
-
-
 def redirect_owed(request: DownloadRequest, *, old: str, new: str) -> None:
     """Send to a new address what could not be sent to the old one yet; call it in the transaction that changes it."""
-    unsent = Notice.objects.filter(request=request, recipient=old).exclude(status=NoticeStatus.SENT)
+    theirs = Notice.objects.filter(request=request, recipient=old).exclude(kind__in=FOR_ADMINISTRATORS)
+    unsent = theirs.exclude(status=NoticeStatus.SENT)
     now = timezone.now()
     unsent.filter(status=NoticeStatus.FAILED).move_to(NoticeStatus.RETRYING)
     unsent.update(recipient=new, due_at=now)
