@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django_integration.domain.jobs import Job
-from tests.acceptance.faults.certificates import expired_certificate
 from tests.acceptance.faults.conftest import QUICK
 from tests.acceptance.faults.mail_server import MailServer
 from tests.acceptance.faults.parts import Parts
 from tests.acceptance.faults.scene import Scene
+from tests.certificates import expired_certificate, server_context
 from tests.chaos import checks
 from tests.chaos.customers import PEOPLE, Customers
 from tests.chaos.plan import Plan, plan
@@ -113,7 +113,7 @@ def _scene(folder: Path) -> Iterator[Scene]:
     parts = Parts(folder / "home", **{**QUICK, "DOWNMAN_PACKAGE_CONCURRENCY": RUNS_AT_ONCE})
     with (
         Source() as source,
-        Source(tls=expired_certificate(folder)) as expired,
+        Source(tls=server_context(expired_certificate(folder))) as expired,
         MailServer(parts.smtp_port) as mails,
         parts,
     ):

@@ -17,6 +17,7 @@ from deployments.worker.settings import WarmProcessSettings
 from django_integration.domain import jobs, notices, policy, status
 from django_integration.domain.errors import PermanentError, TemporaryError
 from django_integration.downloads.settings import PREFIX, AppSettings
+from tests.acceptance.faults.page import faults_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
@@ -60,6 +61,7 @@ def states_page() -> str:
             states("Locator", status.LOCATOR_TRANSITIONS),
             enum_table("Approval of a locator", status.Approval),
             states("Link", status.LINK_TRANSITIONS),
+            states("Generic request", status.GENERIC_TRANSITIONS),
             states("Notice", status.NOTICE_TRANSITIONS),
             enum_table("Kinds of notice", notices.NoticeKind),
         ]
@@ -123,7 +125,7 @@ def jobs_page() -> str:
     meaning = sentences_of(jobs.Job)
     rows = []
     for item in deployments:
-        schedules = ", ".join(f"every {plan['interval']} s" for plan in item.get("schedules", []))
+        schedules = ", ".join(schedule_in_words(plan) for plan in item.get("schedules", []))
         rows.append(
             (
                 f"`{item['name']}`",
@@ -139,6 +141,11 @@ def jobs_page() -> str:
         + "\n"
         + enum_table("Queues", jobs.Queue)
     )
+
+
+def schedule_in_words(plan: Mapping[str, Any]) -> str:
+    """Say when a schedule has its job run."""
+    return f"every {plan['interval']} s" if "interval" in plan else f"`{plan['cron']}` ({plan['timezone']})"
 
 
 def errors_page() -> str:
@@ -161,6 +168,7 @@ def pages() -> dict[Path, str]:
         PAGES / "environment.md": environment_page(),
         PAGES / "jobs.md": jobs_page(),
         PAGES / "errors.md": errors_page(),
+        PAGES / "faults.md": faults_page(table),
     }
 
 
