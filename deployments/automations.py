@@ -86,4 +86,4 @@ async def _ensure(client: PrefectClient, wanted: AutomationCore) -> str:
 
 def _core(automation: Automation | AutomationCore) -> dict[str, object]:
     fields = set(AutomationCore.model_fields)
-    return AutomationCore.model_validate(automation.model_dump(include=fields)).model_dump(mode="json")
+    return AutomationCore.model_validate(automation.model_dump(include=fields)).model_dump()

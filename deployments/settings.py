@@ -22,8 +22,9 @@ class PoolSettings(BaseSettings):
         description="What a warm worker loads before any run needs it: modules, or functions as `module:function`.",
     )
     package_concurrency: int = Field(default=4, ge=1, description="Orders that are packaged side by side.")
-    notify_concurrency: int = Field(default=1, ge=1, description="Runs that send mails side by side.")
-    maintenance_concurrency: int = Field(default=1, ge=1, description="Maintenance runs side by side.")
+    # Two: the place of a run whose machine is gone comes free after 90 s, and the others need not wait for it.
+    notify_concurrency: int = Field(default=2, ge=1, description="Runs that send mails side by side.")
+    maintenance_concurrency: int = Field(default=2, ge=1, description="Maintenance runs side by side.")
     notify_priority: int = Field(default=1, ge=1, description="Rank of the queue `notify`; 1 is served first.")
     package_priority: int = Field(default=2, ge=1, description="Rank of the queue `package`; 1 is served first.")
     maintenance_priority: int = Field(

@@ -5,7 +5,7 @@ order (docs/decisions/0003-trigger.md), and cannot be bounded to a total time.
 """
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -63,7 +63,7 @@ class PrefectTrigger:
         for start in range(0, len(run_ids), 200):
             page = list(run_ids[start : start + 200])
             answer = self._ask("POST", "flow_runs/filter", {"flow_runs": {"id": {"any_": page}}, "limit": 200})
-            found.update(str(run["id"]) for run in self._json_of(answer) if run["state_type"] not in ENDED)
+            found.update(str(run["id"]) for run in self._json_of(answer) if _may_still_work(run))
         return frozenset(found)
 
     def _deployment(self, job: Job) -> str:
@@ -83,6 +83,12 @@ class PrefectTrigger:
         if answer.is_error:
             raise TriggerUnavailable(reason=f"HTTP {answer.status_code}")
         return answer.json()
+
+
+def _may_still_work(run: Mapping[str, Any]) -> bool:
+    """Say whether a run has not ended, and is not waiting in a queue that was deleted, where nobody ever takes it."""
+    waits_nowhere = run["state_type"] == "SCHEDULED" and run["work_queue_id"] is None
+    return run["state_type"] not in ENDED and not waits_nowhere
 
 
 class NoTrigger:

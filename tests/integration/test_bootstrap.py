@@ -72,7 +72,7 @@ def when(deployment: Any) -> list[object]:
 def test_everything_is_there_after_the_first_time(prefect_server: PrefectServer) -> None:
     run_bootstrap(package_concurrency=2, mail_host="mail.example.org", mail_port=587, mail_type="STARTTLS")
 
-    assert queues() == {Queue.NOTIFY: (1, 1), Queue.PACKAGE: (2, 2), Queue.MAINTENANCE: (3, 1)}
+    assert queues() == {Queue.NOTIFY: (1, 2), Queue.PACKAGE: (2, 2), Queue.MAINTENANCE: (3, 2)}
     found = deployments()
     for spec in read_prefect_file().deployments:
         deployment = found[spec.name]
@@ -124,10 +124,10 @@ def test_automations_are_there_once_and_as_they_should_be(prefect_server: Prefec
 def test_changed_limits_and_ranks_are_taken_over(prefect_server: PrefectServer) -> None:
     run_bootstrap()
     run_bootstrap(package_concurrency=5, package_priority=1, notify_priority=2)
-    assert queues() == {Queue.NOTIFY: (2, 1), Queue.PACKAGE: (1, 5), Queue.MAINTENANCE: (3, 1)}
+    assert queues() == {Queue.NOTIFY: (2, 2), Queue.PACKAGE: (1, 5), Queue.MAINTENANCE: (3, 2)}
 
     run_bootstrap()
-    assert queues() == {Queue.NOTIFY: (1, 1), Queue.PACKAGE: (2, 4), Queue.MAINTENANCE: (3, 1)}
+    assert queues() == {Queue.NOTIFY: (1, 2), Queue.PACKAGE: (2, 4), Queue.MAINTENANCE: (3, 2)}
 
 
 def test_what_is_no_longer_in_the_file_is_retired(prefect_server: PrefectServer) -> None:

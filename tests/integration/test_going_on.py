@@ -140,13 +140,18 @@ def test_two_requests_do_not_count_on_the_same_room(server: Source) -> None:
     assert isinstance(packaging.claim(second.pk, owner="run-3", free_bytes=60), packaging.Claim)
 
 
-def test_a_size_that_nobody_knows_reserves_the_default(server: Source) -> None:
-    request = order(*offer(server, "plain/a.bin"))
-    assert isinstance(packaging.claim(request.pk, owner="run-1", free_bytes=99_999_999), packaging.WaitsForSpace)
+def test_sizes_that_nobody_knows_count_as_the_default_beside_others_and_not_alone(server: Source) -> None:
+    names = offer(server, "plain/a.bin", "plain/b.bin")
+    first, second = order(names[0]), order(names[1])
+    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=0), packaging.WaitsForSpace)
     ResourceLocator.objects.update(retry_at=timezone.now())
-    assert isinstance(packaging.claim(request.pk, owner="run-1", free_bytes=100_000_000), packaging.Claim)
-    request.refresh_from_db()
-    assert request.reserved_bytes == 100_000_000
+    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=1), packaging.Claim)
+    first.refresh_from_db()
+    assert first.reserved_bytes == 100_000_000
+    waits = packaging.claim(second.pk, owner="run-2", free_bytes=199_999_999)
+    assert waits == packaging.WaitsForSpace(needed_bytes=100_000_000, free_bytes=99_999_999)
+    ResourceLocator.objects.update(retry_at=timezone.now())
+    assert isinstance(packaging.claim(second.pk, owner="run-2", free_bytes=200_000_000), packaging.Claim)
 
 
 def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
@@ -245,4 +250,10 @@ def test_a_run_whose_request_was_given_to_another_leaves_nothing(server: Source,
     assert not packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
     with pytest.raises(LeaseLost):
         packaging.beat(claim, {})
+    assert isinstance(packaging.claim(request.pk, owner="run-2", free_bytes=PLENTY), packaging.Claim)
+    with pytest.raises(LeaseLost):
+        packaging.beat(claim, {})
+    with pytest.raises(LeaseLost):
+        packaging.record(claim, links=(), failures={}, sizes={})
+    assert states(request) == [("fetching", "")]
     assert staged(package_path("x").parent) == []

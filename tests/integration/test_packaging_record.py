@@ -4,11 +4,27 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_integration.domain.errors import LeaseLost, NoSpace, SourceBroke, SourceMissing
+from django_integration.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceBroke, SourceMissing
 from django_integration.domain.policy import Delivery
-from django_integration.domain.status import LocatorStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
-from django_integration.downloads.services import cancelling, cleaning, packaging, recovery, sweeping
+from django_integration.domain.request import Wish
+from django_integration.domain.status import GenericStatus, LocatorStatus
+from django_integration.downloads.models import (
+    DownloadLink,
+    DownloadRequest,
+    GenericRequest,
+    Notice,
+    Resource,
+    ResourceLocator,
+)
+from django_integration.downloads.services import (
+    cancelling,
+    cleaning,
+    extending,
+    generic,
+    packaging,
+    recovery,
+    sweeping,
+)
 from django_integration.downloads.services.packaging import MadeLink
 from django_integration.downloads.settings import app_settings
 from tests.integration.orders import order
@@ -184,6 +200,44 @@ def test_a_link_expires_and_its_package_is_deleted(resource: Resource) -> None:
     assert cleaning.clean_expired() == cleaning.Cleaned(expired=1, deleted=1, freed_bytes=10)
     assert statuses(request) == ("expired", ["delivered"])
     assert list(app_settings().package_dir.iterdir()) == []
+
+
+def test_what_ended_long_ago_is_forgotten_with_its_address(resource: Resource, settings: Any) -> None:
+    old, young = order("dem"), order("dem")
+    for request in (old, young):
+        cancelling.cancel_request(request.pk, actor="requester")
+    wishes = [generic.register(Wish(email="ana@example.org", description="a map")) for _ in range(3)]
+    for wish in wishes[:2]:
+        generic.decide(wish.pk, GenericStatus.REJECTED, actor="admin", answer="no")
+    long_ago = timezone.now() - timedelta(days=366)
+    DownloadRequest.objects.filter(pk=old.pk).update(updated_at=long_ago)
+    GenericRequest.objects.filter(pk=wishes[0].pk).update(decided_at=long_ago)
+    settings.DOWNLOADS_KEEP_REQUESTS_DAYS = 0
+    assert cleaning.clean_expired().forgotten == 0
+    settings.DOWNLOADS_KEEP_REQUESTS_DAYS = 365
+    assert cleaning.clean_expired().forgotten == 2
+    assert list(DownloadRequest.objects.all()) == [young]
+    assert list(GenericRequest.objects.all()) == wishes[1:]
+    assert not Notice.objects.filter(request_id=old.pk).exists()
+
+
+def test_the_owner_is_warned_once_before_a_link_ends_and_again_after_keeping_it_longer(resource: Resource) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=40))
+    assert cleaning.clean_expired() == cleaning.Cleaned(warned=1)
+    assert cleaning.clean_expired() == cleaning.Cleaned()
+    until = extending.extend(request.pk, actor="requester")
+    assert until - timezone.now() > timedelta(days=6, hours=23)
+    with pytest.raises(ExtensionRefused):
+        extending.extend(request.pk, actor="requester")
+    DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    assert cleaning.clean_expired() == cleaning.Cleaned(warned=1)
+    assert kinds() == ["ready", "expiring", "expiring"]
+    DownloadLink.objects.update(created_at=timezone.now() - timedelta(days=30))
+    with pytest.raises(ExtensionRefused):
+        extending.extend(request.pk, actor="requester")
 
 
 def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource, settings: Any) -> None:

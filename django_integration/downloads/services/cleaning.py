@@ -13,7 +13,7 @@ from django.utils import timezone
 from django_integration.domain.notices import NoticeKind
 from django_integration.domain.policy import Delivery
 from django_integration.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, LinkStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, ResourceLocator
+from django_integration.downloads.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from django_integration.downloads.services.changes import changing
 from django_integration.downloads.services.notices import owe_notice
 from django_integration.downloads.services.store import delete_package
@@ -34,7 +34,7 @@ class Cleaned:
     deleted: int = 0
     #: Bytes given back to the disk.
     freed_bytes: int = 0
-    #: Orders whose rows were deleted.
+    #: Orders and generic requests whose rows were deleted.
     forgotten: int = 0
 
 
@@ -146,10 +146,12 @@ def _forget_requests() -> int:
     days = app_settings().keep_requests_days
     if not days:
         return 0
-    ended = DownloadRequest.objects.filter(
-        status__in=ENDED_REQUESTS, updated_at__lt=timezone.now() - timedelta(days=days)
-    )
-    return sum(_forget(pk) for pk in ended.order_by("updated_at").values_list("pk", flat=True)[:BATCH])
+    before = timezone.now() - timedelta(days=days)
+    ended = DownloadRequest.objects.filter(status__in=ENDED_REQUESTS, updated_at__lt=before)
+    orders = sum(_forget(pk) for pk in ended.order_by("updated_at").values_list("pk", flat=True)[:BATCH])
+    decided = GenericRequest.objects.filter(decided_at__lt=before).values("pk")[:BATCH]
+    _rows, by_model = GenericRequest.objects.filter(pk__in=decided).delete()
+    return orders + by_model.get(GenericRequest._meta.label, 0)  # noqa: SLF001 - Django's name for the key
 
 
 def _forget(request_id: int) -> int:

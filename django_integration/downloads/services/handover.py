@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 NOTICE_WINDOW_SECONDS = 2
 #: A mail waits at least so long: an order's first mail and its last often go together then, and after the package.
 NOTICE_PATIENCE_SECONDS = 1
-#: Seconds for which Prefect is not asked after it could not be reached; what comes meanwhile is started later.
+#: Seconds after which a vain try counts as one at which Prefect hung; what is refused at once holds nobody up.
+HANGS_SECONDS = 1.0
+#: Seconds for which Prefect is not asked after it hung; what comes meanwhile is started later.
 REST_SECONDS = 10.0
 
 
@@ -81,7 +83,7 @@ def start_sending() -> bool:
 
 
 class _Rest:
-    """Lets Prefect alone for a while after it could not be reached, so that no queue of vain tries builds up."""
+    """Lets Prefect alone for a while after it made somebody wait in vain, so that no queue of vain tries builds up."""
 
     def __init__(self) -> None:
         self._until = 0.0
@@ -105,8 +107,9 @@ def _in_background(work: Callable[..., bool], *arguments: int) -> None:
     def run() -> None:
         if _rest.is_due():
             return
+        began = time.monotonic()
         try:
-            if not work(*arguments):
+            if not work(*arguments) and time.monotonic() - began > HANGS_SECONDS:
                 _rest.begin()
         except Exception:
             # The edge of this thread.

@@ -36,8 +36,12 @@ class Recovered:
 
 def recover_stalled() -> Recovered:
     """Start again whatever should be at work and is not."""
-    lost = [pk for pk, owner in _lost().items() if hand_back(pk, owner=owner, reason="its worker was lost")]
-    _clear_what_nobody_goes_on_with(lost)
+    lost = []
+    for pk, owner in _lost().items():
+        # First: were this run lost too, the next one would find it by its lease again.
+        _clear_if_over(pk)
+        if hand_back(pk, owner=owner, reason="its worker was lost"):
+            lost.append(pk)
     started = [pk for pk in _unstarted(lost) if start_packaging(pk)]
     mails = notices.any_due()
     if mails:
@@ -72,13 +76,12 @@ def _is_run(owner: str) -> bool:
         return False
 
 
-def _clear_what_nobody_goes_on_with(lost: Iterable[int]) -> None:
-    """Delete what lost workers left of requests that ended meanwhile; the others' next run goes on with it."""
-    ended = DownloadRequest.objects.filter(pk__in=list(lost)).exclude(status__in=OPEN_REQUESTS)
-    for pk in ended.values_list("pk", flat=True):
-        store.discard_unrecorded(pk)
+def _clear_if_over(request_id: int) -> None:
+    """Delete what a lost worker left of a request that ended meanwhile; otherwise its next run goes on with it."""
+    if not DownloadRequest.objects.filter(pk=request_id, status__in=OPEN_REQUESTS).exists():
+        store.discard_unrecorded(request_id)
         # Another machine's staging is swept there.
-        shutil.rmtree(app_settings().staging_dir / str(pk), ignore_errors=True)
+        shutil.rmtree(app_settings().staging_dir / str(request_id), ignore_errors=True)
 
 
 def _unstarted(lost: Iterable[int]) -> list[int]:

@@ -117,7 +117,6 @@ def queue_paused(scene: Scene) -> None:
     "queue is deleted",
     injected="the queue `package` is deleted in Prefect before an order",
     happens="the order is answered with 201 and stands; delivered once `deployments.bootstrap` has run",
-    waits_for="a run without a queue, which no worker ever takes, counts as alive in `recover-stalled`",
 )
 def queue_deleted(scene: Scene) -> None:
     scene.prefect.delete_queue()

@@ -26,8 +26,6 @@ class Fault:
     slow: bool
     #: It mounts file systems.
     needs_root: bool
-    #: What is still to be built before it ends as it should; empty for what is.
-    waits_for: str
 
     @property
     def id(self) -> str:
@@ -44,7 +42,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    name: str, *, injected: str, happens: str, slow: bool = False, needs_root: bool = False, waits_for: str = ""
+    name: str, *, injected: str, happens: str, slow: bool = False, needs_root: bool = False
 ) -> Callable[[Inject], Inject]:
     """Register a function as a fault."""
 
@@ -58,7 +56,6 @@ def fault(
             inject=inject,
             slow=slow,
             needs_root=needs_root,
-            waits_for=waits_for,
         )
         return inject
 

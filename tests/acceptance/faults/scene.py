@@ -21,6 +21,7 @@ from tests.servers import DATA, Source
 HURRY_SECONDS = 3
 #: Seconds in which Prefect gives up a run of which it hears nothing.
 SILENCE_SECONDS = 150
+CLEARED_SECONDS = 5
 READY_MAILS = ("received", "ready")
 _NUMBERS = itertools.count(1)
 
@@ -197,7 +198,8 @@ class Scene:
         self.eventually(lambda: not self.records.is_held(placed.number))
         if placed not in self.silenced:
             until(lambda: not self.prefect.is_under_way(placed.number))
-        assert files_below(folders.staging / str(placed.number)) == []
+        # What a dead run has left is deleted just after its hold has ended.
+        until(lambda: not files_below(folders.staging / str(placed.number)), seconds=CLEARED_SECONDS)
         found = sorted(path.relative_to(folders.packages).as_posix() for path in files_below(packages))
         assert found == self.records.packages(placed.number)
 

@@ -16,8 +16,6 @@ logger = logging.getLogger(__name__)
 def case(fault: Fault) -> object:
     """Give the parameter of a test for a fault."""
     marks = [pytest.mark.slow] if fault.slow else []
-    if fault.waits_for:
-        marks.append(pytest.mark.xfail(run=False, reason=fault.waits_for))
     return pytest.param(fault, id=fault.id, marks=marks)
 
 
