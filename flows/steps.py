@@ -45,6 +45,8 @@ def package_request(request_id: int, *, owner: str, tools: Tools) -> Report:
     try:
         run.deliver()
     except LeaseLost:
+        # Whoever has it now works in folders of their own.
+        tools.staging.discard_held(request_id)
         return Report.lease_lost(request_id)
     except Exception:
         # The edge of the work: whatever it was, the request is not lost, and Prefect shows the run as failed.

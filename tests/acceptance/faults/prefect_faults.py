@@ -126,6 +126,24 @@ def queue_deleted(scene: Scene) -> None:
 
 
 @fault(
+    "stream of events is gone",
+    injected="Prefect's server is restarted without the stream of events on which the worker wakes",
+    happens="the worker finds the order when it asks by itself, every ten seconds; delivered",
+)
+def stream_gone(scene: Scene) -> None:
+    scene.parts.kill(PREFECT)
+    scene.parts.environment["PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED"] = "false"
+    try:
+        scene.parts.revive()
+        placed = scene.order("plain/stream-gone.bin")
+        scene.assert_delivered(placed)
+    finally:
+        del scene.parts.environment["PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED"]
+        scene.parts.kill(PREFECT)
+        scene.parts.revive()
+
+
+@fault(
     "order is cancelled while a run fetches",
     injected="the person who ordered cancels in the middle of a transfer",
     happens="the transfer stops within 2 s and nothing of it is left",

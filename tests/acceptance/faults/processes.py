@@ -112,6 +112,8 @@ def worker_stopped(scene: Scene) -> None:
     slow=True,
 )
 def place_held(scene: Scene) -> None:
+    # Runs that other faults have killed in silence would hold it as well.
+    scene.assert_places_freed()
     with scene.prefect.queue(concurrency_limit=1):
         placed = scene.order_gated()
         scene.parts.kill(WORKER)
