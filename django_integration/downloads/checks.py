@@ -9,7 +9,7 @@ from django.core.checks import Error, register
 from django.utils.module_loading import import_string
 
 from django_integration.domain.policy import Behaviour
-from django_integration.downloads.settings import PREFIX, SETTING_FIELDS, app_settings
+from django_integration.downloads.settings import PREFIX, SETTING_FIELDS, AppSettings, app_settings
 
 
 @register("downloads")
@@ -60,6 +60,18 @@ def _impossible_values() -> Iterator[Error]:
             hint="Leave it out for Prefect, or give the dotted path of a class.",
             id="downloads.E005",
         )
+    yield from _impossible_numbers(settings)
+
+
+def _impossible_numbers(settings: AppSettings) -> Iterator[Error]:
     for name in ("cart_limit", "validity_days", "lease_seconds", "parallel_fetches", "parallel_fetches_per_host"):
         if getattr(settings, name) < 1:
             yield Error(f"{PREFIX}{name.upper()} must be 1 or more.", hint="Raise it.", id="downloads.E006")
+    for name in ("source_retry_seconds", "mail_retry_seconds"):
+        delays = getattr(settings, name)
+        if not delays or min(delays) < 1:
+            yield Error(
+                f"{PREFIX}{name.upper()} is {list(delays)}.",
+                hint="Write at least one number of seconds, each 1 or more.",
+                id="downloads.E007",
+            )
