@@ -1,22 +1,17 @@
-"""Asks Prefect to run a job: the only module of the site that knows Prefect.
+"""Asks Prefect to run a job."""
 
-It speaks Prefect's REST API with httpx. Prefect's own client would cost each web process 2.5 s and 50 MB at the first
-order (docs/decisions/0003-trigger.md), and cannot be bounded to a total time.
-"""
-
-import weakref
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from django.utils.module_loading import import_string
 
 from django_integration.domain.errors import TriggerUnavailable
 from django_integration.domain.jobs import Job
 from django_integration.domain.ports import Trigger
+from django_integration.downloads.prefect_api import PAGE, PrefectApi, PrefectAway
 from django_integration.downloads.settings import app_settings
 
 #: Prefect's states after which a run will do nothing more.
@@ -27,17 +22,10 @@ class PrefectTrigger:
     """Starts deployments of a Prefect server; safe to share between threads."""
 
     def __init__(self, *, api_url: str, auth_string: str = "", timeout_seconds: float = 0.6) -> None:
-        """Keep one connection pool; nothing is sent yet."""
-        user, _, password = auth_string.partition(":")
-        self._client = httpx.Client(
-            base_url=api_url.rstrip("/") + "/",
-            auth=httpx.BasicAuth(user, password) if auth_string else None,
-            timeout=timeout_seconds,
-            trust_env=False,
-        )
+        """Nothing is sent yet."""
+        self._api = PrefectApi(api_url=api_url, auth_string=auth_string, timeout_seconds=timeout_seconds)
         self._deployments: dict[Job, str] = {}
-        # Also when nobody closes it: at the end of the process, or when two threads made one at the same moment.
-        self.close = weakref.finalize(self, self._client.close)
+        self.close = self._api.close
 
     def start(self, job: Job, *, key: str, at: datetime | None = None, request_id: int | None = None) -> str:
         """Ask for one run; the same `key` gives the same run. Raises `TriggerUnavailable`."""
@@ -50,39 +38,33 @@ class PrefectTrigger:
             "parameters": {} if request_id is None else {"request_id": request_id},
             "state": state,
         }
-        answer = self._ask("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            # The deployment was made anew since we looked it up.
-            self._deployments.pop(job, None)
-            answer = self._ask("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
-        return str(self._json_of(answer)["id"])
+        try:
+            run = self._api.find("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
+            if run is None:
+                # The deployment was made anew since we looked it up.
+                self._deployments.pop(job, None)
+                run = self._api.ask("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
+        except PrefectAway as exc:
+            raise TriggerUnavailable(reason=str(exc)) from exc
+        return str(run["id"])
 
     def live(self, run_ids: Sequence[str]) -> frozenset[str]:
         """Give those of the runs that have not ended; asks in pages of 200."""
         found: set[str] = set()
-        for start in range(0, len(run_ids), 200):
-            page = list(run_ids[start : start + 200])
-            answer = self._ask("POST", "flow_runs/filter", {"flow_runs": {"id": {"any_": page}}, "limit": 200})
-            found.update(str(run["id"]) for run in self._json_of(answer) if _may_still_work(run))
+        for start in range(0, len(run_ids), PAGE):
+            page = list(run_ids[start : start + PAGE])
+            try:
+                runs = self._api.ask("POST", "flow_runs/filter", {"flow_runs": {"id": {"any_": page}}, "limit": PAGE})
+            except PrefectAway as exc:
+                raise TriggerUnavailable(reason=str(exc)) from exc
+            found.update(str(run["id"]) for run in runs if _may_still_work(run))
         return frozenset(found)
 
     def _deployment(self, job: Job) -> str:
         if job not in self._deployments:
-            answer = self._ask("GET", f"deployments/name/{quote(job)}/{quote(job)}")
-            self._deployments[job] = str(self._json_of(answer)["id"])
+            found = self._api.ask("GET", f"deployments/name/{quote(job)}/{quote(job)}")
+            self._deployments[job] = str(found["id"])
         return self._deployments[job]
-
-    def _ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        try:
-            return self._client.request(method, path, json=body)
-        except httpx.HTTPError as exc:
-            raise TriggerUnavailable(reason=type(exc).__name__) from exc
-
-    @staticmethod
-    def _json_of(answer: httpx.Response) -> Any:
-        if answer.is_error:
-            raise TriggerUnavailable(reason=f"HTTP {answer.status_code}")
-        return answer.json()
 
 
 def _may_still_work(run: Mapping[str, Any]) -> bool:
