@@ -1,8 +1,9 @@
 """Sets Prefect up for downman, again and again without harm: `python -m deployments.bootstrap`.
 
 Pool, queues and mail server come from the environment (`DOWNMAN_*`, see `deployments/settings.py`), deployments and
-schedules from `prefect.yaml`; what is ours in Prefect but no longer in the file is taken away. Everything goes through
-one client in one process: the same by `prefect` commands costs three seconds for each of them.
+schedules from `prefect.yaml`; what is ours in Prefect but no longer in the file is taken away. Workers learn of it
+without a restart. Everything goes through one client in one process: the same by `prefect` commands costs three seconds
+for each of them.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from deployments.automations import ensure_automations
 from deployments.errors import StartRefused
+from deployments.in_force import as_text, compare
 from deployments.lost_runs import declare_lost_runs
 from deployments.prefect_api import PrefectApi
 from deployments.prefect_deployments import apply_deployments
@@ -68,6 +70,13 @@ def wait_for_prefect(seconds: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
+async def _show(settings: PoolSettings) -> int:
+    async with get_client() as client:
+        found = await compare(client, settings)
+    print(as_text(found))  # noqa: T201
+    return int(any(setting.differs for setting in found))
+
+
 async def _tell(settings: PoolSettings, file: PrefectFile, lost_before: datetime | None) -> None:
     async for line in bootstrap(settings, file, lost_before=lost_before):
         print(line, flush=True)  # noqa: T201 - this is a command
@@ -81,6 +90,9 @@ def main() -> int:
     parser.add_argument(
         "--declare-lost-runs", action="store_true", help="no worker runs now: what seems under way has crashed"
     )
+    parser.add_argument(
+        "--show", action="store_true", help="change nothing: show what is in force, and what differs (exit status 1)"
+    )
     parser.add_argument("--file", type=Path, default=PREFECT_FILE, help="another prefect.yaml than downman's own")
     arguments = parser.parse_args()
     try:
@@ -88,6 +100,8 @@ def main() -> int:
         for spec in file.deployments:
             spec.flow()  # loads the flows' modules while the server may still be coming up
         wait_for_prefect(arguments.wait_seconds)
+        if arguments.show:
+            return asyncio.run(_show(settings))
         asyncio.run(_tell(settings, file, began if arguments.declare_lost_runs else None))
     except (StartRefused, ValidationError) as exc:
         print(f"downman: {exc}", file=sys.stderr)  # noqa: T201

@@ -25,6 +25,15 @@ class PoolSettings(BaseSettings):
     # Two: the place of a run whose machine is gone comes free after 90 s, and the others need not wait for it.
     notify_concurrency: int = Field(default=2, ge=1, description="Runs that send mails side by side.")
     maintenance_concurrency: int = Field(default=2, ge=1, description="Maintenance runs side by side.")
+    package_per_worker: int = Field(
+        default=0, ge=0, description="Orders that one worker packages side by side; 0: as many as the queue may."
+    )
+    notify_per_worker: int = Field(
+        default=0, ge=0, description="Runs that send mails in one worker side by side; 0: as many as the queue may."
+    )
+    maintenance_per_worker: int = Field(
+        default=0, ge=0, description="Maintenance runs in one worker side by side; 0: as many as the queue may."
+    )
     notify_priority: int = Field(default=1, ge=1, description="Rank of the queue `notify`; 1 is served first.")
     package_priority: int = Field(default=2, ge=1, description="Rank of the queue `package`; 1 is served first.")
     maintenance_priority: int = Field(
@@ -47,6 +56,15 @@ class PoolSettings(BaseSettings):
             Queue.MAINTENANCE: self.maintenance_concurrency,
         }
         return limits[queue]
+
+    def limit_per_worker(self) -> dict[str, int]:
+        """Give, for the queues that have one, how many runs of it one worker may have under way at once."""
+        limits = {
+            Queue.PACKAGE: self.package_per_worker,
+            Queue.NOTIFY: self.notify_per_worker,
+            Queue.MAINTENANCE: self.maintenance_per_worker,
+        }
+        return {queue.value: limit for queue, limit in limits.items() if limit}
 
     def priority_of(self, queue: Queue) -> int:
         """Give the rank of a queue; 1 is served first."""

@@ -10,12 +10,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect_email import EmailServerCredentials
 
 from deployments.settings import PoolSettings
-from deployments.worker.warm_process import WarmProcessWorker
+from deployments.worker.warm_process import LIMIT_PER_WORKER, WarmProcessWorker
 from django_integration.domain.jobs import WORK_POOL, Queue
 
 #: Prefect makes this queue with every pool; nothing of ours goes there.
 PREFECTS_OWN_QUEUE = "default"
-#: The job variable of a warm worker.
+#: What a warm worker loads before any run needs it: a variable of its pool's job template.
 PRELOAD = "preload"
 
 
@@ -27,7 +27,7 @@ async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str
         done = f"work pool {WORK_POOL}: made, type {settings.worker_type}"
     else:
         if pool.type == settings.worker_type:
-            return [await _ensure_preload(client, pool, settings)]
+            return await _ensure_variables(client, pool, settings)
         # Prefect cannot change the type; the deployments are put on the new pool right after this.
         await client.delete_work_pool(WORK_POOL)
         done = f"work pool {WORK_POOL}: made anew, type {settings.worker_type} instead of {pool.type}"
@@ -36,15 +36,33 @@ async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str
     return [done]
 
 
-async def _ensure_preload(client: PrefectClient, pool: WorkPool, settings: PoolSettings) -> str:
-    """Bring what a warm worker preloads to what the settings say; the rest of the pool's job template stays."""
+def wanted_variables(settings: PoolSettings) -> dict[str, Any]:
+    """Give what the settings say of the variables in the pool's job template; nothing for other types of worker."""
+    if settings.worker_type != WarmProcessWorker.type:
+        return {}
+    return {PRELOAD: settings.preload, LIMIT_PER_WORKER: settings.limit_per_worker()}
+
+
+def variables_of(template: dict[str, Any]) -> dict[str, Any]:
+    """Give the variables that a job template declares, with their defaults."""
+    properties = template.get("variables", {}).get("properties", {})
+    return {name: declared.get("default") for name, declared in properties.items()}
+
+
+async def _ensure_variables(client: PrefectClient, pool: WorkPool, settings: PoolSettings) -> list[str]:
+    """Bring what the settings say of the pool's job template to it; the rest of the template stays."""
     template = pool.base_job_template or _job_template(settings)
-    variable = template.get("variables", {}).get("properties", {}).get(PRELOAD)
-    if variable is None or (pool.base_job_template and variable.get("default") == settings.preload):
-        return f"work pool {WORK_POOL}: as it should be"
-    variable["default"] = settings.preload
+    wanted = wanted_variables(settings)
+    found = variables_of(pool.base_job_template)
+    if all(name in found and found[name] == value for name, value in wanted.items()):
+        return [f"work pool {WORK_POOL}: as it should be"]
+    properties = template.setdefault("variables", {}).setdefault("properties", {})
+    declared = _job_template(settings)["variables"]["properties"]
+    for name, value in wanted.items():
+        # A pool of an earlier version does not declare all of them.
+        properties[name] = {**declared[name], **properties.get(name, {}), "default": value}
     await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))
-    return f"work pool {WORK_POOL}: preloads {', '.join(settings.preload) or 'nothing'}"
+    return [f"work pool {WORK_POOL}: {name} is {value}" for name, value in wanted.items() if found.get(name) != value]
 
 
 def _job_template(settings: PoolSettings) -> dict[str, Any]:
@@ -52,7 +70,8 @@ def _job_template(settings: PoolSettings) -> dict[str, Any]:
     if settings.worker_type != WarmProcessWorker.type:
         return {}
     template = WarmProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"][PRELOAD]["default"] = settings.preload
+    for name, value in wanted_variables(settings).items():
+        template["variables"]["properties"][name]["default"] = value
     return template
 
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,13 +29,17 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessVariables, P
 from pydantic import Field
 
 from deployments.worker.messages import Task
+from deployments.worker.places import Places
 from deployments.worker.settings import WarmProcessSettings
 from deployments.worker.subscription import PoolSubscription
 from deployments.worker.supervision import Supervision
 from deployments.worker.templates import ForkedProcess, Recipe, Templates, TemplateUnusable, per_run
+from deployments.worker.vitals import EVERY_SECONDS, give_vitals
 
 #: Seconds after which a run is looked for again of which the server has told but which it has not given.
 SECOND_LOOK_SECONDS = 0.1
+#: The variable of a pool's job template that holds the limits of each worker.
+LIMIT_PER_WORKER = "limit_per_worker"
 #: How much the intervals of polling vary, plus one for a poll that fails.
 POLLS_AHEAD = 2.6
 
@@ -63,6 +68,14 @@ class WarmProcessVariables(ProcessVariables):
         description=(
             "Modules that are loaded before any run needs them, or functions to call, given as module:function. "
             "They must not start threads or open connections. Whatever is not named here is loaded by each run."
+        ),
+    )
+    limit_per_worker: dict[str, int] = Field(
+        default_factory=dict,
+        title="Limit per worker",
+        description=(
+            "Of a work pool only: queue -> runs of it that one worker has under way at once. Workers learn of a change"
+            " within a minute. A queue that is not named has no such limit; its own counts for all workers together."
         ),
     )
 
@@ -94,6 +107,7 @@ class WarmProcessWorker(ProcessWorker):
         self._polling = asyncio.Lock()
         #: Runs that were taken and that the server still counts as waiting.
         self._taken: dict[UUID, asyncio.Event] = {}
+        self._places = Places()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._told_of: set[UUID] = set()
@@ -250,8 +264,21 @@ class WarmProcessWorker(ProcessWorker):
         with scope:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._warm_up)
+                tasks.start_soon(self._give_vitals)
                 tasks.start_soon(subscription.run)
                 tasks.start_soon(self._take_when_told)
+
+    async def _give_vitals(self) -> None:
+        started = datetime.now(UTC)
+        resource: dict[str, str] = self._event_resource()  # type: ignore[no-untyped-call]
+        while True:
+            give_vitals(
+                resource,
+                executing=self.supervision.executing,
+                queues=self._work_queues,
+                started=started,
+            )
+            await anyio.sleep(EVERY_SECONDS)
 
     async def _warm_up(self) -> None:
         try:
@@ -315,9 +342,21 @@ class WarmProcessWorker(ProcessWorker):
             (later if at is not None and at.timestamp() > now else due).append(entry)
         self._set_alarm([at.timestamp() - now for entry in later if (at := entry.flow_run.next_scheduled_start_time)])
         before = set(self._submitting_flow_run_ids)
+        limits = self._limits()
+        due = [entry for entry in due if self._places.take(entry.flow_run, limits)]
         runs = await super()._submit_scheduled_flow_runs(due)
+        for entry in due:
+            if entry.flow_run.id not in self._submitting_flow_run_ids:
+                # The worker as a whole is full.
+                self._places.leave(entry.flow_run.id)
         self._taken |= {flow_run_id: asyncio.Event() for flow_run_id in self._submitting_flow_run_ids - before}
         return runs
+
+    def _limits(self) -> dict[str, int]:
+        """Give queue -> runs of it that may be under way here at once, as the pool says now."""
+        properties = self.work_pool.base_job_template.get("variables", {}).get("properties", {})
+        limits: dict[str, int] = properties.get(LIMIT_PER_WORKER, {}).get("default") or {}
+        return limits
 
     def _set_alarm(self, seconds: Sequence[float]) -> None:
         if self._alarm is not None:
@@ -328,10 +367,17 @@ class WarmProcessWorker(ProcessWorker):
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)
+        self._places.leave(flow_run_id)
         # A run that waited for the place may have it now. A place in a queue comes free with the run's last state,
         # of which the server tells.
-        if self._limiter is not None or self._subscription is None or not self._subscription.connected:
+        has_own_limits = self._limiter is not None or (self._work_pool is not None and self._limits())
+        if has_own_limits or self._subscription is None or not self._subscription.connected:
             self._look_for()
+
+    async def _mark_flow_run_as_cancelled(self, flow_run: FlowRun, state_updates: dict[str, Any] | None = None) -> None:
+        # Its deployment is gone: it was taken, but never started.
+        self._places.leave(flow_run.id)
+        await super()._mark_flow_run_as_cancelled(flow_run, state_updates)
 
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Leave this state out: it says that something is being prepared for the run, which takes 10 ms here."""

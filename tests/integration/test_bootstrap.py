@@ -186,6 +186,59 @@ def test_what_a_warm_worker_preloads_follows_the_settings_and_the_rest_of_its_te
     run_bootstrap()
 
 
+def show(server: PrefectServer, **variables: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "deployments.bootstrap", "--show"],
+        env={**server.environment, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_is_in_force_is_shown_with_what_differs_and_nothing_is_changed(prefect_server: PrefectServer) -> None:
+    run_bootstrap(package_per_worker=2, mail_user="portal", mail_password="first")
+    same = {"DOWNMAN_PACKAGE_PER_WORKER": "2", "DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": "first"}
+    status, text = show(prefect_server, **same)
+    assert status == 0, text
+    assert text.endswith("Everything in force is what the settings say.\n")
+
+    wished = {**same, "DOWNMAN_PACKAGE_CONCURRENCY": "7", "DOWNMAN_PACKAGE_PER_WORKER": "3"}
+    wished["DOWNMAN_MAIL_PASSWORD"] = "second"
+    for _ in range(2):
+        status, text = show(prefect_server, **wished)
+        assert status == 1
+        marked = [line.split() for line in text.splitlines() if line.startswith("*")]
+        assert [(line[-3], line[-2]) for line in marked if line[-1].startswith("DOWNMAN_PACKAGE")] == [
+            ("2", "3"),
+            ("4", "7"),
+        ]
+        assert [line[-1] for line in marked][-1] == "DOWNMAN_MAIL_PASSWORD"
+        assert len(marked) == 3
+        assert "first" not in text
+        assert "second" not in text
+
+    done = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template["variables"]["properties"]
+    assert done["limit_per_worker"]["default"] == {"package": 2}
+    run_bootstrap()
+
+
+def test_a_pool_of_an_earlier_version_learns_what_it_did_not_declare(prefect_server: PrefectServer) -> None:
+    run_bootstrap()
+    template = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template
+    del template["variables"]["properties"]["limit_per_worker"]
+    ask(lambda client: client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template)))
+
+    run_bootstrap(package_per_worker=1)
+
+    variables = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template["variables"]["properties"]
+    assert variables["limit_per_worker"]["default"] == {"package": 1}
+    assert variables["limit_per_worker"]["title"] == "Limit per worker"
+    run_bootstrap()
+
+
 def test_runs_that_a_dead_worker_left_are_declared_lost(prefect_server: PrefectServer) -> None:
     run_bootstrap()
     target = deployments()[Job.PACKAGE_REQUEST]

@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Scheduled
 
-from tests.integration.worker.workers import Runs, Worker, until
+from tests.integration.worker.workers import Runs, Worker, create_queue, until
 
 KINDS = ("process", "warm-process")
 
@@ -150,11 +150,6 @@ def test_a_worker_keeps_its_limit_and_serves_the_higher_rank_first(
     first, second = sorted(span(runs, run_id) for run_id in high)
     assert first[1] <= second[0]
     assert second[1] <= span(runs, low)[0]
-
-
-def create_queue(client: SyncPrefectClient, pool: str, name: str, rank: int, *, limit: int | None = 1) -> None:
-    body = {"name": name, "priority": rank, "concurrency_limit": limit}
-    client.request("POST", "/work_pools/{work_pool_name}/queues", path_params={"work_pool_name": pool}, json=body)
 
 
 def span(runs: Runs, run_id: UUID) -> tuple[float, float]:

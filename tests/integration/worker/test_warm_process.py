@@ -10,17 +10,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.states import Cancelling, Scheduled
 
 from deployments.worker.warm_process import WarmProcessWorker
 from tests.integration.prefect_server import PrefectServer
-from tests.integration.worker.workers import Runs, Worker, until
+from tests.integration.worker.scenarios import LONG
+from tests.integration.worker.workers import Runs, Worker, create_queue, until
 
 KIND = "warm-process"
 
@@ -38,8 +41,13 @@ def runs(pool: str, make_pool: Callable[[str, str], Runs]) -> Runs:
 
 def preload(client: SyncPrefectClient, pool: str, *names: str) -> None:
     """Have modules loaded by the templates of a pool."""
+    set_variable(client, pool, "preload", list(names))
+
+
+def set_variable(client: SyncPrefectClient, pool: str, name: str, value: Any) -> None:
+    """Change one variable of a pool's job template."""
     template = WarmProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["preload"]["default"] = list(names)
+    template["variables"]["properties"][name]["default"] = value
     client.request(
         "PATCH",
         "/work_pools/{name}",
@@ -340,6 +348,51 @@ class Cable:
             with _whatever():
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+
+
+def test_one_worker_has_no_more_runs_of_a_queue_than_the_pool_says_now(
+    pool: str, runs: Runs, start: Callable[..., Worker], client: SyncPrefectClient
+) -> None:
+    set_variable(client, pool, "limit_per_worker", {"few": 1})
+    for rank, queue in enumerate(["few", "many"], start=2):
+        create_queue(client, pool, queue, rank, limit=None)
+    start(pool, KIND, "--work-queue", "few", "--work-queue", "many", PREFECT_WORKER_HEARTBEAT_SECONDS="1")
+    first = runs.make("wait", queue="few", seconds=LONG)
+    runs.running(first)
+    second = runs.make("wait", queue="few", seconds=LONG)
+    # The worker is told of each run; with the later ones it was given the second as well.
+    others = [runs.make("succeed", queue="many") for _ in range(3)]
+    assert {runs.ended(run_id).state_name for run_id in others} == {"Completed"}
+    assert runs.read(second).state_name in {"Scheduled", "Late"}
+    set_variable(client, pool, "limit_per_worker", {"few": 2})
+    runs.running(second)
+    third = runs.make("wait", queue="few", seconds=0)
+    runs.set_state(first, Cancelling())
+    assert runs.ended(third).state_name == "Completed", "the place of one that has ended is free again"
+
+
+def test_a_worker_tells_of_its_memory_its_work_and_its_queues(
+    pool: str, runs: Runs, start: Callable[..., Worker], client: SyncPrefectClient
+) -> None:
+    worker = start(pool, KIND, "--work-queue", "default", "--name", f"{pool} one")
+    worker.template()
+
+    def told() -> Any:
+        vitals = EventFilter(
+            event=EventNameFilter(name=["warm-process.worker.vitals"]),
+            resource=EventResourceFilter(id=[f"prefect.worker.{KIND}.{pool}-one"]),
+        )
+        answer = client.request(
+            "POST", "/events/filter", json={"filter": vitals.model_dump(mode="json"), "limit": 1}
+        ).json()
+        return answer["events"]
+
+    event = until(told)[0]
+    assert event["resource"]["prefect.resource.name"] == f"{pool} one"
+    vitals = event["payload"]
+    assert (vitals["pid"], vitals["queues"], vitals["executing"]) == (worker.pid, ["default"], 0)
+    assert 50e6 < vitals["memory_bytes"] < 1e9
+    assert datetime.fromisoformat(vitals["started"]) <= datetime.now(UTC)
 
 
 class _whatever:  # noqa: N801 - reads as a word

@@ -116,6 +116,12 @@ class Worker:
         return self._process.wait(timeout=seconds)
 
 
+def create_queue(client: SyncPrefectClient, pool: str, name: str, rank: int, *, limit: int | None = 1) -> None:
+    """Make a queue of a pool."""
+    body = {"name": name, "priority": rank, "concurrency_limit": limit}
+    client.request("POST", "/work_pools/{work_pool_name}/queues", path_params={"work_pool_name": pool}, json=body)
+
+
 class Runs:
     """Runs of the scenarios, made and watched through Prefect's API."""
 
