@@ -13,6 +13,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_http_date_safe
 
+#: How a web server in front is told which file to send; the ranges are its work then.
+_HANDED_OVER = ("X-Accel-Redirect", "X-Sendfile")
 _ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
 
 
@@ -80,9 +82,16 @@ def starts_a_download(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Say whether this answer is the start of a file: not a look at it, and not the rest of a download."""
     if request.method != "GET":
         return False
+    if any(response.has_header(name) for name in _HANDED_OVER):
+        return _asks_for_the_start(request)
     if response.status_code == HTTPStatus.OK:
         return True
     return response.status_code == HTTPStatus.PARTIAL_CONTENT and response["Content-Range"].startswith("bytes 0-")
+
+
+def _asks_for_the_start(request: HttpRequest) -> bool:
+    match = _ONE_RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
+    return match is None or (bool(match[1]) and int(match[1]) == 0)
 
 
 def _range_of(request: HttpRequest, size: int) -> tuple[int, int] | None:

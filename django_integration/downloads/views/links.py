@@ -60,6 +60,7 @@ def _answer(request: HttpRequest, link: DownloadLink) -> HttpResponseBase:
 def _send_package(request: HttpRequest, path: Path) -> HttpResponseBase:
     """Let the web server in front send it where the site names one in `SENDFILE_BACKEND`; else send it from here."""
     if getattr(django_settings, "SENDFILE_BACKEND", None):
+        path.stat()  # raises before the library makes a page of its own of it
         response: HttpResponseBase = sendfile(request, str(path), mimetype="application/zip")
         return response
     return send_file(request, path, content_type="application/zip")

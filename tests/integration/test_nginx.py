@@ -1,0 +1,145 @@
+"""Packages sent by a real nginx, to which the site hands them over; with the configuration that we give away."""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from django_integration.downloads.models import DownloadLink, Resource
+from django_integration.downloads.services.store import package_path
+from tests.acceptance.demo import free_ports
+from tests.integration.orders import order
+
+CONFIGURATION = Path("deployments/nginx/downman.conf")
+DATA = bytes(range(256)) * 4096
+
+
+@contextmanager
+def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[str]:
+    """Start nginx with our server block, and give its address."""
+    (port,) = free_ports(1)
+    block = CONFIGURATION.read_text()
+    for written, meant in {
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "server 127.0.0.1:8000;": f"server {site};",
+        "/var/lib/downman/packages/": f"{packages}/",
+        "portal.example.org": "localhost",
+    }.items():
+        assert block.count(written) == 1, written
+        block = block.replace(written, meant)
+    places = "".join(
+        f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"user root;\ndaemon off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
+        f"http {{\naccess_log {folder}/access.log;\n{places}{block}}}\n"
+    )
+    process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(file)])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                httpx.get(url, trust_env=False)
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None, (folder / "error.log").read_text()
+                assert time.monotonic() < deadline
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+def site(transactional_db: None, live_server: LiveServer, settings: Any, tmp_path: Path) -> Iterator[httpx.Client]:
+    settings.SENDFILE_BACKEND = "django_sendfile.backends.nginx"
+    settings.SENDFILE_ROOT = str(settings.DOWNLOADS_PACKAGE_DIR)
+    settings.SENDFILE_URL = "/protected-packages"
+    address = live_server.url.removeprefix("http://")
+    with (
+        nginx(tmp_path, site=address, packages=settings.DOWNLOADS_PACKAGE_DIR) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def link(site: httpx.Client, resource: Resource) -> DownloadLink:
+    made = DownloadLink.objects.create(
+        request=order("dem"),
+        delivery="package",
+        name="Größe.zip",
+        target="0000000001/0001/Größe.zip",
+        size=len(DATA),
+        sha256=hashlib.sha256(DATA).hexdigest(),
+        expires_at=timezone.now() + timedelta(days=7),
+    )
+    path = package_path(made.target)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(DATA)
+    return made
+
+
+def url(link: DownloadLink) -> str:
+    return f"/downloads/links/{link.token}/{link.name}"
+
+
+def count(link: DownloadLink) -> int:
+    link.refresh_from_db()
+    return link.download_count
+
+
+def test_nginx_sends_the_package_with_its_name_and_proof(site: httpx.Client, link: DownloadLink) -> None:
+    answer = site.get(url(link))
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert answer.headers["Server"] == "nginx"
+    assert "X-Accel-Redirect" not in answer.headers
+    assert answer.headers["Content-Disposition"] == "attachment; filename*=utf-8''Gr%C3%B6%C3%9Fe.zip"
+    assert answer.headers["Repr-Digest"].startswith("sha-256=:")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert answer.headers["Content-Length"] == str(len(DATA))
+    assert count(link) == 1
+
+
+def test_a_broken_download_goes_on_and_counts_once(site: httpx.Client, link: DownloadLink) -> None:
+    first = site.get(url(link), headers={"Range": "bytes=0-999"})
+    assert (first.status_code, first.content) == (206, DATA[:1000])
+    rest = site.get(url(link), headers={"Range": "bytes=1000-", "If-Range": first.headers["ETag"]})
+    assert (rest.status_code, rest.content) == (206, DATA[1000:])
+    assert rest.headers["Content-Range"] == f"bytes 1000-{len(DATA) - 1}/{len(DATA)}"
+    last = site.get(url(link), headers={"Range": "bytes=-5"})
+    assert (last.status_code, last.content) == (206, DATA[-5:])
+    assert site.get(url(link), headers={"Range": f"bytes={len(DATA)}-"}).status_code == 416
+    assert site.head(url(link)).headers["Content-Length"] == str(len(DATA))
+    assert count(link) == 1
+
+
+def test_a_package_has_no_address_of_its_own(site: httpx.Client, link: DownloadLink) -> None:
+    assert site.get(f"/protected-packages/{link.target}").status_code == 404
+    assert site.get("/protected-packages/../packages/").status_code == 404
+
+
+def test_what_has_ended_or_is_lost_gives_the_friendly_page(site: httpx.Client, link: DownloadLink) -> None:
+    package_path(link.target).unlink()
+    lost = site.get(url(link))
+    assert lost.status_code == 404
+    assert "administrators" in lost.text
+    DownloadLink.objects.update(status="expired")
+    assert site.get(url(link)).status_code == 410
+    assert count(link) == 0
+
+
+def test_figures_for_monitoring_stay_on_this_machine(site: httpx.Client) -> None:
+    assert site.get("/downloads/metrics").status_code == 404
