@@ -1,13 +1,14 @@
 """Packages sent by a real nginx, to which the site hands them over; with the configuration that we give away."""
 
 import hashlib
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -17,25 +18,37 @@ from pytest_django.live_server_helper import LiveServer
 from django_integration.downloads.models import DownloadLink, Resource
 from django_integration.downloads.services.store import package_path
 from tests.acceptance.demo import free_ports
+from tests.certificates import good_certificate
 from tests.integration.orders import order
 
 CONFIGURATION = Path("deployments/nginx/downman.conf")
 DATA = bytes(range(256)) * 4096
 
 
+class Front(NamedTuple):
+    """The address of nginx, and the file of whom to trust there."""
+
+    url: str
+    certificate: Path
+
+
 @contextmanager
-def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[str]:
-    """Start nginx with our server block, and give its address."""
-    (port,) = free_ports(1)
+def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[Front]:
+    """Start nginx with our configuration, and give its address."""
+    plain, port = free_ports(2)
+    certificate = good_certificate(folder)
     block = CONFIGURATION.read_text()
     for written, meant in {
-        "listen 80;": f"listen 127.0.0.1:{port};",
+        "listen 80;": f"listen 127.0.0.1:{plain};",
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "/etc/ssl/certs/downman.pem": str(certificate),
+        "/etc/ssl/private/downman.key": str(certificate),
         "server 127.0.0.1:8000;": f"server {site};",
         "/var/lib/downman/packages/": f"{packages}/",
-        "portal.example.org": "localhost",
     }.items():
         assert block.count(written) == 1, written
         block = block.replace(written, meant)
+    block = block.replace("portal.example.org", "localhost")
     places = "".join(
         f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -46,16 +59,16 @@ def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[str]:
     )
     process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(file)])
     try:
-        url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 10
         while True:
             try:
-                httpx.get(url, trust_env=False)
+                answer = httpx.get(f"http://127.0.0.1:{plain}/x", trust_env=False)
                 break
             except httpx.ConnectError:
                 assert process.poll() is None, (folder / "error.log").read_text()
                 assert time.monotonic() < deadline
-        yield url
+        assert (answer.status_code, answer.headers["Location"]) == (301, "https://127.0.0.1/x")
+        yield Front(f"https://127.0.0.1:{port}", certificate)
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -68,8 +81,8 @@ def site(transactional_db: None, live_server: LiveServer, settings: Any, tmp_pat
     settings.SENDFILE_URL = "/protected-packages"
     address = live_server.url.removeprefix("http://")
     with (
-        nginx(tmp_path, site=address, packages=settings.DOWNLOADS_PACKAGE_DIR) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
+        nginx(tmp_path, site=address, packages=settings.DOWNLOADS_PACKAGE_DIR) as front,
+        httpx.Client(base_url=front.url, verify=ssl.create_default_context(cafile=front.certificate)) as client,
     ):
         yield client
 
