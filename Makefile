@@ -11,11 +11,19 @@ CHAOS_ARGS ?=
 # For `make lock`: --upgrade takes the newest of everything, otherwise only what must change does.
 LOCK_ARGS ?=
 # Programs that the tests use, each with the Debian package that brings it.
-TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip unzip:unzip msgfmt:gettext
+TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip unzip:unzip msgfmt:gettext \
+  systemctl:systemd nginx:nginx-light promtool:prometheus pg_ctlcluster:postgresql openssl:openssl ip:iproute2
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak chaos lock clean tools
+.PHONY: help demo test check bench soak chaos lock clean tools install uninstall prefect setup site worker
+# For `make install`: --yes, --root FOLDER
+INSTALL_ARGS ?=
+# For `make worker`
+QUEUES ?= package,notify,maintenance
+# What development is told; see .env.example.
+ENV_FILE ?= .env
+SERVICE = $(BIN)/python -m deployments.service --env-file $(ENV_FILE)
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -41,6 +49,24 @@ soak: $(VENV)/installed-dev ## let the worker run for half an hour, while its pr
 
 chaos: $(VENV)/installed-dev ## order 200 times while everything fails at random
 	$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+prefect: $(VENV)/installed ## Prefect's server in the foreground, as .env says
+	@exec $(SERVICE) prefect
+
+setup: $(VENV)/installed ## databases, queues and deployments brought up to date, as .env says
+	@exec $(SERVICE) setup
+
+site: $(VENV)/installed ## the site in the foreground, as .env says
+	@exec $(SERVICE) site
+
+worker: $(VENV)/installed ## one worker for all queues in the foreground, as .env says; QUEUES=package for one
+	@exec $(SERVICE) worker --queues $(QUEUES)
+
+install: $(VENV)/installed ## install the services for systemd, after asking
+	@exec $(BIN)/python -m deployments.systemd.install install $(INSTALL_ARGS)
+
+uninstall: $(VENV)/installed ## take the services away, after asking
+	@exec $(BIN)/python -m deployments.systemd.install uninstall $(INSTALL_ARGS)
 
 lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the .in files
 	$(LOCK) requirements.in --output-file=requirements.txt

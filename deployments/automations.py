@@ -10,12 +10,8 @@ from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.prefect_file import TAG
-from django_integration.domain.jobs import Job
+from django_integration.domain.jobs import SILENCE_SECONDS, TAG, AutomationName, Job
 
-#: Seconds without any sign of life after which a run counts as dead. One comes every 30 s, from the warm worker or,
-#: under other worker types, from the run itself (the fewest seconds that Prefect allows there); two may be late.
-SILENCE_SECONDS = 90
 _RUN_ENDED_BADLY = {"prefect.flow-run.Crashed", "prefect.flow-run.Cancelled", "prefect.flow-run.Failed"}
 
 
@@ -28,7 +24,7 @@ async def ensure_automations(client: PrefectClient) -> list[str]:
 def _automations(recovery_id: UUID) -> Sequence[AutomationCore]:
     return [
         AutomationCore(
-            name="downman: a silent run has crashed",
+            name=AutomationName.SILENT_RUN.value,
             description="Its worker or its machine is gone. The run no longer holds a place in its queue.",
             trigger=EventTrigger(
                 posture=Posture.Proactive,
@@ -51,7 +47,7 @@ def _automations(recovery_id: UUID) -> Sequence[AutomationCore]:
             ],
         ),
         AutomationCore(
-            name="downman: the order of a run that died is taken up again",
+            name=AutomationName.DEAD_RUN.value,
             description=f"Runs {Job.RECOVER_STALLED} at once instead of at its next turn.",
             trigger=EventTrigger(
                 posture=Posture.Reactive,

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
-from pydantic import ValidationError
 
 from deployments.automations import ensure_automations
+from deployments.env_file import enter
 from deployments.errors import StartRefused
 from deployments.in_force import as_text, compare
 from deployments.lost_runs import declare_lost_runs
@@ -96,6 +96,7 @@ def main() -> int:
     parser.add_argument("--file", type=Path, default=PREFECT_FILE, help="another prefect.yaml than downman's own")
     arguments = parser.parse_args()
     try:
+        enter()
         settings, file = PoolSettings(), read_prefect_file(arguments.file)
         for spec in file.deployments:
             spec.flow()  # loads the flows' modules while the server may still be coming up
@@ -103,8 +104,9 @@ def main() -> int:
         if arguments.show:
             return asyncio.run(_show(settings))
         asyncio.run(_tell(settings, file, began if arguments.declare_lost_runs else None))
-    except (StartRefused, ValidationError) as exc:
-        print(f"downman: {exc}", file=sys.stderr)  # noqa: T201
+    except StartRefused as exc:
+        for line in str(exc).splitlines():
+            print(f"downman: {line}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
 

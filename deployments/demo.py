@@ -15,10 +15,12 @@ from deployments.bring_up import BringUp
 from deployments.demo_environment import Demo, environment_of, share
 from deployments.demo_home import DemoHome
 from deployments.embedded_database import EmbeddedDatabase
+from deployments.env_file import enter
 from deployments.errors import StartRefused
 from deployments.leftovers import stop_leftovers
 from deployments.processes import Processes, processes_of
 from deployments.settings import PREFIX, DemoSettings
+from django_integration.site_environment import sentences_of
 
 #: The mail sink's port is that of the site plus this, as long as it is free.
 SMTP_OFFSET = 25
@@ -31,6 +33,7 @@ def main() -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it ignored
             signal.signal(number, _interrupt)
     try:
+        enter()
         settings = DemoSettings()
         home = DemoHome(root=settings.home.expanduser().resolve())
         home.prepare()
@@ -40,9 +43,7 @@ def main() -> int:
         _say("Stopped.")
         return 0
     except ValidationError as exc:
-        return _refuse(
-            "; ".join(f"{PREFIX}{'_'.join(map(str, error['loc'])).upper()}: {error['msg']}" for error in exc.errors())
-        )
+        return _refuse("\n".join(sentences_of(exc, PREFIX)))
     except (StartRefused, OSError, subprocess.SubprocessError) as exc:
         return _refuse(str(exc))
 
@@ -56,14 +57,15 @@ def _run_in(home: DemoHome, settings: DemoSettings) -> int:
     try:
         if database:
             database.start()
-        site_url = settings.database_url or (database.url("downman") if database else "")
+        site_url = database.url("downman") if database else settings.database_url.get_secret_value()
         demo = Demo(
             home=home,
             port=settings.port,
             prefect_port=settings.prefect_port,
             smtp_port=smtp_port,
             database_url=site_url,
-            prefect_database_url=settings.prefect_database_url or databases.sibling(site_url, "prefect"),
+            prefect_database_url=settings.prefect_database_url.get_secret_value()
+            or databases.sibling(site_url, "prefect"),
             secret_key=home.secret_key.read_text().strip(),
             prefect_auth=home.prefect_login.read_text().strip(),
         )
@@ -145,7 +147,8 @@ def _say(text: str) -> None:
 
 
 def _refuse(text: str) -> int:
-    print(f"downman: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    for line in text.splitlines():
+        print(f"downman: {line}", file=sys.stderr, flush=True)  # noqa: T201
     return 1
 
 

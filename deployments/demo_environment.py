@@ -5,17 +5,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployments.databases import prefect_url
+from deployments import prefect_environment
 from deployments.demo_home import DemoHome
 from deployments.leftovers import MARK
 from deployments.ports import HOST
 
 #: What a person may set differently.
 DEFAULTS: Mapping[str, str] = {
-    "PREFECT_LOGGING_LEVEL": "INFO",
-    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-    # Prefect keeps five connections open and makes each further one anew, for as long as one request takes.
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
+    **prefect_environment.DEFAULTS,
     # Ctrl-C is not to wait; what is under way is handed back and goes on with the next start.
     "WARM_PROCESS_STOP_GRACE_SECONDS": "0.5",
     "PYTHONUNBUFFERED": "1",
@@ -79,16 +76,14 @@ def environment_of(demo: Demo) -> dict[str, str]:
         "DOWNMAN_MAIL_TYPE": "INSECURE",
         "DOWNMAN_MAIL_USER": "",
         "DOWNMAN_MAIL_PASSWORD": "",
-        "PREFECT_HOME": str(demo.home.prefect),
+        **prefect_environment.for_all(demo.home.prefect),
+        **prefect_environment.for_server(
+            demo.home.prefect, database_url=demo.prefect_database_url, login=demo.prefect_auth
+        ),
         "TMPDIR": str(demo.home.temporary),
         "PREFECT_API_URL": f"{demo.prefect_url}/api",
         "PREFECT_UI_API_URL": f"{demo.prefect_url}/api",
         "PREFECT_API_AUTH_STRING": demo.prefect_auth,
-        "PREFECT_SERVER_API_AUTH_STRING": demo.prefect_auth,
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": prefect_url(demo.prefect_database_url),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(demo.home.prefect / "ui"),
-        "DO_NOT_TRACK": "1",
     }
 
 

@@ -11,9 +11,10 @@ from prefect.client.schemas.sorting import DeploymentSort
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
-from deployments.prefect_file import TAG, DeploymentSpec, PrefectFile, ScheduleSpec
+from deployments.prefect_file import DeploymentSpec, PrefectFile, ScheduleSpec
 from deployments.settings import PoolSettings
 from deployments.worker.warm_process import WarmProcessWorker
+from django_integration.domain.jobs import TAG
 
 #: Seconds between two signs of life of a run, the fewest that Prefect allows.
 HEARTBEAT_SECONDS = 30

@@ -1,7 +1,6 @@
 """Reads `prefect.yaml`, refusing what Prefect would take without a word and do nothing, or something else, with."""
 
 import importlib
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +10,10 @@ from prefect import Flow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from deployments.errors import StartRefused
-from django_integration.domain.jobs import Job, Queue
+from django_integration.domain.jobs import TAG, Job, Queue
+from django_integration.domain.prefect_file import prefect_file
 
-_IN_CHECKOUT = Path(__file__).parent.parent / "prefect.yaml"
-_FROM_WHEEL = Path(sys.prefix) / "share" / "downman" / "prefect.yaml"
-PREFECT_FILE = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _FROM_WHEEL
-#: The tag by which our deployments are known from those of others on the same server.
-TAG = "downman"
+PREFECT_FILE = prefect_file()
 
 
 class _Strict(BaseModel):

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class WarmProcessSettings(BaseSettings):
     """Read when a worker starts."""
 
-    model_config = SettingsConfigDict(env_prefix="WARM_PROCESS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WARM_PROCESS_", extra="ignore", env_ignore_empty=True)
 
     stop_grace_seconds: float = Field(
         default=30, ge=0, description="Seconds that runs may go on after SIGTERM, before they are handed back."

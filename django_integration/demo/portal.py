@@ -1,8 +1,8 @@
 """A small data portal: what can be ordered, and the server of its sample data."""
 
 import mimetypes
-from pathlib import Path
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -10,14 +10,12 @@ from django.views.decorators.http import require_safe
 from django_integration.downloads.byte_ranges import send_file
 from django_integration.downloads.models import Resource
 
-DATA_DIR = Path(__file__).parent / "data"
-PREVIEWS_DIR = DATA_DIR / "previews"
-
 
 @require_safe
 def portal_page(request: HttpRequest) -> HttpResponse:
     """Show the catalogue."""
-    previews = {path.stem: path.relative_to(DATA_DIR).as_posix() for path in PREVIEWS_DIR.iterdir()}
+    folder = settings.DEMO_DATA_DIR
+    previews = {file.stem: f"previews/{file.name}" for file in (folder / "previews").iterdir()} if folder else {}
     offers = [(resource, previews.get(resource.pk)) for resource in Resource.objects.filter(offered=True)]
     return render(request, "demo/portal.html", {"offers": offers})
 
@@ -25,8 +23,11 @@ def portal_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 def data(request: HttpRequest, name: str) -> HttpResponseBase:
     """Send a file of the sample data, as any web server does: with ranges and validators."""
-    path = (DATA_DIR / name).resolve()
-    if not path.is_relative_to(DATA_DIR.resolve()) or not path.is_file():
+    folder = settings.DEMO_DATA_DIR
+    if folder is None:
+        raise Http404("This site has no sample data.")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
         raise Http404("There is no such file.")
     kind, _encoding = mimetypes.guess_type(path.name)
     return send_file(request, path, content_type=kind or "application/octet-stream")

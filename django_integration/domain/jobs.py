@@ -4,6 +4,11 @@ from enum import StrEnum
 
 #: The Prefect work pool in which everything runs.
 WORK_POOL = "downman"
+#: The tag by which our deployments are known from those of others on the same server.
+TAG = "downman"
+#: Seconds without any sign of life after which a run counts as dead. One comes every 30 s, from the warm worker or,
+#: under other worker types, from the run itself (the fewest seconds that Prefect allows there); two may be late.
+SILENCE_SECONDS = 90
 
 
 class Queue(StrEnum):
@@ -22,3 +27,10 @@ class Job(StrEnum):
     CLEAN_EXPIRED = "clean-expired"  #: Warns before links end, ends them, deletes packages and orders past their time.
     SWEEP_ORPHANS = "sweep-orphans"  #: Deletes old files in the package and staging folders that nobody owns.
     RECOVER_STALLED = "recover-stalled"  #: Starts again what was never started, was lost by a worker, or is due.
+
+
+class AutomationName(StrEnum):
+    """What Prefect does by itself."""
+
+    SILENT_RUN = "downman: a silent run has crashed"  #: After `SILENCE_SECONDS` its place in the queue comes free.
+    DEAD_RUN = "downman: the order of a run that died is taken up again"  #: At once instead of a minute later.

@@ -6,6 +6,8 @@ With httpx: Prefect's own client would cost each process 2.5 s and 50 MB at its 
 
 import weakref
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -18,6 +20,10 @@ PAGE = 200
 
 class PrefectAway(Exception):
     """Prefect's server cannot be reached, does not take our login, or cannot answer; its text says which."""
+
+
+class LoginRefused(PrefectAway):
+    """The server answers, but does not take our login."""
 
 
 class PrefectApi:
@@ -47,15 +53,8 @@ class PrefectApi:
 
     def find(self, method: str, path: str, body: Any = None) -> Any:
         """Give the JSON of an answer, or nothing where there is no such thing. Raises `PrefectAway`."""
-        try:
-            answer = self._client.request(method, path, json=body)
-        except httpx.HTTPError as exc:
-            raise PrefectAway(type(exc).__name__) from exc
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            return None
-        if answer.is_error:
-            raise PrefectAway(f"HTTP {answer.status_code}")
-        return answer.json() if answer.content else {}
+        answer = self._send(method, path, body)
+        return None if answer is None else _json(answer)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Give the JSON of an answer. Raises `PrefectAway`, also when there is no such thing."""
@@ -63,6 +62,18 @@ class PrefectApi:
         if found is None:
             raise PrefectAway(f"HTTP {httpx.codes.NOT_FOUND:d}")
         return found
+
+    def version_and_time(self, *, timeout_seconds: float) -> tuple[str, datetime | None]:
+        """Give Prefect's version, and the time on the server's clock, in whole seconds, where the answer bears one.
+
+        Raises `PrefectAway`, also when what answers is something else.
+        """
+        answer = self._send("GET", "admin/version", timeout_seconds=timeout_seconds)
+        version = None if answer is None else _json(answer)
+        if answer is None or not isinstance(version, str):
+            raise PrefectAway("what answers is no Prefect API")
+        date = answer.headers.get("Date")
+        return version, parsedate_to_datetime(date) if date else None
 
     def pages(self, path: str, body: Mapping[str, Any], *, most: int) -> Iterator[dict[str, Any]]:
         """Give up to `most` items of a list that is asked for by POST, in pages of 200. Raises `PrefectAway`."""
@@ -73,3 +84,28 @@ class PrefectApi:
             given += len(page)
             if len(page) < PAGE:
                 return
+
+    def _send(
+        self, method: str, path: str, body: Any = None, *, timeout_seconds: float | None = None
+    ) -> httpx.Response | None:
+        limits = httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds
+        try:
+            answer = self._client.request(method, path, json=body, timeout=limits)
+        except httpx.HTTPError as exc:
+            raise PrefectAway(type(exc).__name__) from exc
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            raise LoginRefused(f"HTTP {answer.status_code}")
+        if answer.is_error:
+            raise PrefectAway(f"HTTP {answer.status_code}")
+        return answer
+
+
+def _json(answer: httpx.Response) -> Any:
+    if not answer.content:
+        return {}
+    try:
+        return answer.json()
+    except ValueError as exc:
+        raise PrefectAway("what answers is no Prefect API") from exc

@@ -1,11 +1,13 @@
 """The settings of the app, read from Django's `DOWNLOADS_*`.
 
-Each is declared once, here: its type, its default, its unit in its name, and a sentence; `checks.py` refuses others.
+Each is declared once, here: its type, its default, its unit and a sentence; `checks` refuses what is not among them and
+what cannot work.
 """
 
+import difflib
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -13,15 +15,19 @@ from typing import Any, get_args, get_origin, get_type_hints
 from django.conf import settings as django_settings
 
 from django_integration.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, RetryPolicy
+from django_integration.secret_files import SUFFIX, SecretsRefused, secret_from, with_secrets
 
 PREFIX = "DOWNLOADS_"
+#: Units that stand at the end of a setting's name.
+UNITS = ("seconds", "hours", "days", "bytes")
 
 
-def _setting(default: Any, sentence: str) -> Any:
-    metadata = {"sentence": sentence}
-    if isinstance(default, dict | list):
-        return field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+def _setting(default: Any, sentence: str, *, unit: str = "", secret: bool = False) -> Any:
+    """Declare a setting. A function as its default is asked each time; the unit is for names that do not end in it."""
+    metadata = {"sentence": sentence, "unit": unit, "secret": secret}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 def _seconds(delays: Sequence[timedelta]) -> tuple[int, ...]:
@@ -49,17 +55,20 @@ class AppSettings:
         "The class that asks for jobs to be run, as a dotted path.",
     )
     prefect_api_url: str = _setting(
-        os.environ.get("PREFECT_API_URL", "http://127.0.0.1:4200/api"), "The address of Prefect's API."
+        lambda: os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api",
+        "The address of Prefect's API. Unless set: `PREFECT_API_URL` of the environment.",
     )
     prefect_api_auth_string: str = _setting(
-        os.environ.get("PREFECT_API_AUTH_STRING", ""),
-        "User and password of Prefect's API, with a colon between them. A secret.",
+        lambda: secret_from(os.environ, "PREFECT_API_AUTH_STRING"),
+        "User and password of Prefect's API, with a colon between them. Unless set: `PREFECT_API_AUTH_STRING` of the "
+        "environment.",
+        secret=True,
     )
     trigger_timeout_seconds: float = _setting(
         5.0, "Seconds that handing work to Prefect may take before it is left for later. Nobody waits for it."
     )
     behaviour: str = _setting("ALL", "What is packaged: `NEVER`, `DYNAMIC` or `ALL`.")
-    cart_limit: int = _setting(20, "Resources in one order.")
+    cart_limit: int = _setting(20, "Resources in one order.", unit="resources")
     validity_days: int = _setting(7, "Days that a link can be used.")
     max_public_bytes: int = _setting(
         300 * MEGABYTE, "Bytes of one resource above which an administrator must approve it."
@@ -118,9 +127,9 @@ class AppSettings:
     package_reserve_bytes: int = _setting(
         200 * MEGABYTE, "Bytes that must be free in the package folder before work starts."
     )
-    parallel_fetches: int = _setting(4, "Resources of one request that are fetched side by side.")
+    parallel_fetches: int = _setting(4, "Resources of one request that are fetched side by side.", unit="resources")
     parallel_fetches_per_host: int = _setting(
-        2, "Resources of one request that are fetched side by side from one host."
+        2, "Resources of one request that are fetched side by side from one host.", unit="resources"
     )
 
     @property
@@ -140,34 +149,70 @@ def _retry_policy(delays: Sequence[int], give_up_after: int) -> RetryPolicy:
     )
 
 
-SETTING_FIELDS: Mapping[str, str] = {f"{PREFIX}{item.name.upper()}": item.name for item in fields(AppSettings)}
-_TYPES: Mapping[str, Any] = get_type_hints(AppSettings)
+_FIELDS: Mapping[str, "Field[Any]"] = {f"{PREFIX}{item.name.upper()}": item for item in fields(AppSettings)}
+SETTING_FIELDS: Mapping[str, str] = {name: item.name for name, item in _FIELDS.items()}
+SECRET_SETTINGS = frozenset(name for name, item in _FIELDS.items() if item.metadata["secret"])
+_IN_WORDS = {int: "a whole number", float: "a number"}
+TYPES: Mapping[str, Any] = get_type_hints(AppSettings)
+
+
+def unit_of(item: "Field[Any]") -> str:
+    """Give the unit of a setting; empty for one that has none."""
+    ending = item.name.rpartition("_")[2]
+    return str(item.metadata["unit"]) or (ending if ending in UNITS else "")
 
 
 def app_settings() -> AppSettings:
     """Read the settings now, so that tests and sites may override them at any time."""
     return AppSettings(
         **{
-            attribute: _typed(getattr(django_settings, name), _TYPES[attribute])
+            attribute: _typed(getattr(django_settings, name), TYPES[attribute])
             for name, attribute in SETTING_FIELDS.items()
             if hasattr(django_settings, name)
         }
     )
 
 
+class SettingsRefused(ValueError):
+    """The environment holds settings that cannot be taken; `reasons` has one sentence for each."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        """Say all of them, a line each."""
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
 def settings_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Give the settings that an environment holds under their names, for `globals().update(...)` in a site's settings.
 
-    Lists are written with commas, truth as `true` or `false`. Raises `ValueError` with the name of what cannot be read.
+    Lists are written with commas, truth as `true` or `false`; a secret may lie in a file (`secret_files`). What is
+    empty counts as not given. Raises `SettingsRefused` with all that is unknown, and all that cannot be read.
     """
+    reasons: list[str] = []
+    try:
+        given = with_secrets(environment, SECRET_SETTINGS)
+    except SecretsRefused as exc:
+        reasons += exc.reasons
+        given = {name: text for name, text in environment.items() if name.removesuffix(SUFFIX) not in SECRET_SETTINGS}
     found: dict[str, Any] = {}
-    for name, attribute in SETTING_FIELDS.items():
-        if name in environment:
-            try:
-                found[name] = _read(environment[name], _TYPES[attribute])
-            except ValueError as exc:
-                raise ValueError(f"{name} cannot be read: {exc}") from exc
+    for name in sorted(name for name, text in given.items() if name.startswith(PREFIX) and text):
+        if name not in SETTING_FIELDS:
+            reasons.append(unknown(name, SETTING_FIELDS))
+            continue
+        try:
+            found[name] = _read(given[name], TYPES[SETTING_FIELDS[name]])
+        except ValueError as exc:
+            reasons.append(f"{name} cannot be read: {exc}.")
+    if reasons:
+        raise SettingsRefused(reasons)
     return found
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Say that a name is not known, and which one may be meant."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
+    remedy = f"perhaps {near[0]} is meant" if near else "take it away, or find the one you mean in docs/reference"
+    return f"There is no setting {name}; {remedy}."
 
 
 def _typed(value: Any, kind: Any) -> Any:
@@ -182,6 +227,9 @@ def _read(text: str, kind: Any) -> Any:
         return tuple(_read(item.strip(), get_args(kind)[0]) for item in text.split(",") if item.strip())
     if kind is bool:
         if text.lower() not in {"true", "false"}:
-            raise ValueError("write true or false")
+            raise ValueError(f"{text!r} is neither true nor false")
         return text.lower() == "true"
-    return kind(text)
+    try:
+        return kind(text)
+    except ValueError as exc:
+        raise ValueError(f"{text!r} is not {_IN_WORDS[kind]}") from exc

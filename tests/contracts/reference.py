@@ -3,24 +3,67 @@
 import inspect
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
-from deployments.settings import DemoSettings, PoolSettings
+from deployments.environment import secret_names, variable_of
+from deployments.service_settings import ServiceSettings
+from deployments.settings import DemoSettings, PoolSettings, PrefectConnection
 from deployments.worker.settings import WarmProcessSettings
 from django_integration.domain import jobs, notices, policy, status
 from django_integration.domain.errors import PermanentError, TemporaryError
-from django_integration.downloads.settings import PREFIX, AppSettings
+from django_integration.downloads.checks.findings import FINDINGS
+from django_integration.downloads.checks.values import in_words
+from django_integration.downloads.settings import PREFIX, TYPES, AppSettings, unit_of
+from django_integration.site_environment import NEEDED, SiteEnvironment
 from tests.acceptance.faults.page import faults_page
+from tests.contracts.refusals import EXAMPLES, refusal
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
+SECTIONS: Mapping[str, type[BaseSettings]] = {
+    "Prefect's server": PrefectConnection,
+    "Site": SiteEnvironment,
+    "Services": ServiceSettings,
+    "Work pool, queues and mail server": PoolSettings,
+    "Worker of the type `warm-process`": WarmProcessSettings,
+    "Demo": DemoSettings,
+}
+#: What the last word of a name counts.
+UNITS = {
+    "seconds": "seconds", "concurrency": "runs", "worker": "runs", "processes": "processes", "threads": "requests",
+    "workers": "workers", "priority": "rank", "templates": "environments",
+}  # fmt: skip
+#: What an installation must set, each with what to set it to.
+MUST_BE_SET: Mapping[str, str] = {
+    **NEEDED,
+    "DOWNMAN_PREFECT_DATABASE_URL": "one of its own: postgresql://user:password@host/prefect",
+    "PREFECT_API_AUTH_STRING": "make one: python3 -c 'import secrets; print(\"admin:\" + secrets.token_urlsafe(18))'",
+}
+#: The defaults of the smallest site, where they are not those of the app.
+OF_THE_SMALLEST_SITE = {
+    "DOWNLOADS_PACKAGE_DIR": "/var/lib/downman/packages",
+    "DOWNLOADS_STAGING_DIR": "/var/lib/downman/staging",
+}
+ENVIRONMENT_EXAMPLE = """\
+# Everything that downman can be told by environment variables; made from the code (python -m tests.contracts.reference).
+# Copy it, fill in what is marked as needed, and take the # away before what you set differently. One NAME=value a line,
+# with single quotes around what is not one plain word, and nothing behind it. Keep the copy to yourself: chmod 600.
+
+# --- Needed ---
+
+# The site's Django settings: the smallest site, or those of your own.
+DJANGO_SETTINGS_MODULE=django_integration.demo.production"""
 
 
 def sentences_of(enum: type[StrEnum]) -> dict[str, str]:
@@ -72,51 +115,152 @@ def settings_page() -> str:
     """Write the page of the app's settings."""
     rows = []
     for item in fields(AppSettings):
-        default = item.default_factory() if item.default_factory is not MISSING else item.default
-        shown = "from the environment" if "prefect_api" in item.name else f"`{default!r}`".replace("PosixPath", "Path")
-        kind = item.type.__name__ if isinstance(item.type, type) and not get_args(item.type) else str(item.type)
-        kind = kind.replace("pathlib.", "")
-        rows.append((f"`{PREFIX}{item.name.upper()}`", f"`{kind}`", shown, item.metadata["sentence"]))
+        default = item.default if item.default is not MISSING else "from the environment"
+        shown_default = default if default == "from the environment" else f"`{default!r}`".replace("PosixPath", "Path")
+        name = f"{PREFIX}{item.name.upper()}"
+        rows.append(
+            (
+                f"`{name}`",
+                in_words(TYPES[item.name]),
+                unit_of(item),
+                shown_default,
+                item.metadata["sentence"] + (a_secret(name) if item.metadata["secret"] else ""),
+            )
+        )
+    findings = [(f"`downloads.{number}`", finding.wrong, finding.remedy) for number, finding in FINDINGS.items()]
     return (
         "# Settings\n\nMade from `django_integration/downloads/settings.py`. They stand in the site's Django settings; the\n"
-        "workers read the same ones. An unknown `DOWNLOADS_` name is an error of `manage.py check`.\n\n"
-        + table("setting", "type", "default", "what it is", rows=rows)
+        "workers read the same ones. A site that takes them from environment variables of the same names\n"
+        "(`settings_from_environment`, as the demo and the smallest site do) has lists written with commas, and truth as\n"
+        "`true` or `false`.\n\n"
+        + table("setting", "type", "unit", "default", "what it is", rows=rows)
         + "\n"
         + enum_table("Behaviours", policy.Behaviour)
         + "\nAn administrator may change the behaviour, the cart limit, the validity and the public limit as the site runs,\n"
-        "under *Download policy* in the admin; what is left empty there is the site's setting.\n"
+        "under *Download policy* in the admin; what is left empty there is the site's setting.\n\n"
+        "## What is refused\n\nMade from `django_integration/downloads/checks/findings.py`. Every command of Django looks, `manage.py check` tells;\n"
+        "E is an error, with which services do not start, W a warning of `manage.py check --deploy`.\n\n"
+        + table("number", "what is wrong", "what to do", rows=findings)
     )
+
+
+def a_secret(variable: str) -> str:
+    """Say that a value is secret, and where it may be instead."""
+    return f" A secret; it may lie in a file, which `{variable}_FILE` names."
 
 
 def environment_page() -> str:
     """Write the page of the environment variables of a deployment."""
-    sections = []
-    for title, settings in (
-        ("Work pool, queues and mail server", PoolSettings),
-        ("Worker of the type `warm-process`", WarmProcessSettings),
-        ("Demo", DemoSettings),
-    ):
-        prefix = str(settings.model_config.get("env_prefix"))
-        rows = [
-            (
-                f"`{prefix}{name.upper()}`",
-                "" if field.default is None or field.default == "" else f"`{shown(field.default)}`",
-                field.description or "",
-            )
-            for name, field in settings.model_fields.items()
-        ]
-        sections.append(f"## {title}\n\n{settings.__doc__}\n\n" + table("variable", "default", "what it is", rows=rows))
+    sections = [
+        f"## {title}\n\n{settings.__doc__}\n\n"
+        + table(
+            "variable",
+            "type",
+            "unit",
+            "default",
+            "what it is",
+            rows=[variable_row(settings, name) for name in own_fields(settings)],
+        )
+        for title, settings in SECTIONS.items()
+    ]
+    refused = [(" ".join(f"`{name}={value}`" for name, value in given.items()), refusal(given)) for given in EXAMPLES]
     return (
-        "# Environment variables\n\nMade from `deployments/settings.py` and `deployments/worker/settings.py`. The site's own settings\n"
-        "are on [another page](settings.md).\n\n" + "\n".join(sections)
+        "# Environment variables\n\nMade from the classes that read them. The settings of the app (`DOWNLOADS_...`) are on\n"
+        "[another page](settings.md); `.env.example` has all of them in one file. What a secret is, and how it is kept, is\n"
+        "[told here](../explanation/secrets.md).\n\n"
+        + "\n".join(sections)
+        + "\n## What is refused\n\nA start tells everything at once, a line each. Unknown names that begin with `DOWNMAN_`, `DOWNLOADS_` or\n"
+        "`WARM_PROCESS_` are refused, and so are values that are not of the type above, that contradict each other, or that\n"
+        "are unsafe. Each of these was given alone:\n\n" + table("given", "what is said", rows=refused)
+    )
+
+
+def own_fields(settings: type[BaseSettings]) -> list[str]:
+    """Give the fields that a class declares itself."""
+    return [name for name in settings.model_fields if name in settings.__annotations__]
+
+
+def variable_row(settings: type[BaseSettings], name: str) -> tuple[str, ...]:
+    """Write one variable of the environment."""
+    field = settings.model_fields[name]
+    variable = variable_of(settings, name)
+    secret = field.annotation is SecretStr
+    return (
+        f"`{variable}`",
+        kind_in_words(field),
+        UNITS.get(name.rpartition("_")[2], ""),
+        f"`{shown(field.default)}`" if shown(field.default) else "",
+        (field.description or "") + (a_secret(variable) if secret else ""),
+    )
+
+
+def kind_in_words(field: FieldInfo) -> str:
+    """Say of which type a variable is, and within which bounds."""
+    kind = field.annotation
+    options = get_args(kind)
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(f"`{option}`" if option else "nothing" for option in options)
+    if get_origin(kind) is list:
+        return "a list in JSON"
+    if get_origin(kind) is UnionType:
+        kind = next(option for option in options if option is not NoneType)
+    words = "text" if kind is SecretStr else in_words(kind)
+    bounds = {
+        name: getattr(found, name) for found in field.metadata for name in ("ge", "gt", "le") if hasattr(found, name)
+    }
+    if "le" in bounds:
+        return f"{words}, {bounds['ge']} to {bounds['le']}"
+    return (
+        words
+        + (f", {bounds['ge']} or more" if "ge" in bounds else "")
+        + (f", more than {bounds['gt']}" if "gt" in bounds else "")
     )
 
 
 def shown(value: Any) -> str:
     """Write a default as one would set it."""
-    if isinstance(value, SecretStr):
-        return "empty"
+    if isinstance(value, SecretStr) or value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return json.dumps(value) if isinstance(value, list) else str(value)
+
+
+def environment_example() -> str:
+    """Write the file of all variables that a deployment may set, those that it must set first."""
+    declared = {
+        variable_of(settings, name): (
+            settings.model_fields[name].description or "",
+            shown(settings.model_fields[name].default),
+        )
+        for settings in SECTIONS.values()
+        if settings is not DemoSettings
+        for name in own_fields(settings)
+    }
+    for item in fields(AppSettings):
+        name = f"{PREFIX}{item.name.upper()}"
+        default = shown(item.default) if item.default is not MISSING else ""
+        declared[name] = (item.metadata["sentence"], OF_THE_SMALLEST_SITE.get(name, default))
+    secrets = set(secret_names())
+    lines = ENVIRONMENT_EXAMPLE.splitlines()
+    for name, remedy in MUST_BE_SET.items():
+        hint = f" It may lie in a file instead: {name}_FILE=/path" if name in secrets else ""
+        lines += ["", *comment(f"Needed: {declared[name][0]}{hint}"), *comment(f"({remedy})"), f"{name}="]
+    lines += ["", "# --- All others, with their defaults ---"]
+    for name, (sentence, default) in declared.items():
+        if name not in MUST_BE_SET:
+            quoted = f"'{default}'" if set(default) & set(' "[]()') else default
+            lines += ["", *comment(sentence), f"#{name}={quoted}"]
+    return "\n".join(lines) + "\n"
+
+
+def comment(text: str) -> list[str]:
+    """Write a sentence in lines of a file for shells."""
+    return textwrap.wrap(
+        text, width=118, initial_indent="# ", subsequent_indent="# ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def jobs_page() -> str:
@@ -166,6 +310,7 @@ def pages() -> dict[Path, str]:
         PAGES / "states.md": states_page(),
         PAGES / "settings.md": settings_page(),
         PAGES / "environment.md": environment_page(),
+        ROOT / ".env.example": environment_example(),
         PAGES / "jobs.md": jobs_page(),
         PAGES / "errors.md": errors_page(),
         PAGES / "faults.md": faults_page(table),

@@ -73,7 +73,9 @@ from django_integration.downloads.services import (
     notices,
     ordering,
     packaging,
+    purging,
     recovery,
+    retrying,
     tracking,
 )
 from django_integration.downloads.services.changes import REQUESTER, part_of
@@ -106,6 +108,7 @@ VERBS: Mapping[str, int] = {
     "record": 5, "claim": 3, "time_passes": 4, "cancel_resource": 3, "accept": 2, "clean": 2, "cancel_link": 2,
     "release": 1, "hold": 2, "recover": 2, "reject": 1, "place": 2, "extend": 1, "order_again": 1, "resend": 1,
     "send_mails": 1, "change_address": 1, "beat": 1, "ask_in_words": 1, "cancel_request": 1,
+    "try_now": 1, "purge": 1,
 }  # fmt: skip
 Rows = Mapping[Any, list[Any]]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -212,6 +215,18 @@ class Portal(RuleBasedStateMachine):
 
     def change_address(self, draw: Draw) -> None:
         addressing.change_address(self._order(draw).pk, draw(ADDRESSES), actor="root")
+
+    def try_now(self, draw: Draw) -> None:
+        part = self._part(draw, lambda row: row.status == LocatorStatus.RETRYING)
+        with self._done_or_refused():
+            retrying.try_now(part.request_id, actor="root")
+
+    def purge(self, draw: Draw) -> None:
+        if draw(st.booleans()):
+            list(purging.purge_mails())
+        else:
+            list(purging.purge_orders(actor="root"))
+            assert purging.count_orders() == purging.Waiting(queued=0, partly_ready=0)
 
     def ask_in_words(self, draw: Draw) -> None:
         wishes = self._rows[GenericRequest]

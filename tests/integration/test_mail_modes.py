@@ -42,12 +42,12 @@ def knows(server: SMTP, session: Session, envelope: Envelope, mechanism: str, da
 
 
 @contextmanager
-def listening(**options: Any) -> Iterator[tuple[Keeping, int]]:
+def listening(handler: Keeping | None = None, *, hostname: str = HOST, **options: Any) -> Iterator[tuple[Keeping, int]]:
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.bind((hostname, 0))
         port = int(probe.getsockname()[1])
-    handler = Keeping()
-    controller = Controller(handler, hostname=HOST, port=port, authenticator=knows, **options)
+    handler = handler or Keeping()
+    controller = Controller(handler, hostname=hostname, port=port, authenticator=knows, **options)
     controller.start()
     try:
         yield handler, port

@@ -4,30 +4,169 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import storage
 
-from django_integration.downloads.checks import check_settings
-from django_integration.downloads.settings import app_settings, settings_from_environment
+from django_integration.downloads.checks import check_deployment, check_settings
+from django_integration.downloads.checks.findings import FINDINGS
+from django_integration.downloads.checks.numbers import LEAST_LEASE_SECONDS
+from django_integration.downloads.settings import SettingsRefused, app_settings, settings_from_environment
+from flows.fetching import TICK_SECONDS
+
+NGINX = "django_sendfile.backends.nginx"
+REFUSED: list[tuple[str, dict[str, object]]] = [
+    ("E001", {"DOWNLOADS_TYPO": 1}),
+    ("E002", {"DOWNLOADS_BEHAVIOUR": "SOME"}),
+    ("E003", {"DOWNLOADS_PRIVATE_ADDRESSES": ["192.0.2.0/99"]}),
+    ("E004", {"DOWNLOADS_FILE_ROOTS": ["data"]}),
+    ("E004", {"DOWNLOADS_PACKAGE_DIR": "packages"}),
+    ("E004", {"DOWNLOADS_STAGING_DIR": Path("staging")}),
+    ("E005", {"DOWNLOADS_TRIGGER": "no.such.Trigger"}),
+    ("E006", {"DOWNLOADS_CART_LIMIT": 0}),
+    ("E006", {"DOWNLOADS_STORAGE_BUDGET_BYTES": -1}),
+    ("E006", {"DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": 0.0}),
+    ("E007", {"DOWNLOADS_SOURCE_RETRY_SECONDS": []}),
+    ("E007", {"DOWNLOADS_MAIL_RETRY_SECONDS": [60, 0]}),
+    ("E008", {"DOWNLOADS_CART_LIMIT": "20"}),
+    ("E008", {"DOWNLOADS_CART_LIMIT": True}),
+    ("E008", {"DOWNLOADS_EVICT_PROMISED": "false"}),
+    ("E008", {"DOWNLOADS_FILE_ROOTS": "/srv/data"}),
+    ("E008", {"DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": float("nan")}),
+    ("E009", {"DOWNLOADS_SOURCE_GIVE_UP_SECONDS": 299}),
+    ("E009", {"DOWNLOADS_MAIL_GIVE_UP_SECONDS": 3599}),
+    ("E010", {"DOWNLOADS_MAX_VALIDITY_DAYS": 6}),
+    ("E011", {"DOWNLOADS_VALIDITY_DAYS": 2}),
+    ("E012", {"DOWNLOADS_LEASE_SECONDS": 4}),
+    ("E013", {"DOWNLOADS_PACKAGE_DIR": "/srv/work", "DOWNLOADS_STAGING_DIR": "/srv/work"}),
+    ("E013", {"DOWNLOADS_PACKAGE_DIR": "/srv/work/packages", "DOWNLOADS_STAGING_DIR": "/srv/work"}),
+    ("E013", {"DOWNLOADS_PACKAGE_DIR": "/srv/work", "DOWNLOADS_STAGING_DIR": "/srv/x/../work/staging"}),
+    ("E014", {"STATIC_ROOT": "/srv", "DOWNLOADS_PACKAGE_DIR": "/srv/packages"}),
+    ("E014", {"MEDIA_ROOT": "/srv/packages/media", "DOWNLOADS_PACKAGE_DIR": "/srv/packages"}),
+    ("E014", {"STATICFILES_DIRS": [("maps", "/srv/staging")], "DOWNLOADS_STAGING_DIR": "/srv/staging"}),
+    ("E015", {"DOWNLOADS_FILE_ROOTS": ["/srv"], "DOWNLOADS_PACKAGE_DIR": "/srv/packages"}),
+    ("E015", {"DOWNLOADS_FILE_ROOTS": ["/srv/staging/data"], "DOWNLOADS_STAGING_DIR": "/srv/staging"}),
+    ("E016", {"DOWNLOADS_FILE_ROOTS": ["/etc/ssl"]}),
+    ("E017", {"DOWNLOADS_PRIVATE_ADDRESSES": ["0.0.0.0/0"]}),
+    ("E017", {"DOWNLOADS_PRIVATE_ADDRESSES": ["::/0"]}),
+    ("E018", {"DOWNLOADS_SITE_URL": "portal.example.org"}),
+    ("E018", {"DOWNLOADS_SITE_URL": "ftp://portal.example.org"}),
+    ("E018", {"DOWNLOADS_SITE_URL": "https://portal.example.org/downloads"}),
+    ("E018", {"DOWNLOADS_SITE_URL": "https://ana:secret@portal.example.org"}),
+    ("E018", {"DOWNLOADS_SITE_URL": "https://portal.example.org:99999"}),
+    ("E019", {"DOWNLOADS_MAIL_FROM": "the portal"}),
+    ("E020", {"DOWNLOADS_ADMINISTRATORS": ["data@example.org", "ana"]}),
+    ("E021", {"DOWNLOADS_STORAGE_BUDGET_BYTES": 1000}),
+    ("E022", {"DOWNLOADS_MAX_RESOURCE_BYTES": 1000}),
+    ("E023", {"SENDFILE_BACKEND": NGINX}),
+    ("E023", {"SENDFILE_BACKEND": NGINX, "SENDFILE_ROOT": "/srv"}),
+    ("E025", {"DOWNLOADS_PREFECT_API_URL": "127.0.0.1:4200"}),
+    ("E026", {"DOWNLOADS_PREFECT_API_AUTH_STRING": "only-a-password"}),
+]
+WARNED: list[tuple[str, dict[str, object]]] = [
+    ("W001", {"DOWNLOADS_TRIGGER": "django_integration.downloads.trigger.NoTrigger"}),
+    ("W002", {"DOWNLOADS_SITE_URL": "http://portal.example.org"}),
+    ("W003", {"DOWNLOADS_MAIL_FROM": "Portal <downman@localhost>"}),
+    ("W004", {"DOWNLOADS_PREFECT_API_URL": "https://prefect.example.org/api", "DOWNLOADS_PREFECT_API_AUTH_STRING": ""}),
+    ("W005", {"DOWNLOADS_PREFECT_API_URL": "http://prefect.example.org/api"}),
+    ("W006", {"DOWNLOADS_PRIVATE_ADDRESSES": ["169.254.0.0/16"]}),
+    ("W006", {"DOWNLOADS_PRIVATE_ADDRESSES": ["fc00::/7"]}),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "identifier"),
-    [
-        ("DOWNLOADS_TYPO", 1, "downloads.E001"),
-        ("DOWNLOADS_BEHAVIOUR", "SOME", "downloads.E002"),
-        ("DOWNLOADS_PRIVATE_ADDRESSES", ["192.0.2.0/99"], "downloads.E003"),
-        ("DOWNLOADS_FILE_ROOTS", ["data"], "downloads.E004"),
-        ("DOWNLOADS_TRIGGER", "no.such.Trigger", "downloads.E005"),
-        ("DOWNLOADS_CART_LIMIT", 0, "downloads.E006"),
-        ("DOWNLOADS_SOURCE_RETRY_SECONDS", [], "downloads.E007"),
-        ("DOWNLOADS_MAIL_RETRY_SECONDS", [60, 0], "downloads.E007"),
-    ],
-)
-def test_what_cannot_work_is_refused_with_a_remedy(settings: Any, name: str, value: object, identifier: str) -> None:
-    assert check_settings() == []
-    setattr(settings, name, value)
+@pytest.fixture
+def sound(settings: Any) -> Any:
+    """Give the settings of a site that people use."""
+    settings.DOWNLOADS_TRIGGER = "django_integration.downloads.trigger.PrefectTrigger"
+    settings.DOWNLOADS_SITE_URL = "https://portal.example.org/"
+    settings.DOWNLOADS_MAIL_FROM = "The portal <downloads@example.org>"
+    settings.DOWNLOADS_PREFECT_API_URL = "http://127.0.0.1:4200/api"
+    settings.DOWNLOADS_PREFECT_API_AUTH_STRING = "admin:a password: with a colon"
+    assert check_settings() == check_deployment() == []
+    return settings
+
+
+@pytest.mark.parametrize(("number", "values"), REFUSED)
+def test_what_cannot_work_is_refused_with_a_remedy(sound: Any, number: str, values: dict[str, object]) -> None:
+    for name, value in values.items():
+        setattr(sound, name, value)
     (error,) = check_settings()
-    assert error.id == identifier
+    assert error.id == f"downloads.{number}"
+    assert error.is_serious()
+    assert any(name in error.msg for name in values)
     assert error.hint
+
+
+@pytest.mark.parametrize(("number", "values"), WARNED)
+def test_what_is_right_for_a_trial_only_is_warned_of(sound: Any, number: str, values: dict[str, object]) -> None:
+    for name, value in values.items():
+        setattr(sound, name, value)
+    (warning,) = check_deployment()
+    assert warning.id == f"downloads.{number}"
+    assert not warning.is_serious()
+    assert check_settings() == []
+
+
+@pytest.mark.parametrize("root", ["/", "/proc", "/root"])
+def test_folders_of_the_system_are_not_handed_out(sound: Any, root: str) -> None:
+    sound.DOWNLOADS_FILE_ROOTS = [root]
+    assert "downloads.E016" in {error.id for error in check_settings()}
+
+
+def test_a_folder_with_secrets_is_not_handed_out(sound: Any, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    (root / "secrets").mkdir(parents=True)
+    sound.DOWNLOADS_FILE_ROOTS = [root]
+    assert [error.id for error in check_settings()] == ["downloads.E016"]
+    (root / "secrets").rmdir()
+    assert check_settings() == []
+
+
+def test_a_link_does_not_hide_where_a_folder_is(sound: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(sound.DOWNLOADS_PACKAGE_DIR)
+    sound.DOWNLOADS_FILE_ROOTS = [tmp_path / "data"]
+    assert [error.id for error in check_settings()] == ["downloads.E015"]
+
+
+def test_another_database_is_refused(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.vendor", "sqlite")
+    assert [error.id for error in check_settings()] == ["downloads.E024"]
+
+
+def test_static_files_that_nobody_collected_are_warned_of(
+    sound: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "static"
+    found = storage.ManifestStaticFilesStorage(location=str(folder), base_url="/static/")
+    monkeypatch.setattr("django_integration.downloads.checks.deployed.staticfiles_storage", found)
+    (warning,) = check_deployment()
+    assert warning.id == "downloads.W007"
+    folder.mkdir()
+    (folder / "staticfiles.json").touch()
+    assert check_deployment() == []
+
+
+def test_the_packages_of_nginx_are_those_of_the_site(sound: Any) -> None:
+    sound.SENDFILE_BACKEND = NGINX
+    sound.SENDFILE_ROOT = str(sound.DOWNLOADS_PACKAGE_DIR)
+    assert check_settings() == []
+
+
+def test_no_finding_repeats_an_address_or_a_secret(sound: Any) -> None:
+    sound.DOWNLOADS_ADMINISTRATORS = ["ana at example.org"]
+    sound.DOWNLOADS_MAIL_FROM = "bob at example.org"
+    sound.DOWNLOADS_PREFECT_API_AUTH_STRING = "the-secret"
+    sound.DOWNLOADS_PREFECT_API_URL = "admin:the-secret@host"
+    said = " ".join(f"{found.msg} {found.hint}" for found in [*check_settings(), *check_deployment()])
+    assert said.count("DOWNLOADS_") >= 4
+    assert not any(word in said for word in ("ana at", "bob at", "the-secret"))
+
+
+def test_every_finding_is_tried() -> None:
+    alone = {"E016", "E024", "W007"}
+    assert {number for number, _values in [*REFUSED, *WARNED]} | alone == set(FINDINGS)
+
+
+def test_the_shortest_lease_outlasts_ten_beats_of_the_heart() -> None:
+    assert LEAST_LEASE_SECONDS >= 10 * TICK_SECONDS
 
 
 def test_the_environment_gives_settings_of_every_type(settings: Any) -> None:
@@ -38,6 +177,7 @@ def test_the_environment_gives_settings_of_every_type(settings: Any) -> None:
             "DOWNLOADS_SOURCE_RETRY_SECONDS": "1,2",
             "DOWNLOADS_EVICT_PROMISED": "true",
             "DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": "1.5",
+            "DOWNLOADS_CART_LIMIT": "",
             "PATH": "/bin",
         }
     )
@@ -54,7 +194,16 @@ def test_the_environment_gives_settings_of_every_type(settings: Any) -> None:
     assert check_settings() == []
 
 
-@pytest.mark.parametrize(("name", "text"), [("DOWNLOADS_CART_LIMIT", "many"), ("DOWNLOADS_EVICT_PROMISED", "perhaps")])
-def test_what_cannot_be_read_is_said_by_its_name(name: str, text: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        settings_from_environment({name: text})
+def test_all_that_the_environment_gets_wrong_is_said_by_its_name() -> None:
+    wrong = {
+        "DOWNLOADS_CART_LIMIT": "many",
+        "DOWNLOADS_EVICT_PROMISED": "perhaps",
+        "DOWNLOADS_SOURCE_RETRY_SECONDS": "1,soon",
+        "DOWNLOADS_CART_LIMITS": "3",
+        "DOWNLOADS_PREFECT_API_AUTH_STRING_FILE": "/no/such/file",
+    }
+    with pytest.raises(SettingsRefused) as refused:
+        settings_from_environment(wrong)
+    assert len(refused.value.reasons) == len(wrong)
+    for name in wrong:
+        assert any(name in reason for reason in refused.value.reasons)

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django_integration.domain.errors import IllegalTransition
 from django_integration.domain.status import (
     REQUEST_TRANSITIONS,
+    STARTABLE_LOCATORS,
     LinkStatus,
     LocatorStatus,
     RequestStatus,
@@ -24,10 +25,7 @@ def cancel_request(request_id: int, *, actor: str) -> RequestStatus:
         if request.status == RequestStatus.CANCELLED:
             return RequestStatus.CANCELLED
         _must_go_on(request)
-        change.end_links(request.links.all(), _ended_by(actor))
-        change.move_locators(request.locators.all(), LocatorStatus.CANCELLED, reason="the request was cancelled")
-        change.set_facts(cancelled_at=timezone.now())
-        return change.settle(reason="the request was cancelled")
+        return end_all(change, reason="the request was cancelled")
 
 
 def cancel_resource(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
@@ -61,6 +59,21 @@ def cancel_link(link_id: int, *, actor: str) -> RequestStatus:
         parts = change.request.locators.filter(link=link, status=LocatorStatus.DELIVERED)
         change.move_locators(parts, LocatorStatus.CANCELLED, reason="its link was cancelled")
         return change.settle(reason="a link was cancelled")
+
+
+def end_all(change: Change, *, reason: str) -> RequestStatus:
+    """Cancel all parts and links of a request that has not ended; call it in the change of that request."""
+    change.end_links(change.request.links.all(), _ended_by(change.actor))
+    change.move_locators(change.request.locators.all(), LocatorStatus.CANCELLED, reason=reason)
+    change.set_facts(cancelled_at=timezone.now())
+    return change.settle(reason=reason)
+
+
+def end_waiting(change: Change, *, reason: str) -> RequestStatus:
+    """Cancel the parts of a request that wait for a worker; what can be taken stays."""
+    waiting = change.request.locators.filter(status__in=STARTABLE_LOCATORS)
+    change.move_locators(waiting, LocatorStatus.CANCELLED, reason=reason)
+    return change.settle(reason=reason)
 
 
 def _package_the_rest(change: Change, link: DownloadLink) -> None:

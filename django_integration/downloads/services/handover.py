@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from django_integration.domain.errors import TriggerUnavailable
 from django_integration.domain.jobs import Job
+from django_integration.domain.ports import Trigger
 from django_integration.downloads.models import DownloadRequest
 from django_integration.downloads.trigger import current_trigger
 
@@ -29,6 +30,8 @@ NOTICE_PATIENCE_SECONDS = 1
 HANGS_SECONDS = 1.0
 #: Seconds for which Prefect is not asked after it hung; what comes meanwhile is started later.
 REST_SECONDS = 10.0
+#: The last window for whose mails this process asked each trigger.
+_asked: dict[Trigger, int] = {}
 
 
 def start_packaging_on_commit(request_id: int) -> None:
@@ -70,8 +73,12 @@ def start_sending() -> bool:
     """
     window = int(timezone.now().timestamp() + NOTICE_PATIENCE_SECONDS) // NOTICE_WINDOW_SECONDS + 1
     at = datetime.fromtimestamp(window * NOTICE_WINDOW_SECONDS, tz=UTC)
+    trigger = current_trigger()
+    if _asked.get(trigger) == window:
+        # When thousands of orders are cancelled together, Prefect would hear of little else.
+        return True
     try:
-        current_trigger().start(Job.SEND_NOTICES, key=f"{Job.SEND_NOTICES}-{window}", at=at)
+        trigger.start(Job.SEND_NOTICES, key=f"{Job.SEND_NOTICES}-{window}", at=at)
     except TriggerUnavailable as exc:
         logger.warning(
             "Mails could not be handed to Prefect (%s); they are sent later.",
@@ -79,6 +86,7 @@ def start_sending() -> bool:
             extra={"job": Job.SEND_NOTICES.value, "action": "start"},
         )
         return False
+    _asked[trigger] = window
     return True
 
 

@@ -16,6 +16,8 @@ from django_integration.downloads.settings import app_settings
 
 #: Answers that a mail server owes for one mail, from its greeting to its word that it was taken.
 ANSWERS_PER_MAIL = 8
+#: Says of a mail that it was not lost but given up.
+GIVEN_UP = "Given up by an administrator."
 
 
 def owe_notice(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
@@ -90,14 +92,20 @@ def take_due(limit: int) -> list[Notice]:
     with transaction.atomic():
         due = Notice.objects.filter(status__in=OWED_NOTICES, due_at__lte=now)
         taken = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
-        # A sender that has said nothing for longer than all answers may take has died; another may take them then.
-        lent = timedelta(seconds=limit * ANSWERS_PER_MAIL * app_settings().mail_timeout_seconds)
-        Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + lent)
+        Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + loan(limit))
     return list(
         Notice.objects.filter(pk__in=[notice.pk for notice in taken])
         .select_related("request", "generic_request")
         .order_by("pk")
     )
+
+
+def loan(mails: int) -> timedelta:
+    """Give the time for which a sender has mails to itself.
+
+    One that has said nothing for longer than all answers may take has died; another may take them then.
+    """
+    return timedelta(seconds=mails * ANSWERS_PER_MAIL * app_settings().mail_timeout_seconds)
 
 
 def any_due() -> bool:

@@ -1,0 +1,12 @@
+#!/bin/sh
+# downman's commands as its services see the world: `downman active`, `downman doctor`, ...
+# `downman manage COMMAND` is any of Django's, `downman bootstrap --show` what is in force.
+set -e
+cd /opt/downman
+case "$1" in
+  manage | bootstrap) part=$1; shift ;;
+  *) part=manage; set -- downman "$@" ;;
+esac
+command=".venv/bin/python -m deployments.service --env-file /etc/downman/downman.env $part"
+[ "$(id -un)" = downman ] && exec $command "$@"
+exec runuser -u downman -- $command "$@"

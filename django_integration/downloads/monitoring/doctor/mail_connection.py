@@ -1,0 +1,120 @@
+"""A connection to the mail server, and what can go wrong with it, in words.
+
+What a mail server says is not repeated but for its number: it may hold the user, or an address.
+"""
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from django_integration.downloads.monitoring.doctor.findings import BOOTSTRAP
+
+#: Seconds within which a connection must stand; each answer after that may take what the settings say.
+CONNECT_SECONDS = 2.0
+_PORTS = {"SSL": 465, "STARTTLS": 587, "INSECURE": 25}
+_TYPE = f"See DOWNMAN_MAIL_TYPE and DOWNMAN_MAIL_PORT (SSL 465, STARTTLS 587), then: {BOOTSTRAP}"
+_HOST = f"See that it runs, and DOWNMAN_MAIL_HOST and DOWNMAN_MAIL_PORT; then: {BOOTSTRAP}"
+_TRUST = "Give it a certificate for that name, or trust its authority (SSL_CERT_FILE), here and for the workers."
+_USER = f"Set DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, then: {BOOTSTRAP}"
+
+
+class Trouble(Exception):
+    """What is wrong with the mail server: its text goes on after the server's name."""
+
+    def __init__(self, found: str, *, remedy: str, part: str = "") -> None:
+        """Keep what to do about it."""
+        self.remedy = remedy
+        self.part = part
+        super().__init__(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """How the mail server is reached."""
+
+    host: str
+    port: int
+    #: `SSL`, `STARTTLS` or `INSECURE`.
+    kind: str
+    user: str
+    password: str = field(repr=False)
+    timeout_seconds: float
+
+    @classmethod
+    def of_block(cls, data: Mapping[str, Any], *, timeout_seconds: float) -> Self:
+        """Read what Prefect's block `EmailServerCredentials` holds."""
+        by_port = {port: kind for kind, port in _PORTS.items()}
+        kind = data.get("smtp_type") or "SSL"
+        kind = by_port.get(kind, "SSL") if isinstance(kind, int) else str(kind).upper()
+        return cls(
+            host=str(data.get("smtp_server") or ""),
+            port=int(data.get("smtp_port") or _PORTS.get(kind, 25)),
+            kind=kind,
+            user=data.get("username") or "",
+            password=data.get("password") or "",
+            timeout_seconds=timeout_seconds,
+        )
+
+
+class _Bounded(smtplib.SMTP):
+    """A connection that must stand soon; with a context it is TLS from the first byte."""
+
+    def __init__(self, login: Login, context: ssl.SSLContext | None) -> None:
+        self._login, self._tls = login, context
+        super().__init__(login.host, login.port, timeout=login.timeout_seconds)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect, as the base class asks for it."""
+        made = socket.create_connection((host, port), min(CONNECT_SECONDS, timeout))
+        made.settimeout(timeout)
+        return made if self._tls is None else self._tls.wrap_socket(made, server_hostname=host)
+
+
+@contextmanager
+def connected(login: Login) -> Iterator[smtplib.SMTP]:
+    """Give a connection that is logged in. Raises `Trouble`, also for what goes wrong while it is used."""
+    try:
+        server = _Bounded(login, ssl.create_default_context() if login.kind == "SSL" else None)
+        try:
+            if login.kind == "STARTTLS":
+                server.ehlo_or_helo_if_needed()
+                if not server.has_extn("starttls"):
+                    raise Trouble("offers no STARTTLS", remedy=_TYPE)
+                server.starttls(context=ssl.create_default_context())
+            if login.user:
+                server.login(login.user, login.password)
+            yield server
+        finally:
+            server.close()
+    except (smtplib.SMTPException, OSError, ValueError) as exc:
+        raise _in_words(exc) from exc
+
+
+#: What went wrong -> its words, and what to do; the first that fits.
+_WORDS: Sequence[tuple[type[Exception], str, str]] = (
+    (smtplib.SMTPAuthenticationError, "refuses user and password ({smtp_code})", _USER),
+    (smtplib.SMTPNotSupportedError, "takes no login", f"{_USER}. {_TYPE}"),
+    (smtplib.SMTPServerDisconnected, "ends the connection", _TYPE),
+    (smtplib.SMTPResponseException, "refuses to go on ({smtp_code})", "The mail server's log says why."),
+    (smtplib.SMTPException, "takes no login of a kind that we know", _USER),
+    (ssl.SSLCertVerificationError, "shows a certificate that is not trusted: {verify_message}", _TRUST),
+    (ssl.SSLError, "does not speak TLS there", _TYPE),
+    (TimeoutError, "hangs: it does not answer", f"{_HOST}. {_TYPE}"),
+    (ConnectionRefusedError, "is refused: nothing listens there", _HOST),
+    (socket.gaierror, "is not known by that name", _HOST),
+    (OSError, "cannot be reached: {strerror}", _HOST),
+    (UnicodeError, "takes no user or password with letters beyond ASCII", _USER),
+    (Exception, "cannot be used: what the block holds is no login", _HOST),
+)
+
+
+def _in_words(exc: Exception) -> Trouble:
+    # Where an answer was waited for in vain, smtplib speaks of a connection that was ended.
+    if isinstance(exc, smtplib.SMTPServerDisconnected) and isinstance(exc.__context__, OSError):
+        exc = exc.__context__
+    words, remedy = next((words, remedy) for kind, words, remedy in _WORDS if isinstance(exc, kind))
+    return Trouble(words.format_map(vars(exc) | {"strerror": getattr(exc, "strerror", "")}), remedy=remedy)

@@ -1,0 +1,161 @@
+"""A machine of its own for a newcomer: systemd, in namespaces of this one, with its own files, processes and ports.
+
+Only root can make it. It has no network but its loopback, so what a newcomer would download must be here already: the
+Debian packages (`make tools`), and the Python packages of the environment that runs the tests.
+"""
+
+import secrets
+import shutil
+import subprocess
+import sysconfig
+import time
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+ROOT = Path(__file__).parents[3]
+BOOT = Path(__file__).with_name("boot.sh")
+BOOT_SECONDS = 60
+#: What `apt-get install` would do, where there is no network: see that it is installed.
+APT_GET = """#!/bin/bash
+[ "$1" = update ] && exit 0
+shift
+for name in "$@"; do
+  # Of python3-venv only pip is missing where it is missing, which would need the network.
+  case $name in -* | python3-venv) continue ;; esac
+  dpkg-query --show --showformat='${db:Status-Status}' "$name" | grep -qx installed ||
+    { echo "not installed: $name" >&2; exit 1; }
+done
+"""
+
+
+class Machine:
+    """`with Machine(folder) as machine:` has systemd running; all of it ends with the block."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is started yet."""
+        self._folder = folder
+        self._boot: subprocess.Popen[bytes] | None = None
+        self._shell: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Boot, and open a shell."""
+        with (self._folder / "boot.log").open("wb") as log:
+            self._boot = subprocess.Popen(
+                [
+                    "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc", "--uts",
+                    "--mount-proc", "bash", str(BOOT), str(self._folder),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )  # fmt: skip
+        try:
+            self._wait_for_systemd()
+            self._shell = subprocess.Popen(
+                [*self._inside(), "bash", "--noprofile", "--norc"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={
+                    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                    "HOME": "/root",
+                    "LANG": "C.UTF-8",
+                },
+            )
+            self._write("/usr/local/bin/apt-get", APT_GET)
+            self.type("set -euo pipefail; hash -r")
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end()
+
+    def type(self, commands: str) -> str:
+        """Type commands into the shell; give what was said. Fails with it when one of them fails."""
+        assert self._shell is not None
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        mark = secrets.token_hex(8)
+        self._shell.stdin.write(f"{commands}\necho {mark}\n")
+        self._shell.stdin.flush()
+        said: list[str] = []
+        for line in self._shell.stdout:
+            if line.rstrip("\n").endswith(mark):
+                # What was said last may not have ended its line.
+                return "".join([*said, line.rstrip("\n").removesuffix(mark)])
+            said.append(line)
+        raise AssertionError(f"{commands}\nfailed; it said:\n{''.join(said)}\n{self.journal()}")
+
+    def install_python_packages(self, checkout: str) -> None:
+        """Do what `make` would, with the packages of the environment that runs the tests."""
+        packages = sysconfig.get_path("purelib")
+        target = f"{checkout}/.venv/lib/python{sysconfig.get_python_version()}/site-packages"
+        over = self._folder / "packages"
+        for name in ("up", "work"):
+            (over / name).mkdir(parents=True)
+        self.type(
+            f"/usr/bin/python3 -m venv --without-pip {checkout}/.venv\n"
+            f"mount -t overlay overlay -o lowerdir={packages},upperdir={over}/up,workdir={over}/work {target}\n"
+            f"rm {target}/__editable__*; echo {checkout} > {target}/downman.pth\n"
+            f"touch {checkout}/.venv/installed"
+        )
+
+    def serve_mail(self) -> None:
+        """Have a mail server listen on port 25, which keeps every mail below /srv/mail."""
+        self.type(
+            "mkdir -p /srv/mail; cd /opt/downman\n"
+            "systemd-run --quiet --unit=mail --working-directory=/opt/downman"
+            " .venv/bin/python -m deployments.mail_sink 25 /srv/mail"
+        )
+
+    def _wait_for_systemd(self) -> None:
+        deadline = time.monotonic() + BOOT_SECONDS
+        while True:
+            assert self._boot is not None
+            assert self._boot.poll() is None, (self._folder / "boot.log").read_text()
+            children = psutil.Process(self._boot.pid).children()
+            if children and children[0].name() == "systemd":
+                self._pid = children[0].pid
+                said = subprocess.run(
+                    [*self._inside(), "systemctl", "is-system-running", "--wait"],
+                    capture_output=True,
+                    text=True,
+                    timeout=BOOT_SECONDS,
+                    check=False,
+                )
+                if said.stdout.strip() in {"running", "degraded"}:
+                    return
+            assert time.monotonic() < deadline, (self._folder / "boot.log").read_text()
+            time.sleep(0.1)
+
+    def _inside(self) -> list[str]:
+        return ["nsenter", f"--target={self._pid}", "--all", "--wd=/"]
+
+    def _write(self, path: str, text: str) -> None:
+        subprocess.run([*self._inside(), "tee", path], input=text.encode(), stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([*self._inside(), "chmod", "755", path], check=True)
+
+    def journal(self) -> str:
+        """Give what the services said last."""
+        said = subprocess.run(
+            [*self._inside(), "journalctl", "--no-pager", "--lines=60", "--unit=downman*"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return said.stdout
+
+    def _end(self) -> None:
+        if self._shell is not None:
+            self._shell.kill()
+            self._shell.communicate()
+        if self._boot is not None:
+            # With the first process of a PID namespace all others end, and with the last one its mounts.
+            self._boot.kill()
+            self._boot.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,100 @@
+"""The how-to for production, typed as it stands by a newcomer."""
+
+import pytest
+
+from tests.acceptance.machine.machine import Machine
+from tests.acceptance.machine.page import Block, typed
+
+PAGE = "how-to/run-in-production.md"
+
+
+@pytest.fixture(scope="module")
+def said(machine: Machine) -> dict[str, str]:
+    """Type all of it, and give what was said, by heading."""
+    found: dict[str, str] = {}
+    for block in typed(PAGE):
+        found[block.heading] = found.get(block.heading, "") + machine.type(block.commands)
+        if block.heading == "downman itself":
+            machine.install_python_packages("/opt/downman")
+        if block.heading == "The services":
+            machine.serve_mail()
+    return found
+
+
+def test_the_page_has_the_steps_that_are_looked_at_here() -> None:
+    headings = [block.heading for block in typed(PAGE)]
+    for heading in ("The services", "Start", "nginx", "Is all well?", "The first order"):
+        assert heading in headings
+    assert all(isinstance(block, Block) and block.commands.strip() for block in typed(PAGE))
+
+
+def test_everything_runs_after_the_start(said: dict[str, str]) -> None:
+    assert said["Start"].split() == ["active"] * 6
+
+
+def test_the_doctor_finds_nothing_wrong_and_all_sizes_are_in_force(said: dict[str, str]) -> None:
+    assert "0 wrong" in said["Is all well?"], said["Is all well?"]
+    assert "package-1@portal, package-2@portal" in said["Is all well?"]
+    assert "Everything in force is what the settings say." in said["Is all well?"]
+
+
+def test_nginx_delivers_the_package_in_two_pieces_and_the_site_only_names_it(said: dict[str, str]) -> None:
+    assert "HTTP/2 206" in said["The first order"]
+    assert "package.zip: OK" in said["The first order"]
+    assert "X-Accel-Redirect: /protected-packages/" in said["The first order"]
+
+
+def test_the_package_lies_in_no_public_place(said: dict[str, str], machine: Machine) -> None:
+    inside = "curl --silent --output /dev/null --write-out '%{http_code}' --cacert /etc/ssl/certs/downman.pem"
+    place = machine.type("cd /var/lib/downman/packages; find . -name '*.zip'").strip().removeprefix("./")
+    assert machine.type(f"{inside} https://portal.example.org/protected-packages/{place}") == "404"
+    assert machine.type(f"stat --format='%U:%G %a' /var/lib/downman/packages/{place}").strip() == "downman:downman 440"
+
+
+def test_two_workers_of_the_queue_package_run_with_the_names_that_are_seen(
+    said: dict[str, str], machine: Machine
+) -> None:
+    for number in (1, 2):
+        line = machine.type(f"ps -o args= $(systemctl show --value --property MainPID downman-package@{number})")
+        assert f"--work-queue=package --name=package-{number}@portal" in line
+
+
+def test_the_services_pages_need_https_and_know_their_name(said: dict[str, str], machine: Machine) -> None:
+    written = "--output /dev/null --write-out '%{http_code} %{redirect_url}'"
+    ask = f"curl --silent {written} --cacert /etc/ssl/certs/downman.pem"
+    assert machine.type(f"{ask} http://portal.example.org/x") == "301 https://portal.example.org/x"
+    assert machine.type(f"{ask} https://portal.example.org/").split()[0] == "200"
+    assert machine.type(f"{ask} --header 'Host: evil.example.com' https://portal.example.org/").split()[0] == "400"
+
+
+def test_no_secret_is_seen_in_the_list_of_processes_or_in_the_log(said: dict[str, str], machine: Machine) -> None:
+    secrets = machine.type("cat /etc/downman/secrets/*").split()
+    password = machine.type("echo $password").strip()
+    seen = machine.type("ps -e -o args=; journalctl --no-pager --output=cat; cat /var/log/nginx/*")
+    assert len(secrets) == 4
+    for secret in (*secrets, password, secrets[1].partition(":")[2] or password):
+        assert secret not in seen
+
+
+def test_a_changed_limit_is_in_force_without_a_restart(said: dict[str, str], machine: Machine) -> None:
+    pid = "systemctl show --value --property MainPID downman-package@1"
+    before = machine.type(pid)
+    machine.type("sed -i 's|^DOWNMAN_PACKAGE_CONCURRENCY=.*|DOWNMAN_PACKAGE_CONCURRENCY=3|' /etc/downman/downman.env")
+    shown = machine.type("downman bootstrap --show || true")
+    assert "1 differ (*)" in shown
+    machine.type("systemctl reload downman-setup")
+    assert "Everything in force" in machine.type("downman bootstrap --show")
+    assert machine.type(pid) == before
+
+
+def test_another_number_of_workers_is_installed(said: dict[str, str], machine: Machine) -> None:
+    machine.type("sed -i 's|^DOWNMAN_PACKAGE_WORKERS=.*|DOWNMAN_PACKAGE_WORKERS=1|' /etc/downman/downman.env")
+    machine.type("cd /opt/downman; make install INSTALL_ARGS=--yes")
+    assert machine.type("systemctl is-active downman-package@1 downman-package@2 || true").split() == [
+        "active",
+        "inactive",
+    ]
+    machine.type("make uninstall INSTALL_ARGS=--yes")
+    assert machine.type("systemctl list-units --no-legend 'downman*'").split() == []
+    assert machine.type("ls /etc/systemd/system/ | grep downman || true") == ""
+    assert "secret-key" in machine.type("ls /etc/downman/secrets")

@@ -1,0 +1,42 @@
+"""With a hundred thousand orders, looking at some and ending some costs by those."""
+
+import pytest
+from django.db import connection
+
+from django_integration.downloads.services import purging
+from tests.integration.monitoring.console import downman
+from tests.integration.test_scale import Watch, _many
+
+__all__ = ["_many"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("requests",),
+        ("requests", "--limit", "1000", "--before", "60000"),
+        ("requests", "--status", "failed", "--status", "queued", "--status", "awaiting_approval"),
+        ("requests", "--since", "2999-01-01"),
+        ("requests", "--email", "person7@example.org", "--status", "failed"),
+        ("requests", "--email", "nobody@example.org"),
+        ("show", "99999"),
+    ],
+    ids=" ".join,
+)
+def test_looking_costs_by_what_is_shown(_many: None, words: tuple[str, ...]) -> None:  # noqa: PT019 - its value is not needed, its order is
+    watch = Watch()
+    with connection.execute_wrapper(watch):
+        assert downman(*words).status == 0
+    assert watch.complaints == []
+
+
+def test_purging_costs_by_what_waits(_many: None) -> None:  # noqa: PT019 - its value is not needed, its order is
+    watch = Watch()
+    with connection.execute_wrapper(watch):
+        assert purging.count_orders().queued == 800
+        assert next(purging.purge_orders(actor="root")) == purging.ORDERS_AT_ONCE
+        owed = purging.count_mails()
+        assert sum(purging.purge_mails()) == owed > 0
+    assert watch.complaints == []

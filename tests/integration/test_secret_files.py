@@ -1,0 +1,87 @@
+"""A secret may lie in a file; one that cannot be meant, or that others may read, is refused with what to do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deployments.environment import checked_environment
+from deployments.errors import StartRefused
+from django_integration.downloads.settings import AppSettings, SettingsRefused, settings_from_environment
+
+NAME = "PREFECT_API_AUTH_STRING"
+SECRET = "admin:only-in-a-file"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.touch(0o600)
+    path.write_text(SECRET + "\n")
+    return path
+
+
+def refused(file: Path) -> str:
+    with pytest.raises(StartRefused) as refusal:
+        checked_environment({f"{NAME}_FILE": str(file)})
+    said = str(refusal.value)
+    assert said.startswith(f"{NAME}_FILE names {file}, which ")
+    assert SECRET not in said
+    return said
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
+def test_the_file_stands_for_the_value(file: Path, ending: str) -> None:
+    file.write_bytes((SECRET + ending).encode())
+    assert checked_environment({f"{NAME}_FILE": str(file), "PATH": "/bin"}) == {NAME: SECRET, "PATH": "/bin"}
+
+
+def test_spaces_belong_to_the_secret(file: Path) -> None:
+    file.write_text("admin: with spaces \n")
+    assert checked_environment({f"{NAME}_FILE": str(file)})[NAME] == "admin: with spaces "
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
+def test_a_file_that_every_user_may_open_is_refused(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert "every user" in refused(file)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o640])
+def test_a_file_of_its_owner_and_group_is_taken(file: Path, mode: int) -> None:
+    file.chmod(mode)
+    assert checked_environment({f"{NAME}_FILE": str(file)})[NAME] == SECRET
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"admin:a\nadmin:b\n", "more than one line"),
+        (b"admin:\xff", "not text"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_refused(file: Path, content: bytes, said: str) -> None:
+    file.write_bytes(content)
+    assert said in refused(file)
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    assert "cannot be read: No such file" in refused(tmp_path / "nothing")
+    assert "cannot be read: Is a directory" in refused(tmp_path)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert "no file" in refused(tmp_path / "pipe")
+
+
+def test_the_site_reads_its_own_secrets_from_files(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "DOWNLOADS_PREFECT_API_AUTH_STRING"
+    assert settings_from_environment({f"{name}_FILE": str(file)}) == {name: SECRET}
+    with pytest.raises(SettingsRefused, match="both set"):
+        settings_from_environment({f"{name}_FILE": str(file), name: SECRET})
+    # Prefect's own variable counts where the site's is not set.
+    monkeypatch.delenv(NAME, raising=False)
+    monkeypatch.setenv(f"{NAME}_FILE", str(file))
+    settings = AppSettings()
+    assert settings.prefect_api_auth_string == SECRET
+    assert SECRET not in repr(settings)

@@ -1,0 +1,78 @@
+"""An environment is refused with everything that is wrong in it, before anything starts."""
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from deployments import service_settings, settings
+from deployments.environment import CLASSES, checked_environment, known_names, secret_names
+from deployments.errors import StartRefused
+from deployments.leftovers import MARK
+from tests.contracts.refusals import EXAMPLES, refusal
+
+SECRET = "nobody-may-read-this"
+
+
+@pytest.mark.parametrize("given", EXAMPLES, ids=",".join)
+def test_what_cannot_be_meant_is_refused_by_its_name(given: dict[str, str]) -> None:
+    said = refusal(given)
+    assert said.count("\n") == 0
+    assert any(name in said for name in given)
+    assert said.endswith(".")
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    said = refusal(
+        {"DOWNMAN_PROT": "1", "DOWNLOADS_CART_LIMIT": "x", "WARM_PROCESS_GRACE": "1", "DOWNMAN_PACKAGE_PRIORITY": "1"}
+    )
+    assert len(said.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"PATH": "/bin", "DOWNLOAD_DIR": "/home", "PREFECT_ANYTHING": "1"},
+        {MARK: "/home", "DOWNMAN_HOME": "/home", "DOWNMAN_SMTP_PORT": "2525", "WARM_PROCESS_LOAD_SECONDS": "1"},
+        {"PREFECT_API_URL": "http://127.0.0.1/api", "DOWNLOADS_PREFECT_API_URL": "http://127.0.0.1/api/"},
+        {"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_MAIL_HOST": "127.0.0.2"},
+        {"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_TYPE": "STARTTLS"},
+        {"DOWNMAN_MAIL_PASSWORD": "", "DOWNMAN_MAIL_PASSWORD_FILE": ""},
+        {"DOWNMAN_PACKAGE_PRIORITY": "1", "DOWNMAN_NOTIFY_PRIORITY": "2"},
+        # A demo's own port is not the site's of an installation, whose default it may take.
+        {"DOWNMAN_PORT": "9000", "DOWNMAN_PREFECT_PORT": "8000"},
+        {"DOWNLOADS_CART_LIMIT": ""},
+    ],
+)
+def test_what_can_be_meant_is_taken_as_it_is(given: dict[str, str]) -> None:
+    taken = checked_environment(given)
+    assert {name: value for name, value in given.items() if value} == {k: v for k, v in taken.items() if v}
+
+
+@pytest.mark.parametrize("name", secret_names())
+def test_no_refusal_repeats_a_secret(name: str) -> None:
+    with pytest.raises(StartRefused) as refused:
+        checked_environment({name: SECRET, f"{name}_FILE": "/some/file", "DOWNMAN_PROT": "1"})
+    assert name in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_refused_login_is_not_repeated() -> None:
+    assert SECRET not in refusal({"PREFECT_API_AUTH_STRING": SECRET})
+
+
+def test_every_class_of_settings_is_known() -> None:
+    declared = {
+        item
+        for module in (settings, service_settings)
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, BaseSettings) and item.__module__ == module.__name__
+    }
+    assert declared <= set(CLASSES)
+
+
+def test_what_reads_like_a_secret_is_one() -> None:
+    words = ("PASSWORD", "TOKEN", "SECRET", "AUTH_STRING", "DATABASE_URL")
+    secrets = set(secret_names())
+    public = [name for name in known_names() if name.endswith(words) and name not in secrets]
+    assert public == []
+    assert {f"{name}_FILE" for name in secrets} <= known_names()
