@@ -30,6 +30,13 @@ NOT_FOR: Mapping[str, Sequence[str]] = {
     "worker": (*_OF_PREFECTS_SERVER, *_OF_THE_SETUP, "DOWNLOADS_METRICS_TOKEN"),
     "bootstrap": (*_OF_PREFECTS_SERVER, *_OF_THE_SITE),
     "manage": _OF_PREFECTS_SERVER,
+    "cli": (*_OF_PREFECTS_SERVER, *_OF_THE_SITE, *_OF_THE_SETUP),
+}
+#: Parts that are commands, with what they are.
+COMMANDS: Mapping[str, str] = {
+    "manage": "one of Django's commands",
+    "bootstrap": "pool, queues and deployments only; --show: what is in force",
+    "cli": "one of Prefect's own commands, with its login",
 }
 
 
@@ -44,15 +51,10 @@ def main() -> int:
     worker = parts.add_parser("worker", help="a worker")
     worker.add_argument("--queues", default=",".join(Queue), help="the queues that it serves, with commas (all)")
     worker.add_argument("--name", help="the name under which it is seen")
-    manage = parts.add_parser("manage", help="one of Django's commands", add_help=False, prefix_chars="\0")
-    manage.add_argument("command", nargs=argparse.REMAINDER)
-    bootstrap = parts.add_parser(
-        "bootstrap",
-        help="pool, queues and deployments only; --show: what is in force",
-        add_help=False,
-        prefix_chars="\0",
-    )
-    bootstrap.add_argument("command", nargs=argparse.REMAINDER)
+    for name, text in COMMANDS.items():
+        # All that follows is the command's own, options too.
+        command = parts.add_parser(name, help=text, add_help=False, prefix_chars="\0")
+        command.add_argument("words", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
         enter(arguments.env_file)
@@ -75,8 +77,9 @@ def _become(arguments: argparse.Namespace) -> None:
         "setup": _setup,
         "site": lambda: _site(settings),
         "worker": lambda: _worker(settings, arguments),
-        "bootstrap": lambda: ["-m", "deployments.bootstrap", *arguments.command],
-        "manage": lambda: ["-m", "django", *arguments.command],
+        "bootstrap": lambda: ["-m", "deployments.bootstrap", *arguments.words],
+        "manage": lambda: ["-m", "django", *arguments.words],
+        "cli": lambda: ["-m", "prefect", *arguments.words],
     }
     program = programs[arguments.part]()
     for name in NOT_FOR[arguments.part]:

@@ -76,6 +76,10 @@ def test_no_secret_is_seen_in_the_list_of_processes_or_in_the_log(said: dict[str
         assert secret not in seen
 
 
+def test_prefects_own_commands_are_at_hand(said: dict[str, str], machine: Machine) -> None:
+    assert "warm-process" in machine.type("downman prefect work-pool ls")
+
+
 def test_a_changed_limit_is_in_force_without_a_restart(said: dict[str, str], machine: Machine) -> None:
     pid = "systemctl show --value --property MainPID downman-package@1"
     before = machine.type(pid)
