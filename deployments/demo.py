@@ -8,8 +8,6 @@ import threading
 import time
 from types import FrameType
 
-from pydantic import ValidationError
-
 from deployments import databases, ports
 from deployments.bring_up import BringUp
 from deployments.demo_environment import Demo, environment_of, share
@@ -19,8 +17,7 @@ from deployments.env_file import enter
 from deployments.errors import StartRefused
 from deployments.leftovers import stop_leftovers
 from deployments.processes import Processes, processes_of
-from deployments.settings import PREFIX, DemoSettings
-from django_integration.site_environment import sentences_of
+from deployments.settings import DemoSettings
 
 #: The mail sink's port is that of the site plus this, as long as it is free.
 SMTP_OFFSET = 25
@@ -42,8 +39,6 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("Stopped.")
         return 0
-    except ValidationError as exc:
-        return _refuse("\n".join(sentences_of(exc, PREFIX)))
     except (StartRefused, OSError, subprocess.SubprocessError) as exc:
         return _refuse(str(exc))
 

@@ -2,17 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
 
 from deployments.environment import checked_environment
 from deployments.errors import StartRefused
-from deployments.service_settings import ServiceSettings
-from deployments.settings import PoolSettings
-from deployments.worker.settings import WarmProcessSettings
 
 #: A line of an environment file that systemd's `EnvironmentFile` and a shell read alike.
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(?:\"([^\"$`\\]*)\"|'([^']*)'|([^\s\"'$`\\;&|<>()#]*))\s*")
@@ -43,16 +36,3 @@ def enter(file: Path | None = None) -> None:
     found = checked_environment({**os.environ, **(read_file(file) if file else {})})
     os.environ.clear()
     os.environ.update(found)
-    wrong = [sentence for cls in (PoolSettings, ServiceSettings, WarmProcessSettings) for sentence in _invalid(cls)]
-    if wrong:
-        raise StartRefused("\n".join(wrong))
-
-
-def _invalid(settings: type[BaseSettings]) -> Iterator[str]:
-    try:
-        settings()
-    except ValidationError as exc:
-        prefix = settings.model_config.get("env_prefix", "")
-        for fault in exc.errors(include_input=False, include_url=False):
-            name = f"{prefix}{'_'.join(map(str, fault['loc'])).upper()}: " if fault["loc"] else ""
-            yield f"{name}{fault['msg'].removeprefix('Value error, ')}"

@@ -1,10 +1,11 @@
 """Which environment downman's processes run under: secrets read from their files, and refused where it is wrong."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from deployments.errors import StartRefused
 from deployments.leftovers import MARK
@@ -21,6 +22,7 @@ from django_integration.downloads.settings import (
     unknown,
 )
 from django_integration.secret_files import SUFFIX, SecretsRefused, with_secrets
+from django_integration.site_environment import sentences_of
 
 #: Names that begin so are ours alone.
 OURS = ("DOWNMAN_", "DOWNLOADS_", "WARM_PROCESS_")
@@ -66,9 +68,10 @@ def checked_environment(environment: Mapping[str, str]) -> dict[str, str]:
     except SecretsRefused as exc:
         wrong += exc.reasons
     else:
-        wrong += [*_unreadable(filled), *_contradictions(filled), *_unsafe(filled)]
+        wrong += [*_invalid(filled), *_unreadable(filled), *_contradictions(filled), *_unsafe(filled)]
     if wrong:
-        raise StartRefused("\n".join(wrong))
+        # Two classes may declare the same variable.
+        raise StartRefused("\n".join(dict.fromkeys(wrong)))
     return filled
 
 
@@ -77,6 +80,20 @@ def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(environment):
         if name.startswith(OURS) and name not in known:
             yield unknown(name, known)
+
+
+def _invalid(environment: Mapping[str, str]) -> Iterator[str]:
+    for settings in CLASSES:
+        source = EnvSettingsSource(settings)
+        source.env_vars = {name.lower(): value for name, value in environment.items()}
+        try:
+            # Not by calling the class, which would read the environment of this process besides.
+            settings.__pydantic_validator__.validate_python(source(), self_instance=settings.model_construct())
+        except ValidationError as exc:
+            yield from sentences_of(exc, str(settings.model_config.get("env_prefix", "")))
+        except SettingsError as exc:
+            field = re.findall(r'field "(\w+)"', str(exc))[0]
+            yield f'{variable_of(settings, field)} is not JSON; write a list as in \'["one", "two"]\'.'
 
 
 def _unreadable(environment: Mapping[str, str]) -> list[str]:

@@ -121,6 +121,12 @@ class AppSettings:
     mail_from: str = _setting("downman@localhost", "The sender of all mails.")
     mail_block: str = _setting("downman-mail", "The name of Prefect's block with the mail server and its login.")
     mail_timeout_seconds: int = _setting(30, "Seconds that the mail server may take for each answer.")
+    metrics_token: str = _setting(
+        "",
+        "What Prometheus must show to read the metrics (`Authorization: Bearer ...`). Empty: they are for programs on "
+        "the site's own machine that ask it directly.",
+        secret=True,
+    )
     staging_reserve_bytes: int = _setting(
         100 * MEGABYTE, "Bytes that must be free in the staging folder before work starts."
     )

@@ -1,9 +1,9 @@
 """The addresses of the app; a site includes them where it likes."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from django_integration.downloads.api import api
-from django_integration.downloads.views import generic, links, order, tracking
+from django_integration.downloads.views import generic, health, links, metrics, order, tracking
 
 app_name = "downloads"
 
@@ -22,4 +22,8 @@ urlpatterns = [
     path("links/<str:token>/<str:name>", links.take, name="link"),
     path("links/<str:token>/", links.take, name="link-short"),
     path("api/", api.urls),
+    # Answered with and without a slash at the end: not every program that asks follows a redirect.
+    re_path(r"^health/live/?$", health.live, name="health-live"),
+    re_path(r"^health/ready/?$", health.ready, name="health-ready"),
+    re_path(r"^metrics/?$", metrics.metrics, name="metrics"),
 ]

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
+import django
 import yaml
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -24,6 +26,7 @@ from django_integration.domain import jobs, notices, policy, status
 from django_integration.domain.errors import PermanentError, TemporaryError
 from django_integration.downloads.checks.findings import FINDINGS
 from django_integration.downloads.checks.values import in_words
+from django_integration.downloads.monitoring.metrics import gauges
 from django_integration.downloads.settings import PREFIX, TYPES, AppSettings, unit_of
 from django_integration.site_environment import NEEDED, SiteEnvironment
 from tests.acceptance.faults.page import faults_page
@@ -304,6 +307,29 @@ def errors_page() -> str:
     )
 
 
+def metrics_page() -> str:
+    """Write the page of the metrics."""
+    # Its modules import the models, which need Django set up; the other pages do not.
+    from django_integration.downloads.monitoring.metrics.collecting import GAUGES  # noqa: PLC0415 - see above
+
+    rows = [
+        (
+            f"`{gauges.PREFIX}{gauge.name}`",
+            gauge.family().type,
+            ", ".join(f"`{label}`" for label in gauge.labels),
+            f"{gauge.meaning}.",
+        )
+        for gauge in GAUGES
+    ]
+    return (
+        "# Metrics\n\nMade from `django_integration/downloads/monitoring/metrics/`. They stand at `/downloads/metrics`, for those who may\n"
+        "read them ([how](../how-to/watch-with-prometheus.md)). All are gauges, read anew from the database, the disks and\n"
+        "Prefect: every process of the site gives the same. What is over counts for a day or an hour, so that reading them\n"
+        "costs the same however many orders are kept. A part that cannot be read is missing, with `downman_part_up` 0.\n\n"
+        + table("metric", "type", "labels", "meaning", rows=rows)
+    )
+
+
 def pages() -> dict[Path, str]:
     """Give every page by its path."""
     return {
@@ -313,10 +339,13 @@ def pages() -> dict[Path, str]:
         ROOT / ".env.example": environment_example(),
         PAGES / "jobs.md": jobs_page(),
         PAGES / "errors.md": errors_page(),
+        PAGES / "metrics.md": metrics_page(),
         PAGES / "faults.md": faults_page(table),
     }
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_integration.demo.settings")
+    django.setup()
     for path, text in pages().items():
         path.write_text(text)

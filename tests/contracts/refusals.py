@@ -20,7 +20,14 @@ EXAMPLES: tuple[dict[str, str], ...] = (
     {"DOWNMAN_SITE_BIND": "127.0.0.1:4200", "DOWNMAN_PREFECT_PORT": "4200"},
     {"PREFECT_API_AUTH_STRING": "downman"},
     {"PREFECT_API_AUTH_STRING": "admin:pass"},
-    {"DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_PASSWORD": "..."},
+    {"DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": "..."},
+    {"DOWNMAN_MAIL_USER": "portal"},
+    {"DOWNMAN_MAIL_TYPE": "SSL"},
+    {"DOWNMAN_PACKAGE_CONCURRENCY": "0"},
+    {"DOWNMAN_PRELOAD": "flows.preload:load"},
+    {"DOWNMAN_LOG_LEVEL": "LOUD"},
+    {"DOWNMAN_SECRET_KEY": "downman"},
+    {"DOWNMAN_ALLOWED_HOSTS": "*"},
 )
 
 

@@ -10,6 +10,7 @@ from deployments.leftovers import MARK
 from tests.contracts.refusals import EXAMPLES, refusal
 
 SECRET = "nobody-may-read-this"
+MAIL_LOGIN = {"DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": SECRET}
 
 
 @pytest.mark.parametrize("given", EXAMPLES, ids=",".join)
@@ -34,8 +35,8 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         {"PATH": "/bin", "DOWNLOAD_DIR": "/home", "PREFECT_ANYTHING": "1"},
         {MARK: "/home", "DOWNMAN_HOME": "/home", "DOWNMAN_SMTP_PORT": "2525", "WARM_PROCESS_LOAD_SECONDS": "1"},
         {"PREFECT_API_URL": "http://127.0.0.1/api", "DOWNLOADS_PREFECT_API_URL": "http://127.0.0.1/api/"},
-        {"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_MAIL_HOST": "127.0.0.2"},
-        {"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_TYPE": "STARTTLS"},
+        {**MAIL_LOGIN, "DOWNMAN_MAIL_HOST": "127.0.0.2"},
+        {**MAIL_LOGIN, "DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_TYPE": "STARTTLS"},
         {"DOWNMAN_MAIL_PASSWORD": "", "DOWNMAN_MAIL_PASSWORD_FILE": ""},
         {"DOWNMAN_PACKAGE_PRIORITY": "1", "DOWNMAN_NOTIFY_PRIORITY": "2"},
         # A demo's own port is not the site's of an installation, whose default it may take.
@@ -57,7 +58,20 @@ def test_no_refusal_repeats_a_secret(name: str) -> None:
 
 
 def test_a_refused_login_is_not_repeated() -> None:
+    assert refusal({"PREFECT_API_AUTH_STRING": SECRET}) != ""
     assert SECRET not in refusal({"PREFECT_API_AUTH_STRING": SECRET})
+
+
+def test_what_a_class_refuses_does_not_repeat_its_secrets() -> None:
+    said = refusal({"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_SECRET_KEY": SECRET, "DOWNMAN_DATABASE_URL": SECRET})
+    assert len(said.splitlines()) == 3
+    assert SECRET not in said
+
+
+def test_the_environment_of_this_process_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOWNMAN_PORT", "eight thousand")
+    assert refusal({}) == ""
+    assert "DOWNMAN_PORT" in refusal({"DOWNMAN_PORT": "eight thousand"})
 
 
 def test_every_class_of_settings_is_known() -> None:

@@ -38,7 +38,7 @@ def impossible(settings: AppSettings) -> Iterator[CheckMessage]:
     if backend.endswith(".nginx") and (not sent_from or Path(sent_from).resolve() != settings.package_dir.resolve()):
         yield found(
             "E023",
-            f"With SENDFILE_BACKEND, SENDFILE_ROOT is {sent_from}, and DOWNLOADS_PACKAGE_DIR is {settings.package_dir}.",
+            f"With SENDFILE_BACKEND, SENDFILE_ROOT is {sent_from}; DOWNLOADS_PACKAGE_DIR is {settings.package_dir}.",
         )
 
 

@@ -70,6 +70,8 @@ class DownloadLink(models.Model):
             ),
         )
         indexes = (
+            # For the metrics of what was made lately.
+            models.Index(fields=["created_at"], name="link_made", condition=models.Q(beside=None)),
             models.Index(
                 fields=["expires_at"], name="link_expiring", condition=models.Q(status=LinkStatus.ACTIVE.value)
             ),

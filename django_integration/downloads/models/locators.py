@@ -74,6 +74,12 @@ class ResourceLocator(models.Model):
             ),
         )
         indexes = (
+            # For the metrics of what failed lately.
+            models.Index(
+                fields=["updated_at"],
+                name="locator_failed",
+                condition=models.Q(status=LocatorStatus.FAILED.value),
+            ),
             # For the packages that are still needed though their link has ended, and for what waits for a decision.
             models.Index(
                 fields=["link"],

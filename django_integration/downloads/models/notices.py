@@ -70,6 +70,12 @@ class Notice(models.Model):
             ),
         )
         indexes = (
+            # For the metrics, and the doctor, of what was given up lately.
+            models.Index(
+                fields=["updated_at"],
+                name="notice_failed",
+                condition=models.Q(status=NoticeStatus.FAILED.value),
+            ),
             models.Index(
                 fields=["due_at"],
                 name="notice_due",

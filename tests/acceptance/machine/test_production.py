@@ -1,5 +1,7 @@
 """The how-to for production, typed as it stands by a newcomer."""
 
+import json
+
 import pytest
 
 from tests.acceptance.machine.machine import Machine
@@ -77,7 +79,9 @@ def test_no_secret_is_seen_in_the_list_of_processes_or_in_the_log(said: dict[str
 
 
 def test_prefects_own_commands_are_at_hand(said: dict[str, str], machine: Machine) -> None:
-    assert "warm-process" in machine.type("downman prefect work-pool ls")
+    # 401 without the login, and a pool of another name from nowhere.
+    listed = json.loads(machine.type("downman prefect work-pool inspect downman --output json"))
+    assert listed["type"] == "warm-process"
 
 
 def test_a_changed_limit_is_in_force_without_a_restart(said: dict[str, str], machine: Machine) -> None:

@@ -1,5 +1,6 @@
 """`manage.py downman WHAT`: what is at work, what waits, what went wrong, and what to do about it."""
 
+import shutil
 import sys
 import time
 from typing import Any
@@ -65,5 +66,6 @@ class Command(BaseCommand):
         return report.status
 
     def _write(self, before: str, report: Report, *, in_json: bool) -> None:
-        self.stdout.write(before + (as_json(report) if in_json else as_text(report)))
+        width = shutil.get_terminal_size().columns if self.stdout.isatty() else None
+        self.stdout.write(before + (as_json(report) if in_json else as_text(report, width=width)))
         self.stdout.flush()
