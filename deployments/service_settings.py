@@ -21,6 +21,10 @@ class ServiceSettings(SiteEnvironment):
     site_threads: int = Field(default=8, ge=1, description="Requests that one of them answers side by side.")
     prefect_host: str = Field(default="127.0.0.1", description="Address on which Prefect's server listens.")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="Port of Prefect's server.")
+    services: str = Field(
+        default="prefect,setup,site,package,others",
+        description="What `make install` has this machine run, with commas: the names of the units behind `downman-`.",
+    )
     package_workers: int = Field(
         default=2, ge=0, description="Workers of the queue `package` on this machine, each a service of its own."
     )

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from deployments.env_file import read_file
 from deployments.errors import StartRefused
@@ -30,8 +31,10 @@ UNITS = (
     "downman.target", "downman-prefect.service", "downman-setup.service", "downman-site.service",
     "downman-package@.service", "downman-others.service",
 )  # fmt: skip
-#: Enabled as they are; of the template as many as there are to be workers.
-ENABLED = tuple(name for name in UNITS if "@" not in name)
+TARGET = "downman.target"
+#: What may be enabled as it is, by its name in DOWNMAN_SERVICES; of the template as many as there are to be workers.
+SERVICES = {name: f"downman-{name}.service" for name in ("prefect", "setup", "site", "others")}
+PACKAGE = "package"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +70,11 @@ class Installation:
                 what=f"make the system user {USER}",
                 do=partial(_run, "useradd", "--system", f"--home-dir={self.home}", "--shell=/usr/sbin/nologin", USER),
             )
-        for folder, mode in ((self.configuration, 0o755), (self.secrets, 0o750), (self.home, 0o750)):
+        for folder, mode in ((self.configuration, 0o755), (self.secrets, 0o700), (self.home, 0o750)):
             if not folder.is_dir():
                 yield Step(what=f"make the folder {folder}", do=partial(self._make, folder, mode))
         yield from self._secret_steps()
-        yield from self._file_step(self.environment, (HERE / "downman.env").read_text(), 0o644, keep=True)
+        yield from self._file_step(self.environment, (HERE / "downman.env").read_text(), 0o600, keep=True)
         yield from self._file_step(self.command, self._named_for_here(HERE / "downman.sh"), 0o755)
         for name in UNITS:
             yield from self._file_step(self.units / name, self._named_for_here(HERE / name), 0o644)
@@ -79,9 +82,8 @@ class Installation:
 
     def uninstall_steps(self) -> Iterator[Step]:
         """Give what can be taken away: what is kept are configuration, secrets and data."""
-        names = [*ENABLED, *self._enabled_workers()]
-        there = [name for name in names if (self.units / _file_of(name)).exists()]
-        if there and self.is_this_machine and _systemd_runs():
+        there = self._enabled()
+        if there and self.has_systemd:
             yield Step(what=f"stop {', '.join(there)}", do=lambda: _run("systemctl", "stop", *there))
         if there:
             yield Step(what=f"disable {', '.join(there)}", do=lambda: self._systemctl("disable", *there))
@@ -89,29 +91,42 @@ class Installation:
             if path.exists():
                 yield Step(what=f"delete {path}", do=path.unlink)
 
-    def wanted_workers(self) -> list[str]:
-        """Give the worker units that the environment file asks for."""
-        file = self.environment if self.environment.exists() else HERE / "downman.env"
-        default = ServiceSettings.model_fields["package_workers"].default
-        count = int(read_file(file).get("DOWNMAN_PACKAGE_WORKERS") or default)
-        return [f"downman-package@{number}.service" for number in range(1, count + 1)]
+    def wanted(self) -> list[str]:
+        """Give the units that the environment file asks for. Raises `StartRefused` for those that there are not."""
+        said = read_file(self.environment if self.environment.exists() else HERE / "downman.env")
+        names = (said.get("DOWNMAN_SERVICES") or str(_default("services"))).split(",")
+        unknown = sorted({name.strip() for name in names} - {*SERVICES, PACKAGE})
+        if unknown:
+            known = ", ".join([*SERVICES, PACKAGE])
+            raise StartRefused(f"{self.environment}: DOWNMAN_SERVICES names {', '.join(unknown)}; there are {known}.")
+        units = [TARGET, *(SERVICES[name.strip()] for name in names if name.strip() in SERVICES)]
+        if PACKAGE not in {name.strip() for name in names}:
+            return units
+        count = int(said.get("DOWNMAN_PACKAGE_WORKERS") or _default("package_workers"))
+        return [*units, *(f"downman-package@{number}.service" for number in range(1, count + 1))]
 
     def _enabling_steps(self) -> Iterator[Step]:
-        wanted, enabled = self.wanted_workers(), self._enabled_workers()
-        missing = [name for name in [*ENABLED, *wanted] if not self._is_enabled(name)]
+        wanted, enabled = self.wanted(), self._enabled()
+        missing = [name for name in wanted if name not in enabled]
         surplus = [name for name in enabled if name not in wanted]
         if missing:
             yield Step(what=f"enable {', '.join(missing)}", do=lambda: self._systemctl("enable", *missing))
         if surplus:
             yield Step(
-                what=f"stop and disable {', '.join(surplus)}: there are to be {len(wanted)} workers",
-                do=lambda: self._systemctl("disable", *(["--now"] if self._can_now() else []), *surplus),
+                what=f"stop and disable {', '.join(surplus)}, which {self.environment} leaves out",
+                do=lambda: self._systemctl("disable", *(["--now"] if self.has_systemd else []), *surplus),
             )
-        if self._can_now():
-            yield Step(what="have systemd read its units again", do=lambda: _run("systemctl", "daemon-reload"))
 
-    def _can_now(self) -> bool:
-        return self.is_this_machine and _systemd_runs()
+    @property
+    def has_systemd(self) -> bool:
+        """Whether a systemd runs that can be told."""
+        # As sd_booted(3) has it.
+        return self.is_this_machine and Path("/run/systemd/system").is_dir()
+
+    def reload(self) -> None:
+        """Have systemd read its units again."""
+        if self.has_systemd:
+            _run("systemctl", "daemon-reload")
 
     def _secret_steps(self) -> Iterator[Step]:
         made = {"secret-key": secrets.token_urlsafe(50), "prefect-login": f"admin:{secrets.token_urlsafe(24)}"}
@@ -120,7 +135,7 @@ class Installation:
             if not path.exists():
                 yield Step(
                     what=f"write a secret that nobody knows into {path}",
-                    do=partial(self._write, path, text + "\n", 0o640),
+                    do=partial(self._write, path, text + "\n", 0o600),
                 )
 
     def _file_step(self, path: Path, text: str, mode: int, *, keep: bool = False) -> Iterator[Step]:
@@ -133,7 +148,7 @@ class Installation:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
         if self.is_this_machine and folder != self.configuration:
-            shutil.chown(folder, USER if folder == self.home else None, USER)
+            shutil.chown(folder, USER, USER)
 
     def _write(self, path: Path, text: str, mode: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,29 +157,27 @@ class Installation:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
             file.write(text)
         unfinished.chmod(mode)
-        if self.is_this_machine and path.parent == self.secrets:
-            shutil.chown(unfinished, group=USER)
+        if self.is_this_machine and path.is_relative_to(self.configuration):
+            # The user's own, not its group's: nginx is in that, to read the packages.
+            shutil.chown(unfinished, USER, USER)
         unfinished.replace(path)
 
     def _named_for_here(self, file: Path) -> str:
         return file.read_text().replace(USUAL, str(CHECKOUT))
 
-    def _enabled_workers(self) -> list[str]:
-        folder = self.units / "downman.target.wants"
-        return sorted(path.name for path in folder.glob("downman-package@*.service")) if folder.is_dir() else []
-
-    def _is_enabled(self, name: str) -> bool:
-        folder = "multi-user.target.wants" if name.endswith(".target") else "downman.target.wants"
-        return (self.units / folder / name).is_symlink()
+    def _enabled(self) -> list[str]:
+        """Give our units that are enabled, as the links say by which systemd knows it."""
+        target = self.units / "multi-user.target.wants" / TARGET
+        services = sorted(self.units.glob(f"{TARGET}.wants/downman-*.service"))
+        return [link.name for link in (target, *services) if link.is_symlink()]
 
     def _systemctl(self, *words: str) -> None:
-        root = [] if self._can_now() else [f"--root={self.root}"]
+        root = [] if self.has_systemd else [f"--root={self.root}"]
         _run("systemctl", *root, "--quiet", *words)
 
 
-def _file_of(unit: str) -> str:
-    before, at, after = unit.partition("@")
-    return f"{before}@.{after.rpartition('.')[2]}" if at else unit
+def _default(field: str) -> Any:
+    return ServiceSettings.model_fields[field].default
 
 
 def _has_user() -> bool:
@@ -172,11 +185,6 @@ def _has_user() -> bool:
         return bool(pwd.getpwnam(USER) and grp.getgrnam(USER))
     except KeyError:
         return False
-
-
-def _systemd_runs() -> bool:
-    # As sd_booted(3) has it.
-    return Path("/run/systemd/system").is_dir()
 
 
 def _run(*command: str) -> None:
@@ -215,6 +223,7 @@ def _carry_out(steps: Sequence[Step], installation: Installation, arguments: arg
         return 1
     for step in steps:
         step.do()
+    installation.reload()
     _say("Done." + _what_next(installation, arguments.what))
     return 0
 

@@ -5,12 +5,19 @@ set -euo pipefail
 ip link set lo up
 mount --make-rprivate /
 scratch=$1
+packages=$2
+# First what is needed of this machine, which may lie below a folder that is covered then.
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/scratch /run/packages
+mount --bind "$scratch" /run/scratch
+mount --bind "$packages" /run/packages
+scratch=/run/scratch
 for folder in /etc /var/lib/postgresql /var/lib/nginx; do
   mkdir -p "$scratch$folder"
   cp -a "$folder/." "$scratch$folder/"
   mount --bind "$scratch$folder" "$folder"
 done
-for folder in /opt /srv /run /var/log /root /home; do
+for folder in /opt /srv /var/log /root /home; do
   mount -t tmpfs -o mode=755 tmpfs "$folder"
 done
 mkdir -p /var/log/nginx /var/log/postgresql && chown postgres: /var/log/postgresql

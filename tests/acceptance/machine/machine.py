@@ -4,6 +4,7 @@ Only root can make it. It has no network but its loopback, so what a newcomer wo
 Debian packages (`make tools`), and the Python packages of the environment that runs the tests.
 """
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ import psutil
 ROOT = Path(__file__).parents[3]
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_SECONDS = 60
+#: Where the folder of a machine is seen inside.
+SCRATCH = "/run/scratch"
 #: What `apt-get install` would do, where there is no network: see that it is installed.
 APT_GET = """#!/bin/bash
 [ "$1" = update ] && exit 0
@@ -28,6 +31,19 @@ for name in "$@"; do
     { echo "not installed: $name" >&2; exit 1; }
 done
 """
+
+
+NAMESPACES = (
+    "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc", "--uts", "--mount-proc",
+)  # fmt: skip
+
+
+def can_be_made() -> bool:
+    """Say whether this machine lets us make one."""
+    probe = "mount --make-rprivate / && mount -t tmpfs tmpfs /opt && mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*NAMESPACES, "sh", "-c", probe], capture_output=True, check=False).returncode == 0
 
 
 class Machine:
@@ -43,14 +59,11 @@ class Machine:
         """Boot, and open a shell."""
         with (self._folder / "boot.log").open("wb") as log:
             self._boot = subprocess.Popen(
-                [
-                    "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--cgroup", "--ipc", "--uts",
-                    "--mount-proc", "bash", str(BOOT), str(self._folder),
-                ],
+                [*NAMESPACES, "bash", str(BOOT), str(self._folder), sysconfig.get_path("purelib")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-            )  # fmt: skip
+            )
         try:
             self._wait_for_systemd()
             self._shell = subprocess.Popen(
@@ -93,14 +106,12 @@ class Machine:
 
     def install_python_packages(self, checkout: str) -> None:
         """Do what `make` would, with the packages of the environment that runs the tests."""
-        packages = sysconfig.get_path("purelib")
         target = f"{checkout}/.venv/lib/python{sysconfig.get_python_version()}/site-packages"
-        over = self._folder / "packages"
-        for name in ("up", "work"):
-            (over / name).mkdir(parents=True)
+        over = f"{SCRATCH}/packages"
         self.type(
+            f"mkdir -p {over}/up {over}/work\n"
             f"/usr/bin/python3 -m venv --without-pip {checkout}/.venv\n"
-            f"mount -t overlay overlay -o lowerdir={packages},upperdir={over}/up,workdir={over}/work {target}\n"
+            f"mount -t overlay overlay -o lowerdir=/run/packages,upperdir={over}/up,workdir={over}/work {target}\n"
             f"rm {target}/__editable__*; echo {checkout} > {target}/downman.pth\n"
             f"touch {checkout}/.venv/installed"
         )

@@ -84,6 +84,13 @@ def test_prefects_own_commands_are_at_hand(said: dict[str, str], machine: Machin
     assert listed["type"] == "warm-process"
 
 
+def test_nginx_may_read_packages_and_no_secret(said: dict[str, str], machine: Machine) -> None:
+    readable = "runuser -u www-data -- find /etc/downman /var/lib/downman -type f -readable 2>/dev/null || true"
+    found = machine.type(readable).split()
+    assert any(name.endswith(".zip") for name in found)
+    assert not [name for name in found if name.startswith("/etc/downman")]
+
+
 def test_a_changed_limit_is_in_force_without_a_restart(said: dict[str, str], machine: Machine) -> None:
     pid = "systemctl show --value --property MainPID downman-package@1"
     before = machine.type(pid)
@@ -102,6 +109,10 @@ def test_another_number_of_workers_is_installed(said: dict[str, str], machine: M
         "active",
         "inactive",
     ]
+    machine.type("sed -i 's|^DOWNMAN_PACKAGE_WORKERS=.*|DOWNMAN_PACKAGE_WORKERS=3|' /etc/downman/downman.env")
+    machine.type("make install INSTALL_ARGS=--yes; systemctl start downman.target")
+    assert machine.type("systemctl is-active downman-package@3").strip() == "active"
+    assert "as it should be" in machine.type("make install INSTALL_ARGS=--yes")
     machine.type("make uninstall INSTALL_ARGS=--yes")
     assert machine.type("systemctl list-units --no-legend 'downman*'").split() == []
     assert machine.type("ls /etc/systemd/system/ | grep downman || true") == ""

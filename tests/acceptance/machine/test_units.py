@@ -74,9 +74,10 @@ def test_secrets_are_made_for_each_installation_and_kept_from_others(tmp_path: P
     for name in ("secret-key", "prefect-login"):
         secrets = [root / "etc/downman/secrets" / name for root in (one, other)]
         assert len({path.read_text() for path in secrets}) == 2
-        assert all(path.stat().st_mode & 0o777 == 0o640 for path in secrets)
+        assert all(path.stat().st_mode & 0o777 == 0o600 for path in secrets)
         assert all(len(path.read_text()) > 30 for path in secrets)
-    assert (one / "etc/downman/secrets").stat().st_mode & 0o777 == 0o750
+    assert (one / "etc/downman/secrets").stat().st_mode & 0o777 == 0o700
+    assert (one / "etc/downman/downman.env").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_environment_file_is_never_written_over_and_says_how_many_workers(tmp_path: Path) -> None:
@@ -86,11 +87,25 @@ def test_the_environment_file_is_never_written_over_and_says_how_many_workers(tm
         environment.read_text().replace("DOWNMAN_PACKAGE_WORKERS=2", "DOWNMAN_PACKAGE_WORKERS=1\n# mine")
     )
     done = install("install", tmp_path, "--yes")
-    assert "disable downman-package@2.service" in done.stdout
+    assert "disable downman-package@2.service, which" in done.stdout
     assert "# mine" in environment.read_text()
     names = {path.name for path in (tmp_path / "etc/systemd/system/downman.target.wants").iterdir()}
     assert "downman-package@1.service" in names
     assert "downman-package@2.service" not in names
+
+
+def test_a_machine_runs_what_its_environment_file_says(tmp_path: Path) -> None:
+    install("install", tmp_path, "--yes")
+    environment = tmp_path / "etc/downman/downman.env"
+    said = environment.read_text()
+    environment.write_text(re.sub("(?m)^DOWNMAN_SERVICES=.*", "DOWNMAN_SERVICES=package,others", said))
+    assert install("install", tmp_path, "--yes").returncode == 0
+    names = {path.name for path in (tmp_path / "etc/systemd/system/downman.target.wants").iterdir()}
+    assert names == {"downman-package@1.service", "downman-package@2.service", "downman-others.service"}
+    environment.write_text(re.sub("(?m)^DOWNMAN_SERVICES=.*", "DOWNMAN_SERVICES=package,beat", said))
+    done = install("install", tmp_path, "--yes")
+    assert done.returncode == 1
+    assert "DOWNMAN_SERVICES names beat; there are prefect, setup, site, others, package." in done.stderr
 
 
 def test_uninstalling_leaves_configuration_and_data(tmp_path: Path) -> None:
