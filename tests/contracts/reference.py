@@ -5,6 +5,7 @@ import json
 import os
 import re
 import textwrap
+from argparse import Action, ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from enum import StrEnum
@@ -330,6 +331,41 @@ def metrics_page() -> str:
     )
 
 
+def commands_page() -> str:
+    """Write the page of `manage.py downman`."""
+    from django_integration.downloads.monitoring.commands import ExitStatus  # noqa: PLC0415 - as above
+    from django_integration.downloads.monitoring.registry import COMMANDS  # noqa: PLC0415
+
+    words = []
+    for command in COMMANDS.values():
+        parser = ArgumentParser(add_help=False)
+        command.add_arguments(parser)
+        rows = [
+            (
+                f"`{' '.join(filter(None, [', '.join(action.option_strings), _value_of(action)]))}`",
+                f"{(action.help or '')[:1].upper()}{(action.help or '')[1:]}",
+            )
+            for action in parser._actions  # noqa: SLF001 - argparse tells of them nowhere else
+        ]
+        options = "\n" + table("option", "what it does", rows=rows) if rows else ""
+        words.append(f"## `downman {command.name}`\n\n{command.help}\n{options}")
+    meanings = re.findall(r"^    \w+ = (\d)  #: (.+)$", inspect.getsource(ExitStatus), flags=re.MULTILINE)
+    return (
+        "# Commands\n\nMade from `django_integration/downloads/monitoring/`. `manage.py downman WORD` in any site with the app; `downman\n"
+        "WORD` on a machine with the services. What each replaces, and what it shows: [from Celery](from-celery.md).\n\n"
+        "All give one JSON object with `--json`. Those that change nothing show themselves again with `--watch [SECONDS]`.\n\n"
+        + table("exit status", "meaning", rows=meanings)
+        + "\n"
+        + "\n".join(words)
+    )
+
+
+def _value_of(action: Action) -> str:
+    if action.choices is not None:
+        return "|".join(map(str, action.choices))
+    return str(action.metavar or action.dest.upper()) if action.nargs != 0 else ""
+
+
 def pages() -> dict[Path, str]:
     """Give every page by its path."""
     return {
@@ -340,6 +376,7 @@ def pages() -> dict[Path, str]:
         PAGES / "jobs.md": jobs_page(),
         PAGES / "errors.md": errors_page(),
         PAGES / "metrics.md": metrics_page(),
+        PAGES / "commands.md": commands_page(),
         PAGES / "faults.md": faults_page(table),
     }
 

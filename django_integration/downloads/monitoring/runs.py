@@ -1,10 +1,12 @@
 """What Prefect knows of our runs, asked for in bounded pages."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django_integration.domain.jobs import TAG, WORK_POOL, Queue
+from django_integration.downloads.monitoring.commands import Table
 from django_integration.downloads.prefect_api import PAGE, PrefectApi
 
 #: Seconds that one question may take.
@@ -99,3 +101,45 @@ def shown(found: Sequence[Any], most: int, *, what: str, total: int | None = Non
     if len(found) <= most:
         return found, ""
     return found[:most], f"{most} of {total if total is not None else 'more'} {what}; --limit shows more."
+
+
+#: Key of a column -> its heading, and how it is read from a run.
+Columns = Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]]
+COLUMNS: Columns = {
+    "queue": ("queue", lambda run: run["work_queue_name"]),
+    "order": ("order", order_of),
+    "state": ("state", lambda run: run["state_name"]),
+    "worker": ("worker", worker_of),
+    "since": ("since", since),
+    "planned": ("at", lambda run: time_of(run["next_scheduled_start_time"])),
+    "message": ("message", message_of),
+    "run": ("run", lambda run: run["id"]),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsTable:
+    """A table of runs, each with its job first."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    #: Of columns that only this table has.
+    more: Columns = field(default_factory=dict)
+
+    def of(self, api: PrefectApi, runs: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
+        """Fill it. Raises `PrefectAway`."""
+        jobs = jobs_of(api, runs)
+        known: Columns = {
+            **COLUMNS,
+            **self.more,
+            "job": ("job", lambda run: jobs.get(run["deployment_id"], "")),
+        }
+        keys = ("job", *self.columns)
+        return Table(
+            name=self.name,
+            title=self.title,
+            columns={key: known[key][0] for key in keys},
+            rows=[[known[key][1](run) for key in keys] for run in runs],
+            note=note,
+        )

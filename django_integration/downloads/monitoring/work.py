@@ -14,20 +14,29 @@ from django_integration.downloads.monitoring import registered, workers
 from django_integration.downloads.monitoring.commands import Command, Report, Table
 from django_integration.downloads.monitoring.runs import (
     AUTO,
+    RunsTable,
     count_runs_in,
-    jobs_of,
-    message_of,
     next_of_schedules,
     order_of,
     prefect,
     runs_in,
     shown,
-    since,
-    time_of,
-    worker_of,
 )
 
 LIMIT = 50
+SCHEDULED = RunsTable(
+    name="scheduled",
+    title="Runs that wait for their time or a worker",
+    columns=("queue", "order", "state", "planned", "message", "run"),
+)
+RESERVED = RunsTable(
+    name="reserved",
+    title="Runs taken and not started",
+    columns=("queue", "order", "worker", "since", "run"),
+)
+_ENDED = ("queue", "order", "state", "since", "worker", "run", "message")
+CANCELLED = RunsTable(name="runs", title="Runs that were cancelled, newest first", columns=_ENDED)
+CRASHED = RunsTable(name="crashed", title="Runs that crashed or failed, newest first", columns=_ENDED)
 _WAITING_PARTS = (LocatorStatus.RETRYING.value, LocatorStatus.WAITING_FOR_SPACE.value)
 
 
@@ -48,37 +57,18 @@ def active(options: Mapping[str, Any]) -> Report:
     api, most = prefect(), options["limit"]
     found = runs_in(api, ("RUNNING", "CANCELLING"), sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
     runs, note = shown(found, most, what="runs")
-    jobs, orders = jobs_of(api, runs), _orders_of(runs)
-    rows = []
-    for run in runs:
-        order = orders.get(order_of(run) or 0)
-        rows.append(
-            (
-                jobs.get(run["deployment_id"], ""),
-                run["work_queue_name"],
-                order_of(run),
-                order and order.status,
-                order and order.bytes_done,
-                order and order.bytes_total,
-                worker_of(run),
-                run["state_name"],
-                time_of(run["start_time"]),
-                run["id"],
-            )
-        )
-    columns = {
-        "job": "job",
-        "queue": "queue",
-        "order": "order",
-        "order_status": "order is",
-        "bytes_done": "bytes",
-        "bytes_total": "of bytes",
-        "worker": "worker",
-        "state": "state",
-        "since": "since",
-        "run": "run",
-    }
-    tables = [Table(name="active", title="Runs at work", columns=columns, rows=rows, note=note)]
+    orders = _orders_of(runs)
+    table = RunsTable(
+        name="active",
+        title="Runs at work",
+        columns=("queue", "order", "order_status", "bytes_done", "bytes_total", "worker", "state", "since", "run"),
+        more={
+            "order_status": ("order is", lambda run: getattr(orders.get(order_of(run)), "status", None)),
+            "bytes_done": ("bytes", lambda run: getattr(orders.get(order_of(run)), "bytes_done", None)),
+            "bytes_total": ("of bytes", lambda run: getattr(orders.get(order_of(run)), "bytes_total", None)),
+        },
+    )
+    tables = [table.of(api, runs, note=note)]
     lost = [] if note or options["queue"] not in {None, Queue.PACKAGE} else _held_by_others(runs, most)
     if lost:
         tables.append(
@@ -93,7 +83,7 @@ def active(options: Mapping[str, Any]) -> Report:
     return Report(tables=tables)
 
 
-def _orders_of(runs: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
+def _orders_of(runs: Sequence[Mapping[str, Any]]) -> dict[int | None, Any]:
     numbers = [number for run in runs if (number := order_of(run)) is not None]
     found = DownloadRequest.objects.filter(pk__in=numbers)
     # The total of an order is known when those of all its parts are.
@@ -101,7 +91,7 @@ def _orders_of(runs: Sequence[Mapping[str, Any]]) -> dict[int, Any]:
     totals = found.annotate(
         bytes_done=Sum("locators__bytes_done"), known_bytes=Sum("locators__bytes_total"), unknown=unknown
     )
-    orders = {}
+    orders: dict[int | None, Any] = {}
     for order in totals:
         order.bytes_total = None if order.unknown else order.known_bytes  # type: ignore[attr-defined]
         orders[order.pk] = order
@@ -131,33 +121,7 @@ def scheduled(options: Mapping[str, Any]) -> Report:
     ]
     total = count_runs_in(api, ("SCHEDULED",), queue=queue) if len(asked_for) > most else None
     runs, note = shown(asked_for, most, what="runs", total=total)
-    jobs = jobs_of(api, [*runs, *planned])
-    rows = [
-        (
-            jobs.get(run["deployment_id"], ""),
-            run["work_queue_name"],
-            order_of(run),
-            run["state_name"],
-            time_of(run["next_scheduled_start_time"]),
-            message_of(run),
-            run["id"],
-        )
-        for run in [*runs, *planned]
-    ]
-    columns = {
-        "job": "job",
-        "queue": "queue",
-        "order": "order",
-        "state": "state",
-        "at": "at",
-        "message": "message",
-        "run": "run",
-    }
-    tables = [
-        Table(
-            name="scheduled", title="Runs that wait for their time or a worker", columns=columns, rows=rows, note=note
-        )
-    ]
+    tables = [SCHEDULED.of(api, [*runs, *planned], note=note)]
     if queue in {None, Queue.PACKAGE}:
         tables += _waiting_orders(most)
     if queue in {None, Queue.NOTIFY}:
@@ -234,66 +198,24 @@ def reserved(options: Mapping[str, Any]) -> Report:
     api, most = prefect(), options["limit"]
     found = runs_in(api, ("PENDING",), sort="EXPECTED_START_TIME_ASC", most=most + 1, queue=options["queue"])
     runs, note = shown(found, most, what="runs")
-    jobs = jobs_of(api, runs)
-    rows = [
-        (
-            jobs.get(run["deployment_id"], ""),
-            run["work_queue_name"],
-            order_of(run),
-            worker_of(run),
-            since(run),
-            run["id"],
-        )
-        for run in runs
-    ]
-    columns = {"job": "job", "queue": "queue", "order": "order", "worker": "worker", "since": "since", "run": "run"}
-    return Report(
-        tables=[Table(name="reserved", title="Runs taken and not started", columns=columns, rows=rows, note=note)]
-    )
+    return Report(tables=[RESERVED.of(api, runs, note=note)])
 
 
 def revoked(options: Mapping[str, Any]) -> Report:
     """Show what was cancelled, in Prefect and of the orders, and what crashed or failed; the newest first."""
     most, queue = options["limit"], options["queue"]
-    tables = [
-        _ended_runs(("CANCELLED",), name="runs", title="Runs that were cancelled, newest first", most=most, queue=queue)
-    ]
+    tables = [_ended_runs(CANCELLED, ("CANCELLED",), most=most, queue=queue)]
     if queue in {None, Queue.PACKAGE}:
         tables.append(_cancelled_orders(most))
-    title = "Runs that crashed or failed, newest first"
-    tables.append(_ended_runs(("CRASHED", "FAILED"), name="crashed", title=title, most=most, queue=queue))
+    tables.append(_ended_runs(CRASHED, ("CRASHED", "FAILED"), most=most, queue=queue))
     return Report(tables=tables)
 
 
-def _ended_runs(states: Collection[str], *, name: str, title: str, most: int, queue: str | None) -> Table:
+def _ended_runs(table: RunsTable, states: Collection[str], *, most: int, queue: str | None) -> Table:
     api = prefect()
     found = runs_in(api, states, sort="END_TIME_DESC", most=most + 1, queue=queue)
     runs, note = shown(found, most, what="runs")
-    jobs = jobs_of(api, runs)
-    rows = [
-        (
-            jobs.get(run["deployment_id"], ""),
-            run["work_queue_name"],
-            order_of(run),
-            run["state_name"],
-            since(run),
-            worker_of(run),
-            run["id"],
-            message_of(run),
-        )
-        for run in runs
-    ]
-    columns = {
-        "job": "job",
-        "queue": "queue",
-        "order": "order",
-        "state": "state",
-        "at": "at",
-        "worker": "worker",
-        "run": "run",
-        "message": "message",
-    }
-    return Table(name=name, title=title, columns=columns, rows=rows, note=note)
+    return table.of(api, runs, note=note)
 
 
 def _cancelled_orders(most: int) -> Table:

@@ -6,11 +6,13 @@ ip link set lo up
 mount --make-rprivate /
 scratch=$1
 packages=$2
+python=$3
 # First what is needed of this machine, which may lie below a folder that is covered then.
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/scratch /run/packages
+mkdir /run/scratch /run/packages /run/python
 mount --bind "$scratch" /run/scratch
 mount --bind "$packages" /run/packages
+mount --bind "$python" /run/python
 scratch=/run/scratch
 for folder in /etc /var/lib/postgresql /var/lib/nginx; do
   mkdir -p "$scratch$folder"
@@ -25,6 +27,9 @@ mkdir -p "$scratch/downman" /var/lib/downman
 mount --bind "$scratch/downman" /var/lib/downman
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
+# Where that interpreter has a library of its own, it is to find that one.
+echo /run/python/lib > /etc/ld.so.conf.d/00-python.conf
+ldconfig
 # Nothing of this machine's own services; a newcomer starts what is needed.
 rm -rf /etc/systemd/system/*.wants
 for unit in systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service \

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import sysconfig
 import time
 from pathlib import Path
@@ -59,7 +60,7 @@ class Machine:
         """Boot, and open a shell."""
         with (self._folder / "boot.log").open("wb") as log:
             self._boot = subprocess.Popen(
-                [*NAMESPACES, "bash", str(BOOT), str(self._folder), sysconfig.get_path("purelib")],
+                [*NAMESPACES, "bash", str(BOOT), str(self._folder), sysconfig.get_path("purelib"), sys.base_prefix],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -110,7 +111,8 @@ class Machine:
         over = f"{SCRATCH}/packages"
         self.type(
             f"mkdir -p {over}/up {over}/work\n"
-            f"/usr/bin/python3 -m venv --without-pip {checkout}/.venv\n"
+            # The same interpreter: what another one needs besides is not among them.
+            f"/run/python/bin/python{sysconfig.get_python_version()} -m venv --without-pip {checkout}/.venv\n"
             f"mount -t overlay overlay -o lowerdir=/run/packages,upperdir={over}/up,workdir={over}/work {target}\n"
             f"rm {target}/__editable__*; echo {checkout} > {target}/downman.pth\n"
             f"touch {checkout}/.venv/installed"

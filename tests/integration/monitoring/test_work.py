@@ -155,7 +155,7 @@ def test_what_is_to_come_is_scheduled_with_when_and_why(prefect: PrefectServer) 
         late: "Late",
         again: "AwaitingRetry",
     }
-    assert abs(datetime.fromisoformat(found[future]["at"]) - at) < timedelta(seconds=1)
+    assert abs(datetime.fromisoformat(found[future]["planned"]) - at) < timedelta(seconds=1)
     assert (found[future]["order"], found[again]["message"]) == (request.pk, "Handed back.")
     waiting = [row for row in said.json["orders"] if row["order"] == request.pk]
     assert [(row["status"], row["attempt"]) for row in waiting] == [("queued", request.attempt)]
