@@ -30,10 +30,15 @@ def runs_in(
     return list(api.pages("flow_runs/filter", {**_filter(states, queue), "sort": sort}, most=most))
 
 
+def runs_of(api: PrefectApi, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Give those of these runs that Prefect knows. Raises `PrefectAway`."""
+    return list(api.pages("flow_runs/filter", {"flow_runs": {"id": {"any_": list(ids)}}}, most=len(ids)))
+
+
 def count_runs_in(
     api: PrefectApi, states: Collection[str], *, queue: str | None = None, when: Mapping[str, Any] | None = None
 ) -> int:
-    """Count the runs of our pool in these types of state; `when` bounds their times. Raises `PrefectAway`."""
+    """Count the runs of our pool in these types of state; `when` bounds their times or tags. Raises `PrefectAway`."""
     return int(api.ask("POST", "flow_runs/count", _filter(states, queue, when or {})))
 
 

@@ -1,6 +1,6 @@
 """What is at work, waits, was taken or has ended: what Celery's `inspect` told of tasks."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -20,10 +20,14 @@ from django_integration.downloads.monitoring.runs import (
     order_of,
     prefect,
     runs_in,
+    runs_of,
     shown,
 )
+from django_integration.downloads.prefect_api import PrefectApi
 
 LIMIT = 50
+#: Rows that one table may have: five pages of Prefect's.
+MOST = 1_000
 SCHEDULED = RunsTable(
     name="scheduled",
     title="Runs that wait for their time or a worker",
@@ -37,6 +41,7 @@ RESERVED = RunsTable(
 _ENDED = ("queue", "order", "state", "since", "worker", "run", "message")
 CANCELLED = RunsTable(name="runs", title="Runs that were cancelled, newest first", columns=_ENDED)
 CRASHED = RunsTable(name="crashed", title="Runs that crashed or failed, newest first", columns=_ENDED)
+AT_WORK = ("RUNNING", "CANCELLING")
 _WAITING_PARTS = (LocatorStatus.RETRYING.value, LocatorStatus.WAITING_FOR_SPACE.value)
 
 
@@ -46,16 +51,15 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _limit(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 1000:  # noqa: PLR2004 - five pages of Prefect's
-        raise ValueError
-    return number
+    if not (text.isdecimal() and 1 <= int(text) <= MOST):
+        raise ArgumentTypeError(f"write a number from 1 to {MOST}")
+    return int(text)
 
 
 def active(options: Mapping[str, Any]) -> Report:
     """Show the runs that workers execute now, and the orders whose run Prefect does not have as running."""
     api, most = prefect(), options["limit"]
-    found = runs_in(api, ("RUNNING", "CANCELLING"), sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
+    found = runs_in(api, AT_WORK, sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
     runs, note = shown(found, most, what="runs")
     orders = _orders_of(runs)
     table = RunsTable(
@@ -69,13 +73,19 @@ def active(options: Mapping[str, Any]) -> Report:
         },
     )
     tables = [table.of(api, runs, note=note)]
-    lost = [] if note or options["queue"] not in {None, Queue.PACKAGE} else _held_by_others(runs, most)
+    lost = _held_by_others(api, runs, most) if options["queue"] in {None, Queue.PACKAGE} else []
     if lost:
         tables.append(
             Table(
                 name="held",
                 title="Orders held by a run that Prefect does not have as running",
-                columns={"order": "order", "order_status": "order is", "run": "run", "until": "its claim ends"},
+                columns={
+                    "order": "order",
+                    "order_status": "order is",
+                    "run": "run",
+                    "run_state": "run is",
+                    "until": "its claim ends",
+                },
                 rows=lost,
                 note="They are taken up again when the claim ends, or within a minute of the end of their run.",
             )
@@ -98,13 +108,18 @@ def _orders_of(runs: Sequence[Mapping[str, Any]]) -> dict[int | None, Any]:
     return orders
 
 
-def _held_by_others(runs: Sequence[Mapping[str, Any]], most: int) -> list[tuple[Any, ...]]:
+def _held_by_others(api: PrefectApi, runs: Sequence[Mapping[str, Any]], most: int) -> list[tuple[Any, ...]]:
     running = {run["id"] for run in runs}
     leased = DownloadRequest.objects.filter(lease_until__isnull=False).order_by("lease_until")[:most]
+    others = [order for order in leased if order.lease_owner not in running]
+    # They may have started since the others were asked for, or be more than is shown.
+    known = runs_of(api, [order.lease_owner for order in others if _is_run(order.lease_owner)])
+    states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in AT_WORK}
+    at_work = {run["id"] for run in known} - set(states)
     return [
-        (order.pk, order.status, order.lease_owner, order.lease_until)
-        for order in leased
-        if order.lease_owner not in running
+        (order.pk, order.status, order.lease_owner, states.get(order.lease_owner), order.lease_until)
+        for order in others
+        if order.lease_owner not in at_work
     ]
 
 
@@ -119,7 +134,7 @@ def scheduled(options: Mapping[str, Any]) -> Report:
         for run in runs_in(api, ("SCHEDULED",), sort="NEXT_SCHEDULED_START_TIME_ASC", most=most + 1, queue=one)
         if AUTO not in run["tags"]
     ]
-    total = count_runs_in(api, ("SCHEDULED",), queue=queue) if len(asked_for) > most else None
+    total = _count_asked_for(api, queue) if len(asked_for) > most else None
     runs, note = shown(asked_for, most, what="runs", total=total)
     tables = [SCHEDULED.of(api, [*runs, *planned], note=note)]
     if queue in {None, Queue.PACKAGE}:
@@ -127,6 +142,12 @@ def scheduled(options: Mapping[str, Any]) -> Report:
     if queue in {None, Queue.NOTIFY}:
         tables.append(_waiting_mails(most))
     return Report(tables=tables)
+
+
+def _count_asked_for(api: PrefectApi, queue: str | None) -> int:
+    planned = {"tags": {"all_": [AUTO]}}
+    everything = count_runs_in(api, ("SCHEDULED",), queue=queue)
+    return everything - count_runs_in(api, ("SCHEDULED",), queue=queue, when=planned)
 
 
 def _waiting_orders(most: int) -> list[Table]:
@@ -220,7 +241,7 @@ def _ended_runs(table: RunsTable, states: Collection[str], *, most: int, queue: 
 
 def _cancelled_orders(most: int) -> Table:
     cancelled = DownloadRequest.objects.filter(status=RequestStatus.CANCELLED.value)
-    found = list(cancelled.order_by("-pk").only("pk", "cancelled_at", "updated_at")[: most + 1])
+    found = list(cancelled.order_by("-updated_at").only("pk", "cancelled_at", "updated_at")[: most + 1])
     orders, note = shown(found, most, what="orders")
     ended = RequestEvent.objects.filter(
         request_id__in=[order.pk for order in orders], locator=None, to_status=RequestStatus.CANCELLED.value
