@@ -8,6 +8,7 @@ in this package knows what the flows are about.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import tempfile
@@ -197,8 +198,26 @@ class WarmProcessWorker(ProcessWorker):
     async def _submit_run(self, flow_run: FlowRun) -> None:
         try:
             await super()._submit_run(flow_run)
+        except Exception as exc:
+            # The edge of this task: with Prefect's own worker one answer of 500 here ends it, and all of its runs.
+            self._logger.log(
+                logging.WARNING if isinstance(exc, httpx.HTTPError) else logging.ERROR,
+                "Flow run '%s' could not be taken (%s); it is as soon as the server gives it again.",
+                flow_run.name,
+                exc or type(exc),
+                exc_info=not isinstance(exc, httpx.HTTPError),
+            )
+            self._put_back(flow_run.id)
         finally:
             self._is_counted(flow_run.id)
+
+    def _put_back(self, flow_run_id: UUID) -> None:
+        """Know nothing of a run any more; without looking for others at once, who would meet the same trouble."""
+        self._submitting_flow_run_ids.discard(flow_run_id)
+        if self._cancelling_observer is not None:
+            self._cancelling_observer.remove_in_flight_flow_run_id(flow_run_id)
+        super()._release_limit_slot(flow_run_id)
+        self._places.leave(flow_run_id)
 
     async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
         try:
@@ -324,7 +343,7 @@ class WarmProcessWorker(ProcessWorker):
     async def _look_for_cancelled(self) -> None:
         try:
             await self.supervision.look_for_cancelled()
-        except httpx.HTTPError as exc:
+        except Exception as exc:  # noqa: BLE001 - the edge of this task; polling looks for them too
             self._logger.debug("Could not look for cancelled runs: %s", exc)
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
@@ -385,7 +404,13 @@ class WarmProcessWorker(ProcessWorker):
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Label the run while it starts, not before."""
         if self._runs_task_group is not None:
-            self._runs_task_group.start_soon(super()._give_worker_labels_to_flow_run, flow_run_id)
+            self._runs_task_group.start_soon(self._label, flow_run_id)
+
+    async def _label(self, flow_run_id: UUID) -> None:
+        try:
+            await super()._give_worker_labels_to_flow_run(flow_run_id)
+        except Exception as exc:  # noqa: BLE001 - the edge of this task: a label is not worth the worker and its runs
+            self._logger.warning("Flow run %s is not labelled with its worker: %s", flow_run_id, exc or type(exc))
 
 
 class _Forks:

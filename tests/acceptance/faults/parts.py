@@ -29,6 +29,8 @@ from tests.acceptance.demo import READY_SECONDS, STOP_SECONDS, Installation
 
 PREFECT, WORKER, SITE = "prefect", "worker", "site"
 NAMES = (PREFECT, WORKER, SITE)
+#: Of the log of a part that has ended by itself, what a failed test shows.
+LAST_LINES = 100
 
 
 class Parts(Installation):
@@ -139,7 +141,11 @@ class Parts(Installation):
             else:
                 self.start(name)
         self.wait_until_ready()
-        assert ended == []
+        assert not ended, "\n".join(f"{name} has ended by itself; its log:\n{self._log(name)}" for name in ended)
+
+    def _log(self, name: str) -> str:
+        lines = (self.folders.logs / f"{name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-LAST_LINES:])
 
     def query(self, statement: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Ask the site's database, past the site; what a statement changes, stays."""

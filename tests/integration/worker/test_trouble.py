@@ -1,0 +1,42 @@
+"""A server that fails single requests of a worker, as Prefect's does when its database goes, ends no worker."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.integration.prefect_server import PrefectServer
+from tests.integration.worker.troubled import TroubledServer
+from tests.integration.worker.workers import Runs, Worker
+
+
+@pytest.fixture
+def troubled(prefect_server: PrefectServer) -> Iterator[TroubledServer]:
+    with TroubledServer(prefect_server.url.removesuffix("/api")) as server:
+        yield server
+
+
+#: What a worker asks, from its first look for a run until that runs.
+REQUESTS = {
+    "looks": r"POST /api/work_pools/.*/get_scheduled_flow_runs",
+    "reads the deployment": r"GET /api/deployments/",
+    "takes the run": r"POST /api/flow_runs/.*/set_state",
+    "labels the run": r"PATCH /api/flow_runs/.*/labels",
+    "notes its process": r"PATCH /api/flow_runs/[^/]*$",
+}
+
+
+def test_no_failed_request_ends_it_or_loses_a_run(
+    make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], troubled: TroubledServer
+) -> None:
+    runs = make_pool("trouble", "warm-process")
+    url = f"{troubled.url}/api"
+    worker = start("trouble", "warm-process", "--limit", "1", PREFECT_API_URL=url, PREFECT_WORKER_QUERY_SECONDS="0.5")
+    template = worker.template()
+    for what, request in REQUESTS.items():
+        troubled.fail(request, times=1)
+        run = runs.ended(runs.make("succeed"))
+        assert troubled.failed(), f"it never {what}"
+        assert run.state_name == "Completed", what
+        assert worker.template() == template, what
+    worker.stop()
+    assert worker.wait() == 0
