@@ -116,7 +116,7 @@ class Supervision:
             control_channel=self._channel,
         )
         self._asked_to_cancel: set[UUID] = set()
-        self._grace: anyio.CancelScope | None = None
+        self._grace = anyio.CancelScope()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -210,7 +210,9 @@ class Supervision:
 
     async def stop(self, *, grace_seconds: float | None) -> None:
         """Wait until all runs have ended. Those that have not within the grace are handed back (None: never)."""
-        with anyio.move_on_after(grace_seconds) as self._grace:
+        if grace_seconds is not None:
+            self._grace.deadline = anyio.current_time() + grace_seconds
+        with self._grace:
             while self._executions:
                 await next(iter(self._executions.values())).ended.wait()
         async with anyio.create_task_group() as tasks:
@@ -218,9 +220,8 @@ class Supervision:
                 tasks.start_soon(self._hand_back, execution)
 
     def hurry(self) -> None:
-        """End the grace of `stop`."""
-        if self._grace is not None:
-            self._grace.cancel()
+        """End the grace of `stop`, also of one that is still to come."""
+        self._grace.cancel()
 
     async def _hand_back(self, execution: Execution) -> None:
         """End a run that has not ended by itself, and have it scheduled again: another worker takes it."""

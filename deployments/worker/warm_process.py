@@ -133,6 +133,7 @@ class WarmProcessWorker(ProcessWorker):
         script ignores, and answers a second one by killing itself.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - this is a coroutine, so a task runs it
         taken = []
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
@@ -144,11 +145,13 @@ class WarmProcessWorker(ProcessWorker):
             for number in taken:
                 loop.remove_signal_handler(number)
 
-    def _told_to_stop(self, task: asyncio.Task[Any] | None) -> None:
-        if self._stopping or task is None:
+    def _told_to_stop(self, task: asyncio.Task[Any]) -> None:
+        if self._stopping:
             self._logger.info("Told again to stop: handing back what is under way.")
-            self.supervision.hurry()
+            if self._supervision is not None:
+                self._supervision.hurry()
         else:
+            self._stopping = True
             self._logger.info(
                 "Told to stop: %s runs under way, which have %g s.",
                 0 if self._supervision is None else self._supervision.executing,

@@ -26,6 +26,7 @@ from tests.integration.prefect_server import PrefectServer
 from tests.integration.test_bootstrap import ask
 from tests.integration.test_trigger import prefect, trigger
 from tests.integration.worker.workers import until
+from tests.troubled_server import TroubledServer
 
 __all__ = ["prefect", "trigger"]
 
@@ -221,6 +222,28 @@ def test_all_queues_are_emptied_but_for_what_is_at_work_or_planned(
     recovery.recover_stalled()
     waiting.refresh_from_db()
     assert (waiting.status, waiting.due_at) == ("cancelled", None)
+
+
+def test_a_prefect_that_stops_answering_meanwhile_is_said_and_the_rest_is_done_the_next_time(
+    prefect: PrefectServer, settings: Any
+) -> None:
+    request = order("dem")
+    run = run_of(request)
+    with TroubledServer(prefect.url) as troubled:
+        settings.DOWNLOADS_PREFECT_API_URL = troubled.url
+        troubled.fail("POST /api/flow_runs/bulk_set_state", times=1)
+        said = downman("purge", "--queue", "package", "--yes")
+        assert said.status == 3
+        assert "Prefect stopped answering" in said.out
+        assert state(run) == "Scheduled"
+        request.refresh_from_db()
+        assert request.status == "cancelled"
+        told = set(Notice.objects.filter(kind="cancelled").values_list("pk", flat=True))
+
+        said = downman("purge", "--queue", "package", "--yes")
+        assert said.status == 0
+    assert state(run) == "Purged"
+    assert set(Notice.objects.filter(kind="cancelled").values_list("pk", flat=True)) == told
 
 
 def test_a_run_for_an_order_that_came_meanwhile_is_left_to_it(prefect: PrefectServer) -> None:

@@ -1,19 +1,10 @@
 """A server that fails single requests of a worker, as Prefect's does when its database goes, ends no worker."""
 
-from collections.abc import Callable, Iterator
-
-import pytest
+from collections.abc import Callable
 
 from tests.integration.prefect_server import PrefectServer
-from tests.integration.worker.troubled import TroubledServer
 from tests.integration.worker.workers import Runs, Worker
-
-
-@pytest.fixture
-def troubled(prefect_server: PrefectServer) -> Iterator[TroubledServer]:
-    with TroubledServer(prefect_server.url.removesuffix("/api")) as server:
-        yield server
-
+from tests.troubled_server import TroubledServer
 
 #: What a worker asks, from its first look for a run until that runs.
 REQUESTS = {
@@ -26,11 +17,16 @@ REQUESTS = {
 
 
 def test_no_failed_request_ends_it_or_loses_a_run(
-    make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], troubled: TroubledServer
+    make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], prefect_server: PrefectServer
 ) -> None:
     runs = make_pool("trouble", "warm-process")
-    url = f"{troubled.url}/api"
-    worker = start("trouble", "warm-process", "--limit", "1", PREFECT_API_URL=url, PREFECT_WORKER_QUERY_SECONDS="0.5")
+    with TroubledServer(prefect_server.url) as troubled:
+        see_it_through(runs, start, troubled)
+
+
+def see_it_through(runs: Runs, start: Callable[..., Worker], troubled: TroubledServer) -> None:
+    variables = {"PREFECT_API_URL": troubled.url, "PREFECT_WORKER_QUERY_SECONDS": "0.5"}
+    worker = start("trouble", "warm-process", "--limit", "1", **variables)
     template = worker.template()
     for what, request in REQUESTS.items():
         troubled.fail(request, times=1)

@@ -218,12 +218,17 @@ def test_a_run_that_was_retried_in_its_process_can_be_handed_back(
     assert runs.ended(run_id).state_name == "Completed"
 
 
-def test_told_twice_it_hands_back_at_once(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
-    worker = start(pool, KIND)
+@pytest.mark.parametrize("at_once", [True, False])
+def test_told_twice_it_hands_back_at_once(
+    pool: str, make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], *, at_once: bool
+) -> None:
+    runs = make_pool(f"{pool}-{at_once}".lower(), KIND)
+    worker = start(f"{pool}-{at_once}".lower(), KIND)
     run_id = runs.make("wait")
     runs.running(run_id)
-    worker.stop(signal.SIGINT)
-    until(lambda: "Told to stop" in worker.said())
+    worker.stop(signal.SIGTERM)
+    if not at_once:
+        until(lambda: "Told to stop" in worker.said())
     worker.stop(signal.SIGINT)
     assert worker.wait(20) == 0
     assert runs.read(run_id).state_name == "AwaitingRetry"

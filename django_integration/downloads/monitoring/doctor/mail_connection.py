@@ -13,8 +13,6 @@ from typing import Any, Self
 
 from django_integration.downloads.monitoring.doctor.findings import BOOTSTRAP
 
-#: Seconds within which a connection must stand; each answer after that may take what the settings say.
-CONNECT_SECONDS = 2.0
 _PORTS = {"SSL": 465, "STARTTLS": 587, "INSECURE": 25}
 _TYPE = f"See DOWNMAN_MAIL_TYPE and DOWNMAN_MAIL_PORT (SSL 465, STARTTLS 587), then: {BOOTSTRAP}"
 _HOST = f"See that it runs, and DOWNMAN_MAIL_HOST and DOWNMAN_MAIL_PORT; then: {BOOTSTRAP}"
@@ -60,25 +58,11 @@ class Login:
         )
 
 
-class _Bounded(smtplib.SMTP):
-    """A connection that must stand soon; with a context it is TLS from the first byte."""
-
-    def __init__(self, login: Login, context: ssl.SSLContext | None) -> None:
-        self._login, self._tls = login, context
-        super().__init__(login.host, login.port, timeout=login.timeout_seconds)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Connect, as the base class asks for it."""
-        made = socket.create_connection((host, port), min(CONNECT_SECONDS, timeout))
-        made.settimeout(timeout)
-        return made if self._tls is None else self._tls.wrap_socket(made, server_hostname=host)
-
-
 @contextmanager
 def connected(login: Login) -> Iterator[smtplib.SMTP]:
     """Give a connection that is logged in. Raises `Trouble`, also for what goes wrong while it is used."""
     try:
-        server = _Bounded(login, ssl.create_default_context() if login.kind == "SSL" else None)
+        server = _connect(login)
         try:
             if login.kind == "STARTTLS":
                 server.ehlo_or_helo_if_needed()
@@ -91,7 +75,14 @@ def connected(login: Login) -> Iterator[smtplib.SMTP]:
         finally:
             server.close()
     except (smtplib.SMTPException, OSError, ValueError) as exc:
-        raise _in_words(exc) from exc
+        raise _in_words(exc, login) from exc
+
+
+def _connect(login: Login) -> smtplib.SMTP:
+    if login.kind == "SSL":
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(login.host, login.port, timeout=login.timeout_seconds, context=context)
+    return smtplib.SMTP(login.host, login.port, timeout=login.timeout_seconds)
 
 
 #: What went wrong -> its words, and what to do; the first that fits.
@@ -103,7 +94,7 @@ _WORDS: Sequence[tuple[type[Exception], str, str]] = (
     (smtplib.SMTPException, "takes no login of a kind that we know", _USER),
     (ssl.SSLCertVerificationError, "shows a certificate that is not trusted: {verify_message}", _TRUST),
     (ssl.SSLError, "does not speak TLS there", _TYPE),
-    (TimeoutError, "hangs: it does not answer", f"{_HOST}. {_TYPE}"),
+    (TimeoutError, "hangs: it does not answer within {timeout_seconds:g} s", f"{_HOST}. {_TYPE}"),
     (ConnectionRefusedError, "is refused: nothing listens there", _HOST),
     (socket.gaierror, "is not known by that name", _HOST),
     (OSError, "cannot be reached: {strerror}", _HOST),
@@ -112,9 +103,10 @@ _WORDS: Sequence[tuple[type[Exception], str, str]] = (
 )
 
 
-def _in_words(exc: Exception) -> Trouble:
+def _in_words(exc: Exception, login: Login) -> Trouble:
     # Where an answer was waited for in vain, smtplib speaks of a connection that was ended.
     if isinstance(exc, smtplib.SMTPServerDisconnected) and isinstance(exc.__context__, OSError):
         exc = exc.__context__
     words, remedy = next((words, remedy) for kind, words, remedy in _WORDS if isinstance(exc, kind))
-    return Trouble(words.format_map(vars(exc) | {"strerror": getattr(exc, "strerror", "")}), remedy=remedy)
+    known = {"strerror": getattr(exc, "strerror", ""), "timeout_seconds": login.timeout_seconds}
+    return Trouble(words.format_map(vars(exc) | known), remedy=remedy)

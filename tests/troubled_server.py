@@ -1,4 +1,4 @@
-"""What stands between a worker and the server, and fails some requests as a server does whose database is away."""
+"""What stands between somebody and Prefect's server, and fails requests as a server does whose database is away."""
 
 import re
 import threading
@@ -9,6 +9,7 @@ import httpx
 
 #: Headers that belong to one connection.
 OF_THE_CONNECTION = {"host", "connection", "content-length", "transfer-encoding", "content-encoding"}
+API = "/api"
 #: What Prefect's server says when it does not know what is wrong.
 FAILED = b'{"exception_message":"Internal Server Error"}'
 
@@ -17,13 +18,13 @@ class TroubledServer:
     """Passes on to a server what it is asked, but for what is to fail; knows no WebSockets, so workers poll."""
 
     def __init__(self, url: str) -> None:
-        """Stand in front of the server at `url`, without a path."""
+        """Stand in front of the server whose API is at `url`."""
         self._failing: dict[re.Pattern[str], int] = {}
         self._lock = threading.Lock()
-        self._far = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._far = httpx.Client(base_url=url.removesuffix(API), timeout=30, trust_env=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}{API}"
 
     def fail(self, pattern: str, *, times: int) -> None:
         """Answer the next requests whose method and path match with 500, as often as said."""
