@@ -13,8 +13,8 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.settings import PREFECT_WORKER_QUERY_SECONDS
+from prefect.workers.base import _is_transient_api_error
 from prefect.workers.process import ProcessJobConfiguration, ProcessVariables, ProcessWorker, ProcessWorkerResult
 from pydantic import Field
 
@@ -118,6 +119,8 @@ class WarmProcessWorker(ProcessWorker):
         self._listening: anyio.CancelScope | None = None
         self._supervision: Supervision | None = None
         self._stopping = False
+        #: Whether the server did not answer at the last look.
+        self._away = False
 
     @property
     def supervision(self) -> Supervision:
@@ -186,23 +189,45 @@ class WarmProcessWorker(ProcessWorker):
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Take what is due; also called when the server tells of work."""
+        runs: list[FlowRun] = []
         async with self._polling:
             if self._stopping:
-                return []
-            if self._subscription is not None and not self._subscription.connected:
-                await self.supervision.look_for_cancelled()
-            runs = await super().get_and_submit_flow_runs()
+                return runs
+            with self._outliving_outages():
+                if self._subscription is not None and not self._subscription.connected:
+                    await self.supervision.look_for_cancelled()
+                runs = await super().get_and_submit_flow_runs()
             # The limits of pool and queues count pending and running runs only. Asked again before these are pending,
             # the server would give more than it should.
             for pending in list(self._taken.values()):
                 await pending.wait()
             return runs
 
+    async def _sync_and_initialize(self) -> None:
+        with self._outliving_outages():
+            await super()._sync_and_initialize()
+
+    @contextmanager
+    def _outliving_outages(self) -> Iterator[None]:
+        """Look again the next time: after 7 minutes of such looks Prefect's own loop ends the worker, with its runs."""
+        try:
+            yield
+        except httpx.HTTPError as exc:
+            if not _is_transient_api_error(exc):
+                raise
+            if not self._away:
+                self._logger.warning("The server does not answer (%s); runs under way go on.", exc or type(exc))
+            self._away = True
+        else:
+            if self._away:
+                self._logger.info("The server answers again.")
+            self._away = False
+
     async def _submit_run(self, flow_run: FlowRun) -> None:
         try:
             await super()._submit_run(flow_run)
         except Exception as exc:
-            # The edge of this task: with Prefect's own worker one answer of 500 here ends it, and all of its runs.
+            # The edge of this task: one answer of 500 here ends Prefect's own worker.
             self._logger.log(
                 logging.WARNING if isinstance(exc, httpx.HTTPError) else logging.ERROR,
                 "Flow run '%s' could not be taken (%s); it is as soon as the server gives it again.",

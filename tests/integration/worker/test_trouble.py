@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from tests.integration.prefect_server import PrefectServer
-from tests.integration.worker.workers import Runs, Worker
+from tests.integration.worker.scenarios import LONG
+from tests.integration.worker.workers import Runs, Worker, until
 from tests.troubled_server import TroubledServer
 
 #: What a worker asks, from its first look for a run until that runs.
@@ -14,6 +15,10 @@ REQUESTS = {
     "labels the run": r"PATCH /api/flow_runs/.*/labels",
     "notes its process": r"PATCH /api/flow_runs/[^/]*$",
 }
+
+
+#: So many looks in a row end Prefect's own worker, however shortly one follows the other: three, four times over.
+OUTAGE = 15
 
 
 def test_no_failed_request_ends_it_or_loses_a_run(
@@ -36,3 +41,19 @@ def see_it_through(runs: Runs, start: Callable[..., Worker], troubled: TroubledS
         assert worker.template() == template, what
     worker.stop()
     assert worker.wait() == 0
+
+
+def test_it_outlives_an_outage_with_the_runs_that_it_has(
+    make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], prefect_server: PrefectServer
+) -> None:
+    runs = make_pool("outage", "warm-process")
+    with TroubledServer(prefect_server.url) as troubled:
+        worker = start("outage", "warm-process", PREFECT_API_URL=troubled.url, PREFECT_WORKER_QUERY_SECONDS="0.2")
+        under_way = runs.make("wait", seconds=LONG)
+        runs.running(under_way)
+        troubled.fail(REQUESTS["looks"], times=OUTAGE)
+        until(troubled.failed)
+        assert runs.ended(runs.make("succeed")).state_name == "Completed"
+        assert runs.read(under_way).state_name == "Running"
+        said = worker.said()
+    assert said.count("The server does not answer") == said.count("The server answers again") > 0
