@@ -13,6 +13,7 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolUpd
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.events.schemas.automations import AutomationCore
+from prefect.events.worker import EventsWorker
 from prefect.states import Running
 from prefect_email import EmailServerCredentials
 
@@ -38,7 +39,12 @@ def run_bootstrap(
         wanted = file or read_prefect_file()
         return [line async for line in bootstrap(PoolSettings(**settings), wanted, lost_before=lost_before)]
 
-    return asyncio.run(all_lines())
+    try:
+        return asyncio.run(all_lines())
+    finally:
+        # Otherwise the thread that tells Prefect of events stays: its pings draw from the global random numbers for as
+        # long as pytest runs, which Hypothesis takes for a fault of whatever it tests at that moment.
+        EventsWorker.drain_all()
 
 
 def ask(question: Callable[[PrefectClient], Awaitable[Given]]) -> Given:
