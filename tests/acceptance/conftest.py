@@ -1,4 +1,4 @@
-"""One running demo for all tests that only order from it."""
+"""One running demo for all tests here that only order from it; it ends with the last of them."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ from tests.acceptance.demo import DemoProcess
 from tests.acceptance.portal import Portal
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
     """Give a demo that is ready."""
     with DemoProcess(tmp_path_factory.mktemp("acceptance") / "home") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def portal(demo: DemoProcess) -> Iterator[Portal]:
     """Give somebody who orders from it."""
     with Portal(demo) as person:
