@@ -24,6 +24,7 @@ from django_integration.downloads.services import (
     packaging,
     recovery,
     sweeping,
+    tracking,
 )
 from django_integration.downloads.services.packaging import MadeLink
 from django_integration.downloads.settings import app_settings
@@ -156,6 +157,27 @@ def test_a_run_that_lost_its_lease_records_nothing(resource: Resource) -> None:
         packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     assert not DownloadLink.objects.exists()
     assert claimed(request, owner="run-2").attempt == 2
+
+
+def test_a_run_whose_order_is_forgotten_meanwhile_has_lost_its_lease(resource: Resource) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    cancelling.cancel_request(request.pk, actor="requester")
+    DownloadRequest.objects.update(updated_at=timezone.now() - timedelta(days=app_settings().keep_requests_days + 1))
+    assert cleaning.clean_expired().forgotten == 1
+    with pytest.raises(LeaseLost):
+        packaging.record(claim, links=(), failures={}, sizes={})
+    assert not packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
+
+
+def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource) -> None:
+    request = order("dem")
+    claim = claimed(request)
+    found = tracking.find_request(request.public_id)
+    failure = SourceBroke(reason="status 503")
+    packaging.record(claim, links=(), failures={claim.parts[0].locator_id: failure}, sizes={})
+    told = tracking.track(found)
+    assert (told.status, [part.status for part in told.resources]) == ("queued", ["retrying"])
 
 
 def test_a_part_cancelled_in_the_last_moment_is_not_delivered(resource: Resource, roads: Resource) -> None:

@@ -1,7 +1,8 @@
 """The database's side of packaging: a worker claims a request, shows signs of life, and records how it ended."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,11 +176,9 @@ def record(
     delivers was cancelled meanwhile: the caller makes it anew without that part. Raises `LeaseLost`.
     """
     now = timezone.now()
-    with changing(claimed.request_id, actor=claimed.owner) as change:
-        request = change.request
-        if request.lease_owner != claimed.owner:
-            raise LeaseLost
-        fetching = {row.pk: row for row in request.locators.filter(status=LocatorStatus.FETCHING)}
+    with _leased(claimed.request_id, owner=claimed.owner, actor=claimed.owner) as change:
+        locators = change.request.locators
+        fetching = {row.pk: row for row in locators.filter(status=LocatorStatus.FETCHING)}
         if any(locator_id not in fetching for link in links for locator_id in link.locator_ids):
             return None
         expires_at = now + timedelta(days=claimed.policy.validity_days)
@@ -204,13 +203,26 @@ def is_recorded(claimed: Claim, target: str) -> bool:
 
 def hand_back(request_id: int, *, owner: str, reason: str) -> bool:
     """Take a request from a worker that was lost, and have it started again; say whether the worker still had it."""
-    with changing(request_id, actor="recover-stalled") as change:
-        if change.request.lease_owner != owner:
-            return False
-        _hand_back(change, reason=reason)
-        change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
-        change.settle(reason=reason)
-        return True
+    try:
+        with _leased(request_id, owner=owner, actor="recover-stalled") as change:
+            _hand_back(change, reason=reason)
+            change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
+            change.settle(reason=reason)
+    except LeaseLost:
+        return False
+    return True
+
+
+@contextmanager
+def _leased(request_id: int, *, owner: str, actor: str) -> Iterator[Change]:
+    """Lock a request that is this worker's; raises `LeaseLost`, also when the order was forgotten meanwhile."""
+    try:
+        with changing(request_id, actor=actor) as change:
+            if change.request.lease_owner != owner:
+                raise LeaseLost
+            yield change
+    except DownloadRequest.DoesNotExist as gone:
+        raise LeaseLost from gone
 
 
 def _lease_end(now: datetime) -> datetime:
