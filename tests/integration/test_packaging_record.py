@@ -1,7 +1,9 @@
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from django_integration.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceBroke, SourceMissing
@@ -170,14 +172,24 @@ def test_a_run_whose_order_is_forgotten_meanwhile_has_lost_its_lease(resource: R
     assert not packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
 
 
-def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource) -> None:
-    request = order("dem")
-    claim = claimed(request)
-    found = tracking.find_request(request.public_id)
-    failure = SourceBroke(reason="status 503")
-    packaging.record(claim, links=(), failures={claim.parts[0].locator_id: failure}, sizes={})
-    told = tracking.track(found)
-    assert (told.status, [part.status for part in told.resources]) == ("queued", ["retrying"])
+@pytest.mark.parametrize("statement", [1, 2])
+def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource, statement: int) -> None:
+    claim = claimed(order("dem"))
+    failures = {claim.parts[0].locator_id: SourceBroke(reason="status 503")}
+    said = []
+
+    def a_run_ends_after(execute: Callable[..., Any], *statement_and_context: Any) -> Any:
+        answer = execute(*statement_and_context)
+        said.append(answer)
+        if len(said) == statement:
+            packaging.record(claim, links=(), failures=failures, sizes={})
+        return answer
+
+    with connection.execute_wrapper(a_run_ends_after):
+        told = tracking.track(tracking.find_request(claim.public_id))
+    assert len(said) > statement
+    one_moment = [("packaging", ["fetching"]), ("queued", ["retrying"])]
+    assert (told.status, [part.status for part in told.resources]) in one_moment
 
 
 def test_a_part_cancelled_in_the_last_moment_is_not_delivered(resource: Resource, roads: Resource) -> None:

@@ -177,8 +177,7 @@ def record(
     """
     now = timezone.now()
     with _leased(claimed.request_id, owner=claimed.owner, actor=claimed.owner) as change:
-        locators = change.request.locators
-        fetching = {row.pk: row for row in locators.filter(status=LocatorStatus.FETCHING)}
+        fetching = {row.pk: row for row in change.request.locators.filter(status=LocatorStatus.FETCHING)}
         if any(locator_id not in fetching for link in links for locator_id in link.locator_ids):
             return None
         expires_at = now + timedelta(days=claimed.policy.validity_days)

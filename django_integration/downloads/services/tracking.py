@@ -135,8 +135,7 @@ def find_generic(public_id: UUID | str) -> GenericRequest:
 def track(request: DownloadRequest) -> TrackedRequest:
     """Tell how a request stands now; two queries, one more while it is queued or something of it can be taken."""
     # Its state is read with its parts', in one statement: a run that ends in between would show each at another moment.
-    whole = ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link")
-    locators = list(whole)
+    locators = list(ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link"))
     request = locators[0].request if locators else request
     made = list(request.links.all())
     return TrackedRequest(
