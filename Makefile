@@ -23,13 +23,13 @@ INSTALL_ARGS ?=
 QUEUES ?= package,notify,maintenance
 # What development is told; see .env.example.
 ENV_FILE ?= .env
-SERVICE = $(BIN)/python -m deployments.service --env-file $(ENV_FILE)
+SERVICE = $(BIN)/python -m downman_ops.launch.service --env-file $(ENV_FILE)
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/installed ## start everything on this machine, until Ctrl-C
-	@exec $(BIN)/python -m deployments.demo
+	@exec $(BIN)/python -m downman_ops.launch.demo
 
 test: $(VENV)/installed-dev tools ## run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -63,10 +63,10 @@ worker: $(VENV)/installed ## one worker for all queues in the foreground, as .en
 	@exec $(SERVICE) worker --queues $(QUEUES)
 
 install: $(VENV)/installed ## install the services for systemd, after asking
-	@exec $(BIN)/python -m deployments.systemd.install install $(INSTALL_ARGS)
+	@exec $(BIN)/python -m downman_ops.launch.install_services install $(INSTALL_ARGS)
 
 uninstall: $(VENV)/installed ## take the services away, after asking
-	@exec $(BIN)/python -m deployments.systemd.install uninstall $(INSTALL_ARGS)
+	@exec $(BIN)/python -m downman_ops.launch.install_services uninstall $(INSTALL_ARGS)
 
 lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the .in files
 	$(LOCK) requirements.in --output-file=requirements.txt

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from deployments import databases, ports
-from deployments.embedded_database import EmbeddedDatabase
-from deployments.prefect_api import PrefectApi
+from downman_ops.launch import databases, ports
+from downman_ops.launch.embedded_database import EmbeddedDatabase
+from downman_ops.prefect_setup.prefect_startup_api import PrefectApi
 
 UP_SECONDS = 120
 DOWN_SECONDS = 30

@@ -9,6 +9,6 @@ case "$1" in
   prefect) part=cli; shift ;;
   *) part=manage; set -- downman "$@" ;;
 esac
-command=".venv/bin/python -m deployments.service --env-file /etc/downman/downman.env $part"
+command=".venv/bin/python -m downman_ops.launch.service --env-file /etc/downman/downman.env $part"
 [ "$(id -un)" = downman ] && exec $command "$@"
 exec runuser -u downman -- $command "$@"

@@ -63,7 +63,7 @@ class Installation:
         return (self.home / "secrets" / "prefect-api-auth").read_text().strip()
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a Python module, such as `django_integration.demo.manage`, as a person in another terminal would."""
+        """Run a Python module, such as `downman_site.manage`, as a person in another terminal would."""
         return subprocess.run(
             [sys.executable, "-m", *command],
             env=self.environment,
@@ -116,7 +116,7 @@ class DemoProcess(Installation):
         """Start it without waiting for anything."""
         self.lines, self._silent = [], False
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.demo"],
+            [sys.executable, "-m", "downman_ops.launch.demo"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

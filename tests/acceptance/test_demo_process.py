@@ -73,7 +73,7 @@ def test_prefect_wants_the_login_of_this_home(demo: DemoProcess) -> None:
 
 
 def test_commands_in_another_terminal_find_the_running_demo(demo: DemoProcess) -> None:
-    done = demo.run("django_integration.demo.manage", "migrate", "--check")
+    done = demo.run("downman_site.manage", "migrate", "--check")
 
     assert done.returncode == 0, done.stderr
 
@@ -183,4 +183,4 @@ def _is_site_of(process: psutil.Process, demo: DemoProcess) -> bool:
 
 def _is_guard_of(process: psutil.Process, demo: DemoProcess) -> bool:
     command = process.info["cmdline"] or []
-    return "deployments.guard" in command and str(demo.home) in command
+    return "downman_ops.launch.watchdog" in command and str(demo.home) in command

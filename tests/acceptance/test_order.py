@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from django_integration.demo import portal as demo_portal
+from downman_site import portal as demo_portal
 from tests.acceptance.demo import DemoProcess
 from tests.acceptance.portal import Portal, text_of
 
@@ -70,8 +70,7 @@ def test_a_broken_download_goes_on_where_it_broke(portal: Portal, tmp_path: Path
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(len(whole)), b"")
     token = link["url"].split("/")[-2]
     counted = portal.shell(
-        "from django_integration.downloads.models import DownloadLink; "
-        f"print(DownloadLink.objects.get(token={token!r}).download_count)"
+        f"from downman.models import DownloadLink; print(DownloadLink.objects.get(token={token!r}).download_count)"
     )
     assert counted.strip() == "1"
 
@@ -89,7 +88,7 @@ def test_an_expired_package_is_deleted_and_its_link_says_so(portal: Portal, demo
     order = portal.wait(portal.order("countries-table"))
     token = order["links"][0]["url"].split("/")[-2]
     target = portal.shell(
-        "from django.utils import timezone; from django_integration.downloads.models import DownloadLink; "
+        "from django.utils import timezone; from downman.models import DownloadLink; "
         f"links = DownloadLink.objects.filter(token={token!r}); links.update(expires_at=timezone.now()); "
         "print(links.get().target)"
     ).strip()
@@ -106,7 +105,7 @@ def test_an_expired_package_is_deleted_and_its_link_says_so(portal: Portal, demo
 
 
 def test_direct_links_where_the_administrator_wants_no_packages(portal: Portal) -> None:
-    policy = "from django_integration.downloads.models import PolicyRecord; "
+    policy = "from downman.models import PolicyRecord; "
     portal.shell(policy + "PolicyRecord.objects.update_or_create(pk=1, defaults={'behaviour': 'NEVER'})")
     try:
         order = portal.wait(portal.order("countries", "jacksboro-dem"))

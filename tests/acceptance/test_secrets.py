@@ -16,10 +16,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from deployments.databases import prefect_url
-from deployments.demo_home import DemoHome
-from deployments.embedded_database import EmbeddedDatabase
-from django_integration.downloads.settings import SECRET_SETTINGS
+from downman.settings import SECRET_SETTINGS
+from downman_ops.launch.databases import prefect_url
+from downman_ops.launch.demo_home import DemoHome
+from downman_ops.launch.embedded_database import EmbeddedDatabase
 from tests.acceptance.faults.parts import Parts, until
 from tests.acceptance.portal import Portal
 from tests.servers import Source
@@ -165,7 +165,7 @@ def _work_and_fail(story: Story, person: Portal, source: Source) -> None:
     until(lambda: len(story.mails.taken) >= 2)
 
     story.parts.environment["DOWNMAN_MAIL_PASSWORD"] = WRONG_PASSWORD
-    story.type("deployments.bootstrap")
+    story.type("downman_ops.prefect_setup.bootstrap")
     failing = person.order(*bad)
     until(lambda: story.mails.refused)
     order = person.wait(
@@ -178,7 +178,7 @@ def _work_and_fail(story: Story, person: Portal, source: Source) -> None:
     story.parts.database.stop()
     story.look("database away", person.http.get("/"))
     story.look("database away, API", person.http.get(f"/downloads/api/requests/{good}/"))
-    story.type("django_integration.demo.manage", "migrate", "--check")
+    story.type("downman_site.manage", "migrate", "--check")
     story.parts.database.start()
     story.parts.wait_until_ready()
 
@@ -196,8 +196,8 @@ def _look_around(story: Story, person: Portal) -> None:
     story.look("another host", person.http.get("/", headers={"Host": "evil.example.org"}))
     story.look("nonsense", person.http.post("/downloads/api/requests/", content=b"{"))
     for command in (["check", "--deploy"], ["downman", "doctor"], ["downman", "--help"]):
-        story.type("django_integration.demo.manage", *command)
-    story.type("deployments.bootstrap", "--show")
+        story.type("downman_site.manage", *command)
+    story.type("downman_ops.prefect_setup.bootstrap", "--show")
 
 
 def prefect_pages(parts: Parts, path: str) -> Iterator[Any]:

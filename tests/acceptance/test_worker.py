@@ -36,7 +36,7 @@ def under_way(portal: Portal, order_id: str) -> dict[str, Any]:
 def test_the_pool_is_warm_and_preloads_the_flows(demo: DemoProcess) -> None:
     pool = demo.ask_prefect("GET", "/work_pools/downman")
     assert pool["type"] == "warm-process"
-    assert pool["base_job_template"]["variables"]["properties"]["preload"]["default"] == ["flows.preload:load"]
+    assert pool["base_job_template"]["variables"]["properties"]["preload"]["default"] == ["downman_flows.preload:load"]
     assert "Not preloaded" not in (demo.home / "log" / "worker.log").read_text()
 
 

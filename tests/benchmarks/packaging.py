@@ -31,15 +31,15 @@ SMALL_PARTS = 200
 
 def package(urls: list[str], folder: Path) -> int:
     """Package the addresses as a worker does; give the bytes of the package."""
-    from django_integration.domain.policy import DownloadPolicy, SourceKind
-    from django_integration.domain.ports import Wanted
-    from django_integration.downloads.services.packaging import Claim, ClaimedPart
-    from flows.adapters.fetch_limits import FetchLimits
-    from flows.adapters.http_source import HttpSource
-    from flows.adapters.staging import Staging
-    from flows.contents import Contents
-    from flows.fetching import Fetching
-    from flows.wiring import Tools
+    from downman.domain.policy import DownloadPolicy, SourceKind
+    from downman.domain.ports import Wanted
+    from downman.services.packaging import Claim, ClaimedPart
+    from downman_flows.runs.fetching import Fetching
+    from downman_flows.runs.package_builder import Contents
+    from downman_flows.sources.fetch_limits import FetchLimits
+    from downman_flows.sources.http_source import HttpSource
+    from downman_flows.storage.staging import Staging
+    from downman_flows.wiring import Tools
 
     source = HttpSource(allowed_networks=[ip_network("127.0.0.1/32")], limits=FetchLimits())
     tools = Tools(
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("benchmark-results.json"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_integration.demo.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downman_site.settings")
     django.setup()
     if options.child:
         timed([], partial(package, [options.child]))

@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.workers.process import ProcessWorker
 
-from deployments.worker.warm_process import WarmProcessWorker
+from prefect_warm_process.worker import WarmProcessWorker
 from tests.benchmarks import worker_flows
 from tests.integration.worker.workers import ROOT, Worker, until
 from tests.prefect_servers import PrefectServer

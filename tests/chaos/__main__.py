@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from django_integration.domain.jobs import Job
+from downman.domain.jobs import Job
 from tests.acceptance.faults.conftest import QUICK
 from tests.acceptance.faults.mail_server import MailServer
 from tests.acceptance.faults.parts import Parts

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django_integration.domain.jobs import Job
+from downman.domain.jobs import Job
 from tests.acceptance.faults.prefect_side import UNDER_WAY
 from tests.acceptance.faults.scene import Scene, files_below
 from tests.acceptance.portal import ENDED

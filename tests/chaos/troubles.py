@@ -7,8 +7,8 @@ from urllib.error import URLError
 
 import psutil
 
-from deployments.worker.child import NAME as RUN_TITLE
-from django_integration.domain.jobs import Job
+from downman.domain.jobs import Job
+from prefect_warm_process.child import NAME as RUN_TITLE
 from tests.acceptance.faults.parts import PREFECT, SITE, WORKER, kill, until
 from tests.acceptance.faults.scene import Scene
 

@@ -19,17 +19,17 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from deployments.environment import secret_names, variable_of
-from deployments.service_settings import ServiceSettings
-from deployments.settings import DemoSettings, PoolSettings, PrefectConnection
-from deployments.worker.settings import WarmProcessSettings
-from django_integration.domain import jobs, notices, policy, status
-from django_integration.domain.errors import PermanentError, TemporaryError
-from django_integration.downloads.checks.findings import FINDINGS
-from django_integration.downloads.checks.values import in_words
-from django_integration.downloads.monitoring.metrics import gauges
-from django_integration.downloads.settings import PREFIX, TYPES, AppSettings, unit_of
-from django_integration.site_environment import NEEDED, SiteEnvironment
+from downman.checks.findings import FINDINGS
+from downman.checks.values import in_words
+from downman.domain import jobs, notices, policy, status
+from downman.domain.errors import PermanentError, TemporaryError
+from downman.monitoring.metrics import samples
+from downman.settings import PREFIX, TYPES, AppSettings, unit_of
+from downman_ops.launch.environment import secret_names, variable_of
+from downman_ops.launch.service_settings import ServiceSettings
+from downman_ops.settings import DemoSettings, PoolSettings, PrefectConnection
+from downman_site.environment import NEEDED, SiteEnvironment
+from prefect_warm_process.settings import WarmProcessSettings
 from tests.acceptance.faults.page import faults_page
 from tests.contracts.refusals import EXAMPLES, refusal
 
@@ -67,7 +67,7 @@ ENVIRONMENT_EXAMPLE = """\
 # --- Needed ---
 
 # The site's Django settings: the smallest site, or those of your own.
-DJANGO_SETTINGS_MODULE=django_integration.demo.production"""
+DJANGO_SETTINGS_MODULE=downman_site.production"""
 
 
 def sentences_of(enum: type[StrEnum]) -> dict[str, str]:
@@ -103,7 +103,7 @@ def states_page() -> str:
     """Write the page of all states."""
     return "\n".join(
         [
-            "# States\n\nMade from `django_integration/domain/status.py`; the database refuses anything else.\n",
+            "# States\n\nMade from `django_integration/downman/domain/status.py`; the database refuses anything else.\n",
             states("Request", status.REQUEST_TRANSITIONS),
             states("Locator", status.LOCATOR_TRANSITIONS),
             enum_table("Approval of a locator", status.Approval),
@@ -133,7 +133,7 @@ def settings_page() -> str:
         )
     findings = [(f"`downloads.{number}`", finding.wrong, finding.remedy) for number, finding in FINDINGS.items()]
     return (
-        "# Settings\n\nMade from `django_integration/downloads/settings.py`. They stand in the site's Django settings; the\n"
+        "# Settings\n\nMade from `django_integration/downman/settings.py`. They stand in the site's Django settings; the\n"
         "workers read the same ones. A site that takes them from environment variables of the same names\n"
         "(`settings_from_environment`, as the demo and the smallest site do) has lists written with commas, and truth as\n"
         "`true` or `false`.\n\n"
@@ -142,7 +142,7 @@ def settings_page() -> str:
         + enum_table("Behaviours", policy.Behaviour)
         + "\nAn administrator may change the behaviour, the cart limit, the validity and the public limit as the site runs,\n"
         "under *Download policy* in the admin; what is left empty there is the site's setting.\n\n"
-        "## What is refused\n\nMade from `django_integration/downloads/checks/findings.py`. Every command of Django looks, `manage.py check` tells;\n"
+        "## What is refused\n\nMade from `django_integration/downman/checks/findings.py`. Every command of Django looks, `manage.py check` tells;\n"
         "E is an error, with which services do not start, W a warning of `manage.py check --deploy`.\n\n"
         + table("number", "what is wrong", "what to do", rows=findings)
     )
@@ -283,7 +283,7 @@ def jobs_page() -> str:
             )
         )
     return (
-        "# Jobs and queues\n\nMade from `prefect.yaml` and `django_integration/domain/jobs.py`. Each job is a Prefect deployment whose\n"
+        "# Jobs and queues\n\nMade from `prefect.yaml` and `django_integration/downman/domain/jobs.py`. Each job is a Prefect deployment whose\n"
         f"flow has the same name; all run in the work pool `{jobs.WORK_POOL}`.\n\n"
         + table("job", "queue", "runs", "what it does", rows=rows)
         + "\n"
@@ -302,7 +302,7 @@ def errors_page() -> str:
     for root, then in ((TemporaryError, "it is tried again"), (PermanentError, "it has failed")):
         rows += [(f"`{kind.code}`", then, kind.sentence) for kind in [root, *root.__subclasses__()]]
     return (
-        "# Errors of a part\n\nMade from `django_integration/domain/errors.py`. The code is stored with the locator and in the manifest;\n"
+        "# Errors of a part\n\nMade from `django_integration/downman/domain/errors.py`. The code is stored with the locator and in the manifest;\n"
         "the sentence is what a person reads, in their language.\n\n"
         + table("code", "what follows", "sentence", rows=sorted(rows))
     )
@@ -311,11 +311,11 @@ def errors_page() -> str:
 def metrics_page() -> str:
     """Write the page of the metrics."""
     # Its modules import the models, which need Django set up; the other pages do not.
-    from django_integration.downloads.monitoring.metrics.collecting import GAUGES  # noqa: PLC0415 - see above
+    from downman.monitoring.metrics.exposition import GAUGES  # noqa: PLC0415
 
     rows = [
         (
-            f"`{gauges.PREFIX}{gauge.name}`",
+            f"`{samples.PREFIX}{gauge.name}`",
             gauge.family().type,
             ", ".join(f"`{label}`" for label in gauge.labels),
             f"{gauge.meaning}.",
@@ -323,7 +323,7 @@ def metrics_page() -> str:
         for gauge in GAUGES
     ]
     return (
-        "# Metrics\n\nMade from `django_integration/downloads/monitoring/metrics/`. They stand at `/downloads/metrics`, for those who may\n"
+        "# Metrics\n\nMade from `django_integration/downman/monitoring/metrics/`. They stand at `/downloads/metrics`, for those who may\n"
         "read them ([how](../how-to/watch-with-prometheus.md)). All are gauges, read anew from the database, the disks and\n"
         "Prefect: every process of the site gives the same. What is over counts for a day or an hour, so that reading them\n"
         "costs the same however many orders are kept. A part that cannot be read is missing, with `downman_part_up` 0.\n\n"
@@ -333,8 +333,8 @@ def metrics_page() -> str:
 
 def commands_page() -> str:
     """Write the page of `manage.py downman`."""
-    from django_integration.downloads.monitoring.commands import ExitStatus  # noqa: PLC0415 - as above
-    from django_integration.downloads.monitoring.registry import COMMANDS  # noqa: PLC0415
+    from downman_ops.commands import ExitStatus  # noqa: PLC0415
+    from downman_ops.registry import COMMANDS  # noqa: PLC0415
 
     words = []
     for command in COMMANDS.values():
@@ -351,7 +351,7 @@ def commands_page() -> str:
         words.append(f"## `downman {command.name}`\n\n{command.help}\n{options}")
     meanings = re.findall(r"^    \w+ = (\d)  #: (.+)$", inspect.getsource(ExitStatus), flags=re.MULTILINE)
     return (
-        "# Commands\n\nMade from `django_integration/downloads/monitoring/`. `manage.py downman WORD` in any site with the app; `downman\n"
+        "# Commands\n\nMade from `django_integration/downman/monitoring/`. `manage.py downman WORD` in any site with the app; `downman\n"
         "WORD` on a machine with the services. What each replaces, and what it shows: [from Celery](from-celery.md).\n\n"
         "All give one JSON object with `--json`. Those that change nothing show themselves again with `--watch [SECONDS]`.\n\n"
         + table("exit status", "meaning", rows=meanings)
@@ -382,7 +382,7 @@ def pages() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_integration.demo.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downman_site.settings")
     django.setup()
     for path, text in pages().items():
         path.write_text(text)

@@ -1,7 +1,7 @@
 """Environments that are refused at a start: examples for the reference page, each tried by a test."""
 
-from deployments.environment import checked_environment
-from deployments.errors import StartRefused
+from downman_ops.errors import StartRefused
+from downman_ops.launch.environment import checked_environment
 
 EXAMPLES: tuple[dict[str, str], ...] = (
     {"DOWNMAN_PAKAGE_CONCURRENCY": "8"},
@@ -24,7 +24,7 @@ EXAMPLES: tuple[dict[str, str], ...] = (
     {"DOWNMAN_MAIL_USER": "portal"},
     {"DOWNMAN_MAIL_TYPE": "SSL"},
     {"DOWNMAN_PACKAGE_CONCURRENCY": "0"},
-    {"DOWNMAN_PRELOAD": "flows.preload:load"},
+    {"DOWNMAN_PRELOAD": "downman_flows.preload:load"},
     {"DOWNMAN_LOG_LEVEL": "LOUD"},
     {"DOWNMAN_SECRET_KEY": "downman"},
     {"DOWNMAN_ALLOWED_HOSTS": "*"},

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import connections
 from pytest_django.fixtures import Settings
 
-from deployments.embedded_database import EmbeddedDatabase
-from django_integration.demo.settings import database
-from django_integration.downloads.models import Resource
+from downman.models import Resource
+from downman_ops.launch.embedded_database import EmbeddedDatabase
+from downman_site.settings import database
 from tests.integration.prefect_server import prefect_server
 
 __all__ = ["prefect_server"]
@@ -37,7 +37,7 @@ def django_db_modify_db_settings(postgres: EmbeddedDatabase) -> None:
 @pytest.fixture(autouse=True)
 def _site(settings: Settings, tmp_path: Path) -> None:
     """Give every test its own folders, and no Prefect: orders are started by the test."""
-    settings.DOWNLOADS_TRIGGER = "django_integration.downloads.trigger.NoTrigger"
+    settings.DOWNLOADS_TRIGGER = "downman.trigger.NoTrigger"
     settings.DOWNLOADS_PACKAGE_DIR = tmp_path / "packages"
     settings.DOWNLOADS_STAGING_DIR = tmp_path / "staging"
     settings.DOWNLOADS_SITE_URL = "http://testserver"

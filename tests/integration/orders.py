@@ -5,12 +5,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_integration.domain.request import Order, OrderLine, Wish
-from django_integration.domain.status import LinkStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, GenericRequest
-from django_integration.downloads.services.changes import changing
-from django_integration.downloads.services.generic import register
-from django_integration.downloads.services.ordering import place_request
+from downman.domain.request import Order, OrderLine, Wish
+from downman.domain.status import LinkStatus
+from downman.models import DownloadLink, DownloadRequest, GenericRequest
+from downman.services.generic import register
+from downman.services.ordering import place_request
+from downman.services.transitions import changing
 
 EMAIL = "ana@example.org"
 

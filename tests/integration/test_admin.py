@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_integration.domain.policy import Behaviour
-from django_integration.downloads.models import PolicyRecord, Resource
-from django_integration.downloads.services.policy import administrators, current_policy
+from downman.domain.policy import Behaviour
+from downman.models import PolicyRecord, Resource
+from downman.services.policy import administrators, current_policy
 from tests.integration.orders import EMAIL, delivered, order
 
 pytestmark = pytest.mark.django_db

@@ -11,9 +11,9 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
-from django_integration.downloads.models import Resource
-from django_integration.downloads.monitoring.metrics.collecting import GAUGES
-from django_integration.downloads.monitoring.metrics.gauges import PREFIX
+from downman.models import Resource
+from downman.monitoring.metrics.exposition import GAUGES
+from downman.monitoring.metrics.samples import PREFIX
 from tests.integration.orders import order
 
 ROOT = Path(__file__).parents[2]

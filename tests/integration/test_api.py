@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_integration.downloads.models import DownloadRequest, GenericRequest, Resource
+from downman.models import DownloadRequest, GenericRequest, Resource
 from tests.integration.orders import EMAIL, delivered, order, wish
 
 pytestmark = pytest.mark.django_db

@@ -17,11 +17,11 @@ from prefect.events.worker import EventsWorker
 from prefect.states import Running
 from prefect_email import EmailServerCredentials
 
-from deployments import ports
-from deployments.bootstrap import bootstrap
-from deployments.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
-from deployments.settings import PoolSettings
-from django_integration.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman_ops.launch import ports
+from downman_ops.prefect_setup.bootstrap import bootstrap
+from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
+from downman_ops.settings import PoolSettings
 from tests.integration.prefect_server import PrefectServer
 
 SCHEDULED_SECONDS = 60
@@ -180,7 +180,7 @@ def test_what_a_warm_worker_preloads_follows_the_settings_and_the_rest_of_its_te
     run_bootstrap()
     template = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template
     variables = template["variables"]["properties"]
-    assert variables["preload"]["default"] == ["flows.preload:load"]
+    assert variables["preload"]["default"] == ["downman_flows.preload:load"]
     variables["env"]["default"] = {"BY": "hand"}
     ask(lambda client: client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template)))
 
@@ -194,7 +194,7 @@ def test_what_a_warm_worker_preloads_follows_the_settings_and_the_rest_of_its_te
 
 def show(server: PrefectServer, **variables: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "deployments.bootstrap", "--show"],
+        [sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--show"],
         env={**server.environment, **variables},
         capture_output=True,
         text=True,
@@ -299,7 +299,7 @@ def test_prefects_own_command_deploys_the_same_file(prefect_server: PrefectServe
 
 def test_a_server_that_does_not_answer_is_one_sentence(prefect_server: PrefectServer) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deployments.bootstrap", "--wait-seconds=0.1"],
+        [sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--wait-seconds=0.1"],
         env={**prefect_server.environment, "PREFECT_API_URL": f"http://127.0.0.1:{ports.any_free()}/api"},
         capture_output=True,
         text=True,

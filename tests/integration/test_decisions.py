@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from django_integration.domain.status import NoticeStatus
-from django_integration.downloads.models import DownloadRequest, GenericRequest, Notice, Resource
-from django_integration.downloads.services import cancelling
+from downman.domain.status import NoticeStatus
+from downman.models import DownloadRequest, GenericRequest, Notice, Resource
+from downman.services import cancelling
 from tests.integration.orders import EMAIL, delivered, order, wish
 
 pytestmark = pytest.mark.django_db

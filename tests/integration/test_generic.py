@@ -4,9 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from django_integration.domain.status import GenericStatus
-from django_integration.downloads.models import GenericRequest, Notice, Resource
-from django_integration.downloads.services import generic
+from downman.domain.status import GenericStatus
+from downman.models import GenericRequest, Notice, Resource
+from downman.services import generic
 from tests.integration.orders import EMAIL, wish
 
 pytestmark = pytest.mark.django_db

@@ -11,13 +11,13 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from django_integration.domain.errors import LeaseLost, SourceBroke
-from django_integration.downloads.models import DownloadLink, DownloadRequest, ResourceLocator
-from django_integration.downloads.services import approving, cancelling, cleaning, packaging, recovery
-from django_integration.downloads.services.store import package_path
-from flows.fetching import Fetching
-from flows.steps import package_request
-from flows.wiring import Tools
+from downman.domain.errors import LeaseLost, SourceBroke
+from downman.models import DownloadLink, DownloadRequest, ResourceLocator
+from downman.services import approvals, cancelling, packaging, recovery, retention
+from downman.services.package_storage import package_path
+from downman_flows.runs.fetching import Fetching
+from downman_flows.runs.packaging_run import package_request
+from downman_flows.wiring import Tools
 from tests.integration.orders import order
 from tests.integration.test_steps import offer, opened, server, staged, states, tools
 from tests.servers import DATA, Source
@@ -98,7 +98,7 @@ def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(serve
     assert [status for status, _ in states(request)] == ["cancelled", "queued"]
     first.refresh_from_db()
     assert first.status == "cancelled_by_user"
-    assert cleaning.clean_expired().deleted == 0  # the second part is still to be taken out of it
+    assert retention.clean_expired().deleted == 0  # the second part is still to be taken out of it
 
     package_request(request.pk, owner="run-2", tools=tools)
     request.refresh_from_db()
@@ -110,7 +110,7 @@ def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(serve
         assert archive.read("b.bin") == DATA
         (entry,) = json.loads(archive.read("manifest.json"))["files"]
         assert (entry["part"], entry["completeness_proof"]) == (2, "content-length")
-    assert cleaning.clean_expired().deleted == 1
+    assert retention.clean_expired().deleted == 1
     assert list(request.notices.values_list("kind", flat=True)) == ["received", "ready", "ready"]
 
 
@@ -164,15 +164,15 @@ def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
     DownloadLink.objects.filter(pk=used.pk).update(last_download_at=timezone.now())
     budget = (used.size or 0) + (newest.size or 0)
     settings.DOWNLOADS_STORAGE_BUDGET_BYTES = budget
-    assert cleaning.clean_expired() == cleaning.Cleaned()  # a link is a promise
+    assert retention.clean_expired() == retention.Cleaned()  # a link is a promise
 
     settings.DOWNLOADS_EVICT_PROMISED = True
-    cleaned = cleaning.clean_expired()
+    cleaned = retention.clean_expired()
     assert (cleaned.evicted, cleaned.deleted) == (1, 1)
     assert list(DownloadLink.objects.order_by("pk").values_list("status", flat=True)) == ["expired", "active", "active"]
     assert requests[0].notices.filter(kind="ended_early").count() == 1
     full = replace(tools, storage_budget_bytes=budget)
-    assert full.free_bytes(stored_bytes=cleaning.stored_bytes) == 0
+    assert full.free_bytes(stored_bytes=retention.stored_bytes) == 0
 
 
 def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(server: Source, tools: Tools) -> None:
@@ -183,7 +183,7 @@ def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(se
         try:
             while not ResourceLocator.objects.filter(pk=slow.pk, bytes_done__gt=0).exists():
                 pass
-            approving.hold(slow.pk, actor="admin")
+            approvals.hold(slow.pk, actor="admin")
         finally:
             connections.close_all()
 
@@ -193,7 +193,7 @@ def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(se
     thread.join()
     request.refresh_from_db()
     assert (request.status, [status for status, _ in states(request)]) == ("partly_ready", ["on_hold", "delivered"])
-    approving.release(slow.pk, actor="admin")
+    approvals.release(slow.pk, actor="admin")
     cancelling.cancel_resource(slow.pk, actor="requester")
     request.refresh_from_db()
     assert request.status == "ready"

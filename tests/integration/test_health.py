@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from deployments import ports
+from downman_ops.launch import ports
 from tests.integration.prefect_server import AUTH, PrefectServer
 from tests.integration.worker.workers import until
 

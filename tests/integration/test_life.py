@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 )
 from pytest_django.fixtures import Settings
 
-from django_integration.domain.errors import (
+from downman.domain.errors import (
     DownmanError,
     ExtensionRefused,
     IllegalTransition,
@@ -38,10 +38,10 @@ from django_integration.domain.errors import (
     SourceBroke,
     SourceMissing,
 )
-from django_integration.domain.notices import NOTICE_FOR, NOTICE_FOR_GENERIC, NoticeKind
-from django_integration.domain.policy import Behaviour, Delivery
-from django_integration.domain.request import Wish, outcome_of
-from django_integration.domain.status import (
+from downman.domain.notices import NOTICE_FOR, NOTICE_FOR_GENERIC, NoticeKind
+from downman.domain.policy import Behaviour, Delivery
+from downman.domain.request import Wish, outcome_of
+from downman.domain.status import (
     ENDED_REQUESTS,
     LOCATOR_TRANSITIONS,
     REQUEST_TRANSITIONS,
@@ -53,7 +53,7 @@ from django_integration.domain.status import (
     NoticeStatus,
     RequestStatus,
 )
-from django_integration.downloads.models import (
+from downman.models import (
     DownloadLink,
     DownloadRequest,
     GenericRequest,
@@ -63,24 +63,24 @@ from django_integration.downloads.models import (
     Resource,
     ResourceLocator,
 )
-from django_integration.downloads.services import (
-    addressing,
-    approving,
+from downman.services import (
+    approvals,
     cancelling,
-    cleaning,
+    change_email,
     extending,
     generic,
     notices,
     ordering,
     packaging,
-    purging,
+    purge,
     recovery,
+    retention,
     retrying,
     tracking,
 )
-from django_integration.downloads.services.changes import REQUESTER, part_of
-from django_integration.downloads.services.packaging import Claim, MadeLink, NeedsApproval
-from django_integration.downloads.services.store import package_target
+from downman.services.package_storage import package_target
+from downman.services.packaging import Claim, MadeLink, NeedsApproval
+from downman.services.transitions import REQUESTER, part_of
 from tests.integration.orders import order
 
 MODELS: tuple[Any, ...] = (DownloadRequest, ResourceLocator, DownloadLink, Notice, RequestEvent, GenericRequest)
@@ -166,22 +166,22 @@ class Portal(RuleBasedStateMachine):
     def accept(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.approval == Approval.PENDING)
         with self._done_or_refused():
-            approving.accept(part.pk, actor="root")
+            approvals.accept(part.pk, actor="root")
 
     def reject(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.approval == Approval.PENDING)
         with self._done_or_refused():
-            approving.reject(part.pk, actor="root")
+            approvals.reject(part.pk, actor="root")
 
     def hold(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.status != LocatorStatus.ON_HOLD)
         with self._done_or_refused():
-            approving.hold(part.pk, actor="root")
+            approvals.hold(part.pk, actor="root")
 
     def release(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.status == LocatorStatus.ON_HOLD and row.approval != Approval.PENDING)
         with self._done_or_refused():
-            approving.release(part.pk, actor="root")
+            approvals.release(part.pk, actor="root")
 
     def cancel_resource(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.status == LocatorStatus.DELIVERED)
@@ -214,7 +214,7 @@ class Portal(RuleBasedStateMachine):
             assert offered
 
     def change_address(self, draw: Draw) -> None:
-        addressing.change_address(self._order(draw).pk, draw(ADDRESSES), actor="root")
+        change_email.change_address(self._order(draw).pk, draw(ADDRESSES), actor="root")
 
     def try_now(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.status == LocatorStatus.RETRYING)
@@ -223,10 +223,10 @@ class Portal(RuleBasedStateMachine):
 
     def purge(self, draw: Draw) -> None:
         if draw(st.booleans()):
-            list(purging.purge_mails())
+            list(purge.purge_mails())
         else:
-            list(purging.purge_orders(actor="root"))
-            assert purging.count_orders() == purging.Waiting(queued=0, partly_ready=0)
+            list(purge.purge_orders(actor="root"))
+            assert purge.count_orders() == purge.Waiting(queued=0, partly_ready=0)
 
     def ask_in_words(self, draw: Draw) -> None:
         wishes = self._rows[GenericRequest]
@@ -291,7 +291,7 @@ class Portal(RuleBasedStateMachine):
     def clean(self, draw: Draw) -> None:
         budget = draw(st.sampled_from([0, 0, 0, 1]))
         with override_settings(DOWNLOADS_STORAGE_BUDGET_BYTES=budget, DOWNLOADS_EVICT_PROMISED=True):
-            cleaning.clean_expired()
+            retention.clean_expired()
         active = DownloadLink.objects.filter(status=LinkStatus.ACTIVE)
         assert not active.filter(expires_at__lte=timezone.now()).exists()
         assert not budget or not active.filter(delivery=Delivery.PACKAGE).exists()

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from django_integration.downloads.models import DownloadLink, Resource
-from django_integration.downloads.services.store import package_path
+from downman.models import DownloadLink, Resource
+from downman.services.package_storage import package_path
 from tests.integration.orders import EMAIL, order
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from prefect_email import EmailServerCredentials
 
-from django_integration.downloads.models import Notice, Resource
-from flows.sending import send_due
+from downman.models import Notice, Resource
+from downman_flows.runs.sending import send_due
 from tests.certificates import good_certificate, server_context
 from tests.integration.orders import order
 

@@ -6,17 +6,10 @@ from typing import Any
 
 import pytest
 
-from django_integration.domain.notices import FOR_ADMINISTRATORS, NoticeKind
-from django_integration.downloads.models import (
-    DownloadLink,
-    DownloadRequest,
-    GenericRequest,
-    Notice,
-    Resource,
-    ResourceLocator,
-)
-from django_integration.downloads.services.mails import Mail, compose, to_email_message
-from django_integration.downloads.services.tracking import decision_url, generic_url, link_url, tracking_url
+from downman.domain.notices import FOR_ADMINISTRATORS, NoticeKind
+from downman.models import DownloadLink, DownloadRequest, GenericRequest, Notice, Resource, ResourceLocator
+from downman.services.mails import Mail, compose, to_email_message
+from downman.services.tracking import decision_url, generic_url, link_url, tracking_url
 from tests.integration.orders import EMAIL, delivered, order, wish
 
 pytestmark = pytest.mark.django_db

@@ -14,15 +14,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from deployments import ports
-from deployments.worker import vitals
-from django_integration.domain.jobs import WORK_POOL, Job, Queue
-from django_integration.domain.status import RequestStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
-from django_integration.downloads.monitoring import vitals as read_vitals
-from django_integration.downloads.monitoring.metrics.collecting import GAUGES, IN_DATABASE
-from django_integration.downloads.monitoring.metrics.gauges import PREFIX
-from django_integration.downloads.prefect_api import PrefectApi
+from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.status import RequestStatus
+from downman.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
+from downman.monitoring import worker_stats as read_vitals
+from downman.monitoring.metrics.exposition import GAUGES, IN_DATABASE
+from downman.monitoring.metrics.samples import PREFIX
+from downman.prefect_api import PrefectApi
+from downman_ops.launch import ports
+from prefect_warm_process import worker_stats
 from tests.integration.monitoring.console import order_in, retrying
 from tests.integration.orders import EMAIL, delivered, link_to, order
 from tests.integration.prefect_server import AUTH, PrefectServer
@@ -252,8 +252,8 @@ def test_with_a_hundred_thousand_orders_nothing_is_read_whole(_many: None) -> No
 
 
 def test_the_worker_tells_what_is_looked_for() -> None:
-    assert read_vitals.EVENT == vitals.EVENT
-    assert timedelta(seconds=2 * vitals.EVERY_SECONDS) < read_vitals.WITHIN
+    assert read_vitals.EVENT == worker_stats.EVENT
+    assert timedelta(seconds=2 * worker_stats.EVERY_SECONDS) < read_vitals.WITHIN
 
 
 def test_names_are_as_prometheus_wants_them() -> None:

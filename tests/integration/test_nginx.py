@@ -15,8 +15,8 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from django_integration.downloads.models import DownloadLink, Resource
-from django_integration.downloads.services.store import package_path
+from downman.models import DownloadLink, Resource
+from downman.services.package_storage import package_path
 from tests.acceptance.demo import free_ports
 from tests.certificates import good_certificate
 from tests.integration.orders import order

@@ -4,10 +4,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from django_integration.domain.notices import NoticeKind
-from django_integration.downloads.models import Notice, Resource
-from django_integration.downloads.services import notices
-from flows.adapters.mail import in_words, is_for_good
+from downman.domain.notices import NoticeKind
+from downman.models import Notice, Resource
+from downman.services import notices
+from downman_flows.mail_server import in_words, is_for_good
 from tests.integration.orders import order
 
 pytestmark = pytest.mark.django_db

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from django_integration.domain.errors import OrderRefused
-from django_integration.domain.request import OrderLine
-from django_integration.downloads.models import DownloadRequest, Notice, PolicyRecord, Resource
+from downman.domain.errors import OrderRefused
+from downman.domain.request import OrderLine
+from downman.models import DownloadRequest, Notice, PolicyRecord, Resource
 from tests.integration.orders import EMAIL, order
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_integration.downloads.models import DownloadRequest, Resource
-from django_integration.downloads.services import approving
+from downman.models import DownloadRequest, Resource
+from downman.services import approvals
 from tests.integration.orders import delivered, order
 
 pytestmark = pytest.mark.django_db
@@ -92,12 +92,12 @@ def test_what_the_catalogue_refuses_leads_to_what_is_still_offered(
 def test_what_is_stopped_is_told_apart_from_what_waits_for_a_decision(client: Client, resource: Resource) -> None:
     request = order("dem")
     part = request.locators.get()
-    approving.hold(part.pk, actor="ana", note="The <server> moves")
+    approvals.hold(part.pk, actor="ana", note="The <server> moves")
     held = seen(client, request)
     for words in ("On hold", "has stopped this for the time being", "The &lt;server&gt; moves"):
         assert words in held
     assert "Waiting for approval" not in held
-    approving.release(part.pk, actor="ana")
+    approvals.release(part.pk, actor="ana")
     assert "The &lt;server&gt; moves" not in seen(client, request)
 
 

@@ -6,30 +6,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from django_integration.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceBroke, SourceMissing
-from django_integration.domain.policy import Delivery
-from django_integration.domain.request import Wish
-from django_integration.domain.status import GenericStatus, LocatorStatus
-from django_integration.downloads.models import (
-    DownloadLink,
-    DownloadRequest,
-    GenericRequest,
-    Notice,
-    Resource,
-    ResourceLocator,
-)
-from django_integration.downloads.services import (
-    cancelling,
-    cleaning,
-    extending,
-    generic,
-    packaging,
-    recovery,
-    sweeping,
-    tracking,
-)
-from django_integration.downloads.services.packaging import MadeLink
-from django_integration.downloads.settings import app_settings
+from downman.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceBroke, SourceMissing
+from downman.domain.policy import Delivery
+from downman.domain.request import Wish
+from downman.domain.status import GenericStatus, LocatorStatus
+from downman.models import DownloadLink, DownloadRequest, GenericRequest, Notice, Resource, ResourceLocator
+from downman.services import cancelling, extending, generic, orphans, packaging, recovery, retention, tracking
+from downman.services.packaging import MadeLink
+from downman.settings import app_settings
 from tests.integration.orders import order
 
 pytestmark = pytest.mark.django_db
@@ -166,7 +150,7 @@ def test_a_run_whose_order_is_forgotten_meanwhile_has_lost_its_lease(resource: R
     claim = claimed(request)
     cancelling.cancel_request(request.pk, actor="requester")
     DownloadRequest.objects.update(updated_at=timezone.now() - timedelta(days=app_settings().keep_requests_days + 1))
-    assert cleaning.clean_expired().forgotten == 1
+    assert retention.clean_expired().forgotten == 1
     with pytest.raises(LeaseLost):
         packaging.record(claim, links=(), failures={}, sizes={})
     assert not packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
@@ -228,10 +212,10 @@ def test_a_link_expires_and_its_package_is_deleted(resource: Resource) -> None:
     package = app_settings().package_dir / "1/1/a.zip"
     package.parent.mkdir(parents=True)
     package.write_bytes(b"0123456789")
-    assert cleaning.clean_expired() == cleaning.Cleaned()
+    assert retention.clean_expired() == retention.Cleaned()
 
     DownloadLink.objects.update(expires_at=timezone.now())
-    assert cleaning.clean_expired() == cleaning.Cleaned(expired=1, deleted=1, freed_bytes=10)
+    assert retention.clean_expired() == retention.Cleaned(expired=1, deleted=1, freed_bytes=10)
     assert statuses(request) == ("expired", ["delivered"])
     assert list(app_settings().package_dir.iterdir()) == []
 
@@ -247,9 +231,9 @@ def test_what_ended_long_ago_is_forgotten_with_its_address(resource: Resource, s
     DownloadRequest.objects.filter(pk=old.pk).update(updated_at=long_ago)
     GenericRequest.objects.filter(pk=wishes[0].pk).update(decided_at=long_ago)
     settings.DOWNLOADS_KEEP_REQUESTS_DAYS = 0
-    assert cleaning.clean_expired().forgotten == 0
+    assert retention.clean_expired().forgotten == 0
     settings.DOWNLOADS_KEEP_REQUESTS_DAYS = 365
-    assert cleaning.clean_expired().forgotten == 2
+    assert retention.clean_expired().forgotten == 2
     assert list(DownloadRequest.objects.all()) == [young]
     assert list(GenericRequest.objects.all()) == wishes[1:]
     assert not Notice.objects.filter(request_id=old.pk).exists()
@@ -260,14 +244,14 @@ def test_the_owner_is_warned_once_before_a_link_ends_and_again_after_keeping_it_
     claim = claimed(request)
     packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=40))
-    assert cleaning.clean_expired() == cleaning.Cleaned(warned=1)
-    assert cleaning.clean_expired() == cleaning.Cleaned()
+    assert retention.clean_expired() == retention.Cleaned(warned=1)
+    assert retention.clean_expired() == retention.Cleaned()
     until = extending.extend(request.pk, actor="requester")
     assert until - timezone.now() > timedelta(days=6, hours=23)
     with pytest.raises(ExtensionRefused):
         extending.extend(request.pk, actor="requester")
     DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=1))
-    assert cleaning.clean_expired() == cleaning.Cleaned(warned=1)
+    assert retention.clean_expired() == retention.Cleaned(warned=1)
     assert kinds() == ["ready", "expiring", "expiring"]
     DownloadLink.objects.update(created_at=timezone.now() - timedelta(days=30))
     with pytest.raises(ExtensionRefused):
@@ -288,10 +272,10 @@ def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource, s
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
     (app_settings().staging_dir / str(request.pk) / "1").mkdir(parents=True)
-    assert sweeping.sweep_orphans() == sweeping.Swept(packages=0, stagings=0, freed_bytes=0)
+    assert orphans.sweep_orphans() == orphans.Swept(packages=0, stagings=0, freed_bytes=0)
 
     settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
-    assert sweeping.sweep_orphans() == sweeping.Swept(packages=2, stagings=1, freed_bytes=2)
+    assert orphans.sweep_orphans() == orphans.Swept(packages=2, stagings=1, freed_bytes=2)
     assert [path for path in app_settings().package_dir.rglob("*") if path.is_file()] == [owned]
     assert list(app_settings().staging_dir.iterdir()) == []
 
@@ -305,7 +289,7 @@ def test_what_a_live_run_writes_is_left_alone(resource: Resource, settings: Any)
     package.parent.mkdir(parents=True)
     package.write_bytes(b"x")
     settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
-    assert sweeping.sweep_orphans() == sweeping.Swept(packages=0, stagings=0, freed_bytes=0)
+    assert orphans.sweep_orphans() == orphans.Swept(packages=0, stagings=0, freed_bytes=0)
     assert folder.is_dir()
     assert package.is_file()
 

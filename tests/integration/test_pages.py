@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from django_integration.domain.status import LinkStatus, LocatorStatus, RequestStatus
-from django_integration.downloads.models import DownloadRequest, Resource, ResourceLocator
-from django_integration.downloads.services.policy import current_policy
+from downman.domain.status import LinkStatus, LocatorStatus, RequestStatus
+from downman.models import DownloadRequest, Resource, ResourceLocator
+from downman.services.policy import current_policy
 from tests.integration.orders import EMAIL, link_to, order
 
 pytestmark = pytest.mark.django_db

@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 
-from deployments.embedded_database import EmbeddedDatabase
+from downman_ops.launch.embedded_database import EmbeddedDatabase
 
 PROGRAM = """
 import json, sys
-from deployments.worker.template import ENGINE, preload, unsafe_to_fork
-failed = preload([*ENGINE, "flows.preload:load"])
+from prefect_warm_process.zygote import ENGINE, preload, unsafe_to_fork
+failed = preload([*ENGINE, "downman_flows.preload:load"])
 loaded = set(sys.modules)
-import flows.steps, flows.sending, flows.maintenance, django_integration.downloads.api
+import downman_flows.runs.packaging_run, downman_flows.runs.sending, downman_flows.maintenance, downman.api
 print(json.dumps([failed, unsafe_to_fork(), sorted(set(sys.modules) - loaded)]))
 """
 
@@ -20,7 +20,7 @@ print(json.dumps([failed, unsafe_to_fork(), sorted(set(sys.modules) - loaded)]))
 def test_it_loads_the_flows_and_the_site_without_a_thread_or_a_connection(postgres: EmbeddedDatabase) -> None:
     environment = {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "django_integration.demo.settings",
+        "DJANGO_SETTINGS_MODULE": "downman_site.settings",
         "DOWNMAN_DATABASE_URL": postgres.url("postgres"),
         "DOWNMAN_SECRET_KEY": "only-for-tests",
     }

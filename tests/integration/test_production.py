@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from deployments import databases
-from deployments.embedded_database import EmbeddedDatabase
-from deployments.env_file import read_file
-from deployments.environment import checked_environment
-from django_integration.site_environment import NEEDED, PUBLISHED_KEY
+from downman_ops.launch import databases
+from downman_ops.launch.embedded_database import EmbeddedDatabase
+from downman_ops.launch.env_file import read_file
+from downman_ops.launch.environment import checked_environment
+from downman_site.environment import NEEDED, PUBLISHED_KEY
 
 ROOT = Path(__file__).parents[2]
 KEY = secrets.token_urlsafe(50)
@@ -59,7 +59,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     ours = ("DOWNMAN_", "DOWNLOADS_", "PREFECT_", "WARM_PROCESS_", "DJANGO_")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
-        "DJANGO_SETTINGS_MODULE": "django_integration.demo.production",
+        "DJANGO_SETTINGS_MODULE": "downman_site.production",
         "DOWNMAN_HOME": str(tmp_path / "home"),
         "DOWNMAN_SECRET_KEY": KEY,
         "DOWNMAN_DATABASE_URL": DATABASE,
@@ -82,7 +82,7 @@ def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
 
 
 def check(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return run(environment, "-m", "django_integration.demo.manage", "check", "--deploy", "--fail-level=WARNING")
+    return run(environment, "-m", "downman_site.manage", "check", "--deploy", "--fail-level=WARNING")
 
 
 def values(environment: dict[str, str]) -> dict[str, object]:
@@ -224,7 +224,7 @@ def test_the_example_works_when_what_is_needed_is_filled_in(
     environment = {name: value for name, value in environment.items() if not name.startswith(("DOWN", "DJANGO_"))}
     done = run(
         {**environment, **filled_in(tmp_path, with_defaults=defaults == "set")},
-        *("-m", "django_integration.demo.manage", "check", "--fail-level=WARNING"),
+        *("-m", "downman_site.manage", "check", "--fail-level=WARNING"),
     )
     assert done.returncode == 0, done.stderr
 

@@ -15,12 +15,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from django_integration.downloads.models import (
-    DownloadLink,
-    DownloadRequest,
-    Resource,
-)
-from django_integration.downloads.services import cleaning, extending, notices, packaging, recovery, tracking
+from downman.models import DownloadLink, DownloadRequest, Resource
+from downman.services import extending, notices, packaging, recovery, retention, tracking
 from tests.integration.orders import order
 
 BIG = tuple(
@@ -121,17 +117,17 @@ def ask_the_api() -> None:
 
 
 def clean_with_nothing_due() -> None:
-    assert cleaning.clean_expired() == cleaning.Cleaned()
+    assert retention.clean_expired() == retention.Cleaned()
 
 
 def clean_with_20_links_due() -> None:
     DownloadLink.objects.filter(pk__in=TAKEABLE[:20]).update(expires_at=timezone.now())
-    assert cleaning.clean_expired().expired == 20
+    assert retention.clean_expired().expired == 20
 
 
 def clean_with_20_links_to_warn_of() -> None:
     DownloadLink.objects.filter(pk__in=TAKEABLE[:20]).update(expires_at=timezone.now() + timedelta(hours=1))
-    assert cleaning.clean_expired().warned == 20
+    assert retention.clean_expired().warned == 20
 
 
 def recover() -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.environment import checked_environment
-from deployments.errors import StartRefused
-from django_integration.downloads.settings import AppSettings, SettingsRefused, settings_from_environment
+from downman.settings import AppSettings, SettingsRefused, settings_from_environment
+from downman_ops.errors import StartRefused
+from downman_ops.launch.environment import checked_environment
 
 NAME = "PREFECT_API_AUTH_STRING"
 SECRET = "admin:only-in-a-file"

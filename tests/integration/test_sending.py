@@ -11,8 +11,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from prefect_email import EmailServerCredentials
 
-from django_integration.downloads.models import Notice, Resource
-from flows.sending import send_due
+from downman.models import Notice, Resource
+from downman_flows.runs.sending import send_due
 from tests.integration.orders import order
 
 pytestmark = pytest.mark.django_db

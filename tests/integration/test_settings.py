@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.staticfiles import storage
 
-from django_integration.downloads.checks import check_deployment, check_settings
-from django_integration.downloads.checks.findings import FINDINGS
-from django_integration.downloads.checks.numbers import LEAST_LEASE_SECONDS
-from django_integration.downloads.settings import SettingsRefused, app_settings, settings_from_environment
-from flows.fetching import TICK_SECONDS
+from downman.checks import check_deployment, check_settings
+from downman.checks.findings import FINDINGS
+from downman.checks.numbers import LEAST_LEASE_SECONDS
+from downman.settings import SettingsRefused, app_settings, settings_from_environment
+from downman_flows.runs.fetching import TICK_SECONDS
 
 NGINX = "django_sendfile.backends.nginx"
 REFUSED: list[tuple[str, dict[str, object]]] = [
@@ -62,7 +62,7 @@ REFUSED: list[tuple[str, dict[str, object]]] = [
     ("E026", {"DOWNLOADS_PREFECT_API_AUTH_STRING": "only-a-password"}),
 ]
 WARNED: list[tuple[str, dict[str, object]]] = [
-    ("W001", {"DOWNLOADS_TRIGGER": "django_integration.downloads.trigger.NoTrigger"}),
+    ("W001", {"DOWNLOADS_TRIGGER": "downman.trigger.NoTrigger"}),
     ("W002", {"DOWNLOADS_SITE_URL": "http://portal.example.org"}),
     ("W003", {"DOWNLOADS_MAIL_FROM": "Portal <downman@localhost>"}),
     ("W004", {"DOWNLOADS_PREFECT_API_URL": "https://prefect.example.org/api", "DOWNLOADS_PREFECT_API_AUTH_STRING": ""}),
@@ -75,7 +75,7 @@ WARNED: list[tuple[str, dict[str, object]]] = [
 @pytest.fixture
 def sound(settings: Any) -> Any:
     """Give the settings of a site that people use."""
-    settings.DOWNLOADS_TRIGGER = "django_integration.downloads.trigger.PrefectTrigger"
+    settings.DOWNLOADS_TRIGGER = "downman.trigger.PrefectTrigger"
     settings.DOWNLOADS_SITE_URL = "https://portal.example.org/"
     settings.DOWNLOADS_MAIL_FROM = "The portal <downloads@example.org>"
     settings.DOWNLOADS_PREFECT_API_URL = "http://127.0.0.1:4200/api"
@@ -136,7 +136,7 @@ def test_static_files_that_nobody_collected_are_warned_of(
 ) -> None:
     folder = tmp_path / "static"
     found = storage.ManifestStaticFilesStorage(location=str(folder), base_url="/static/")
-    monkeypatch.setattr("django_integration.downloads.checks.deployed.staticfiles_storage", found)
+    monkeypatch.setattr("downman.checks.deployed.staticfiles_storage", found)
     (warning,) = check_deployment()
     assert warning.id == "downloads.W007"
     folder.mkdir()

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from django_integration.domain.policy import SourceKind
-from django_integration.downloads.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
-from django_integration.downloads.services import cancelling
-from django_integration.downloads.services.store import package_path
-from flows.adapters.fetch_limits import FetchLimits
-from flows.adapters.file_source import FileSource
-from flows.adapters.http_source import HttpSource
-from flows.adapters.staging import Staging
-from flows.steps import package_request
-from flows.wiring import Tools
+from downman.domain.policy import SourceKind
+from downman.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
+from downman.services import cancelling
+from downman.services.package_storage import package_path
+from downman_flows.runs.packaging_run import package_request
+from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.file_source import FileSource
+from downman_flows.sources.http_source import HttpSource
+from downman_flows.storage.staging import Staging
+from downman_flows.wiring import Tools
 from tests.integration.orders import order
 from tests.servers import DATA, Source
 

@@ -12,12 +12,12 @@ import pytest
 from django.utils import timezone
 from prefect.states import Crashed
 
-from django_integration.domain.errors import TriggerUnavailable
-from django_integration.domain.jobs import Job
-from django_integration.downloads.models import DownloadRequest, Resource
-from django_integration.downloads.services import recovery
-from django_integration.downloads.services.handover import start_packaging, start_sending
-from django_integration.downloads.trigger import PrefectTrigger
+from downman.domain.errors import TriggerUnavailable
+from downman.domain.jobs import Job
+from downman.models import DownloadRequest, Resource
+from downman.services import recovery
+from downman.services.dispatch import start_packaging, start_sending
+from downman.trigger import PrefectTrigger
 from tests.integration.orders import order
 from tests.integration.prefect_server import AUTH, PrefectServer
 from tests.integration.test_bootstrap import ask, run_bootstrap
@@ -27,7 +27,7 @@ from tests.integration.test_bootstrap import ask, run_bootstrap
 def prefect(prefect_server: PrefectServer, settings: Any) -> PrefectServer:
     """Give a server with our deployments, to which the site hands its work."""
     run_bootstrap()
-    settings.DOWNLOADS_TRIGGER = "django_integration.downloads.trigger.PrefectTrigger"
+    settings.DOWNLOADS_TRIGGER = "downman.trigger.PrefectTrigger"
     settings.DOWNLOADS_PREFECT_API_URL = prefect_server.url
     settings.DOWNLOADS_PREFECT_API_AUTH_STRING = AUTH
     settings.DOWNLOADS_TRIGGER_TIMEOUT_SECONDS = 10.0

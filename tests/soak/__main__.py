@@ -20,7 +20,7 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 
-from deployments.worker.warm_process import WarmProcessWorker
+from prefect_warm_process.worker import WarmProcessWorker
 from tests.integration.worker.workers import ROOT, Worker, until
 from tests.prefect_servers import prefect_server_running
 from tests.soak import checks, flows, processes

@@ -10,7 +10,7 @@ from tests.benchmarks.process_figures import Memory
 from tests.integration.worker.workers import Worker
 from tests.soak.flows import FOLDER
 
-TEMPLATE = "deployments.worker.template"
+TEMPLATE = "prefect_warm_process.zygote"
 
 
 @dataclass(frozen=True)

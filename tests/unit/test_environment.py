@@ -3,10 +3,11 @@
 import pytest
 from pydantic_settings import BaseSettings
 
-from deployments import service_settings, settings
-from deployments.environment import CLASSES, checked_environment, known_names, secret_names
-from deployments.errors import StartRefused
-from deployments.leftovers import MARK
+from downman_ops import settings
+from downman_ops.errors import StartRefused
+from downman_ops.launch import service_settings
+from downman_ops.launch.environment import CLASSES, checked_environment, known_names, secret_names
+from downman_ops.launch.orphan_processes import MARK
 from tests.contracts.refusals import EXAMPLES, refusal
 
 SECRET = "nobody-may-read-this"

@@ -2,7 +2,7 @@ import string
 
 import pytest
 
-from django_integration.domain import errors
+from downman.domain import errors
 
 
 def tree(root: type[errors.DownmanError] = errors.DownmanError) -> list[type[errors.DownmanError]]:

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from django_integration.domain.request import Part, outcome_of
-from django_integration.domain.status import (
+from downman.domain.request import Part, outcome_of
+from downman.domain.status import (
     ENDED_REQUESTS,
     LINK_TRANSITIONS,
     LOCATOR_TRANSITIONS,

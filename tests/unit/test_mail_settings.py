@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from deployments.settings import PoolSettings
+from downman_ops.settings import PoolSettings
 
 
 @pytest.fixture(autouse=True)

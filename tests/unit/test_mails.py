@@ -3,7 +3,7 @@ from email.policy import default
 
 import pytest
 
-from django_integration.downloads.services.mails import Mail, to_email_message
+from downman.services.mails import Mail, to_email_message
 
 SENDER = "Portal of Data <downman@example.org>"
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_integration.domain.naming import MAX_NAME_BYTES, TakenNames, safe_name
+from downman.domain.naming import MAX_NAME_BYTES, TakenNames, safe_name
 
 
 @pytest.mark.parametrize(

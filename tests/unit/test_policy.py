@@ -2,14 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_integration.domain.policy import (
-    MAIL_RETRIES,
-    SOURCE_RETRIES,
-    Behaviour,
-    DownloadPolicy,
-    RetryPolicy,
-    SourceKind,
-)
+from downman.domain.policy import MAIL_RETRIES, SOURCE_RETRIES, Behaviour, DownloadPolicy, RetryPolicy, SourceKind
 
 
 def retries(policy: RetryPolicy) -> list[timedelta]:

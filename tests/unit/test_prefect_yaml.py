@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.errors import StartRefused
-from deployments.prefect_file import PREFECT_FILE, DeploymentSpec, read_prefect_file
-from django_integration.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman_ops.errors import StartRefused
+from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, DeploymentSpec, read_prefect_file
 
 DEPLOYMENTS = read_prefect_file().deployments
 
@@ -65,7 +65,10 @@ def test_a_fault_in_the_file_is_an_error(tmp_path: Path, good: str, bad: str, sa
 
 @pytest.mark.parametrize(
     ("entrypoint", "said"),
-    [("flows.package.request_id", "is not a flow"), ("flows.notify.send_notices", "is named 'send-notices'")],
+    [
+        ("downman_flows.package.request_id", "is not a flow"),
+        ("downman_flows.notify.send_notices", "is named 'send-notices'"),
+    ],
 )
 def test_an_entrypoint_that_is_another_or_no_flow_is_an_error(entrypoint: str, said: str) -> None:
     spec = next(spec for spec in DEPLOYMENTS if spec.name == Job.PACKAGE_REQUEST)
@@ -75,7 +78,7 @@ def test_an_entrypoint_that_is_another_or_no_flow_is_an_error(entrypoint: str, s
 
 
 def test_an_entrypoint_that_does_not_import_says_so_itself() -> None:
-    spec = DEPLOYMENTS[0].model_copy(update={"entrypoint": "flows.no_such_module.flow"})
+    spec = DEPLOYMENTS[0].model_copy(update={"entrypoint": "downman_flows.no_such_module.flow"})
 
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         spec.flow()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from django_integration.domain.request import Part, outcome_of
-from django_integration.domain.status import (
+from downman.domain.request import Part, outcome_of
+from downman.domain.status import (
     LINK_TRANSITIONS,
     LOCATOR_TRANSITIONS,
     NOTICE_TRANSITIONS,

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from django.utils.translation import gettext, override
 
-import django_integration
-from django_integration.domain.errors import sentences
+import downman
+from downman.domain.errors import sentences
 
-SITE = Path(django_integration.__file__).parent
+SITE = Path(downman.__file__).parents[1]
 CATALOGUE = Path("downloads/locale/es/LC_MESSAGES/django.po")
-HOW = "run `python -m django_integration.demo.manage make_translations`, translate what is empty, and run it again"
+HOW = "run `python -m downman_site.manage make_translations`, translate what is empty, and run it again"
 
 
 def messages(text: str) -> set[str]:
@@ -47,7 +47,7 @@ def test_the_catalogue_holds_what_the_code_says(tmp_path: Path) -> None:
     copied = tmp_path / SITE.name
     shutil.copytree(SITE, copied, ignore=shutil.ignore_patterns("__pycache__", "data"))
     subprocess.run(
-        [sys.executable, "-m", "django_integration.demo.manage", "make_translations", "--verbosity=0"],
+        [sys.executable, "-m", "downman_site.manage", "make_translations", "--verbosity=0"],
         cwd=tmp_path,
         check=True,
         capture_output=True,

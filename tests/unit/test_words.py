@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils.translation import override
 
-from django_integration.domain.status import GenericStatus, LinkStatus, LocatorStatus, RequestStatus
-from django_integration.downloads.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
-from django_integration.downloads.templatetags import downloads_words as words
+from downman.domain.status import GenericStatus, LinkStatus, LocatorStatus, RequestStatus
+from downman.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
+from downman.templatetags import display as words
 
 
 def resource(

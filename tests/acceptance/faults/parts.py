@@ -15,16 +15,16 @@ import httpx
 import psutil
 import psycopg2
 
-from deployments import databases
-from deployments.bring_up import BringUp
-from deployments.demo_environment import Demo, environment_of, share
-from deployments.demo_home import DemoHome
-from deployments.embedded_database import EmbeddedDatabase
-from deployments.leftovers import stop_leftovers
-from deployments.prefect_api import PrefectApi
-from deployments.processes import processes_of
-from deployments.worker.child import NAME as RUN_TITLE
-from django_integration.domain.jobs import WORK_POOL
+from downman.domain.jobs import WORK_POOL
+from downman_ops.launch import databases
+from downman_ops.launch.demo_environment import Demo, environment_of, share
+from downman_ops.launch.demo_home import DemoHome
+from downman_ops.launch.embedded_database import EmbeddedDatabase
+from downman_ops.launch.orphan_processes import stop_leftovers
+from downman_ops.launch.processes import processes_of
+from downman_ops.launch.startup import BringUp
+from downman_ops.prefect_setup.prefect_startup_api import PrefectApi
+from prefect_warm_process.child import NAME as RUN_TITLE
 from tests.acceptance.demo import READY_SECONDS, STOP_SECONDS, Installation
 
 PREFECT, WORKER, SITE = "prefect", "worker", "site"

@@ -2,7 +2,7 @@
 
 import time
 
-from django_integration.domain.jobs import Job
+from downman.domain.jobs import Job
 from tests.acceptance.faults.parts import PREFECT, WORKER, until
 from tests.acceptance.faults.registered import fault
 from tests.acceptance.faults.scene import Scene, files_below
@@ -91,7 +91,7 @@ def run_deleted(scene: Scene) -> None:
 @fault(
     "deployment is deleted",
     injected="the deployment `package-request` is deleted in Prefect before an order",
-    happens="the order is answered with 201 and stands; delivered once `deployments.bootstrap` has run",
+    happens="the order is answered with 201 and stands; delivered once `downman_ops.prefect_setup.bootstrap` has run",
 )
 def deployment_deleted(scene: Scene) -> None:
     scene.prefect.delete_deployment(Job.PACKAGE_REQUEST)
@@ -116,7 +116,7 @@ def queue_paused(scene: Scene) -> None:
 @fault(
     "queue is deleted",
     injected="the queue `package` is deleted in Prefect before an order",
-    happens="the order is answered with 201 and stands; delivered once `deployments.bootstrap` has run",
+    happens="the order is answered with 201 and stands; delivered once `downman_ops.prefect_setup.bootstrap` has run",
 )
 def queue_deleted(scene: Scene) -> None:
     scene.prefect.delete_queue()

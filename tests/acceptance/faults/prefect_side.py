@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django_integration.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import WORK_POOL, Job, Queue
 from tests.acceptance.faults.parts import Parts, until
 
 #: Prefect's states of runs that hold a place of their queue.
@@ -80,7 +80,7 @@ class Prefect:
 
     def bootstrap(self) -> None:
         """Bring everything to what it should be, as an administrator does."""
-        done = self._run("deployments.bootstrap")
+        done = self._run("downman_ops.prefect_setup.bootstrap")
         assert done.returncode == 0, done.stderr
 
     def _deployment(self, job: Job) -> str:

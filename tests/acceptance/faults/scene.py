@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from django_integration.domain.jobs import Job
+from downman.domain.jobs import Job
 from tests.acceptance.faults.mail_server import MailServer
 from tests.acceptance.faults.parts import Parts, until
 from tests.acceptance.faults.prefect_side import Prefect

@@ -114,7 +114,8 @@ class Machine:
             # The same interpreter: what another one needs besides is not among them.
             f"/run/python/bin/python{sysconfig.get_python_version()} -m venv --without-pip {checkout}/.venv\n"
             f"mount -t overlay overlay -o lowerdir=/run/packages,upperdir={over}/up,workdir={over}/work {target}\n"
-            f"rm {target}/__editable__*; echo {checkout} > {target}/downman.pth\n"
+            f"rm {target}/__editable__*\n"
+            f"printf '{checkout}/%s\\n' django_integration flows deployments > {target}/downman.pth\n"
             f"touch {checkout}/.venv/installed"
         )
 
@@ -123,7 +124,7 @@ class Machine:
         self.type(
             "mkdir -p /srv/mail; cd /opt/downman\n"
             "systemd-run --quiet --unit=mail --working-directory=/opt/downman"
-            " .venv/bin/python -m deployments.mail_sink 25 /srv/mail"
+            " .venv/bin/python -m downman_ops.launch.mail_sink 25 /srv/mail"
         )
 
     def _wait_for_systemd(self) -> None:

@@ -18,7 +18,7 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 
 def install(what: str, root: Path, *options: str, answer: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "deployments.systemd.install", what, "--root", str(root), *options],
+        [sys.executable, "-m", "downman_ops.launch.install_services", what, "--root", str(root), *options],
         cwd=ROOT,
         input=answer,
         capture_output=True,
@@ -125,7 +125,7 @@ def test_uninstalling_leaves_configuration_and_data(tmp_path: Path) -> None:
 
 
 def test_the_environment_file_is_read_alike_by_a_shell_and_by_us(tmp_path: Path) -> None:
-    from deployments.env_file import read_file  # noqa: PLC0415 - only here
+    from downman_ops.launch.env_file import read_file  # noqa: PLC0415
 
     file = ROOT / "deployments" / "systemd" / "downman.env"
     seen = subprocess.run(

@@ -3,8 +3,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from flows.adapters.fetch_limits import FetchLimits
-from flows.adapters.http_source import HttpSource
+from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.http_source import HttpSource
 from tests.servers import Source
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from django_integration.domain.errors import DownmanError, FileRefused, SourceMissing
-from django_integration.domain.policy import SourceKind
-from django_integration.domain.ports import Wanted
-from flows.adapters.file_source import FileSource
+from downman.domain.errors import DownmanError, FileRefused, SourceMissing
+from downman.domain.policy import SourceKind
+from downman.domain.ports import Wanted
+from downman_flows.sources.file_source import FileSource
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from django_integration.domain.errors import (
+from downman.domain.errors import (
     AddressRefused,
     DownloadCancelled,
     DownmanError,
@@ -21,10 +21,10 @@ from django_integration.domain.errors import (
     SourceRefused,
     SourceUnavailable,
 )
-from django_integration.domain.policy import SourceKind
-from django_integration.domain.ports import StagedFile, Wanted
-from flows.adapters.fetch_limits import FetchLimits
-from flows.adapters.http_source import HttpSource
+from downman.domain.policy import SourceKind
+from downman.domain.ports import StagedFile, Wanted
+from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.http_source import HttpSource
 from tests.integration.adapters.conftest import LIMITS, LOOPBACK
 from tests.servers import CHANGED, DATA, Source
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flows.adapters.staging import Staging
+from downman_flows.storage.staging import Staging
 
 
 def test_a_folder_is_one_processs_own_until_it_lets_go_and_what_lies_there_stays(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from django_integration.domain.errors import DownloadCancelled, SourceBroke
-from flows.adapters.hashing import hashes_of
-from flows.adapters.zip_package import Member, WrittenPackage, is_worth_deflating, write_package
+from downman.domain.errors import DownloadCancelled, SourceBroke
+from downman_flows.storage.hashing import hashes_of
+from downman_flows.storage.zip_package import Member, WrittenPackage, is_worth_deflating, write_package
 
 
 def member(path: Path, name: str = "") -> Member:

@@ -11,12 +11,12 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from django_integration.domain.errors import DownmanError, SourceBroke, SourceMissing
-from django_integration.domain.policy import Delivery
-from django_integration.domain.status import RequestStatus
-from django_integration.downloads.models import DownloadLink, DownloadRequest, Resource
-from django_integration.downloads.services import approving, cancelling, cleaning, packaging
-from django_integration.downloads.services.packaging import Claim, MadeLink
+from downman.domain.errors import DownmanError, SourceBroke, SourceMissing
+from downman.domain.policy import Delivery
+from downman.domain.status import RequestStatus
+from downman.models import DownloadLink, DownloadRequest, Resource
+from downman.services import approvals, cancelling, packaging, retention
+from downman.services.packaging import Claim, MadeLink
 from tests.integration.orders import order
 
 PLENTY = 10**15
@@ -89,7 +89,7 @@ def _ordered(*failures: DownmanError | None) -> DownloadRequest:
 
 def _rejected() -> DownloadRequest:
     request = _restricted()
-    approving.reject(request.locators.get().pk, actor="root")
+    approvals.reject(request.locators.get().pk, actor="root")
     return request
 
 
@@ -102,7 +102,7 @@ def _cancelled() -> DownloadRequest:
 def _expired() -> DownloadRequest:
     request = _ordered()
     DownloadLink.objects.filter(request=request).update(expires_at=timezone.now() - timedelta(hours=1))
-    cleaning.clean_expired()
+    retention.clean_expired()
     return request
 
 

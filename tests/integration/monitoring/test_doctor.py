@@ -21,15 +21,15 @@ from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Running, Scheduled
 
-from deployments import ports
-from deployments.embedded_database import EmbeddedDatabase
-from django_integration.domain.jobs import TAG, WORK_POOL, AutomationName, Job, Queue
-from django_integration.downloads import migrations
-from django_integration.downloads.models import DownloadRequest, Notice, Resource
-from django_integration.downloads.monitoring.commands import ExitStatus
-from django_integration.downloads.monitoring.doctor.clock import compare_clocks
-from django_integration.downloads.monitoring.doctor.runs import look_for_dead_runs
-from django_integration.downloads.prefect_api import PrefectApi
+from downman import migrations
+from downman.domain.jobs import TAG, WORK_POOL, AutomationName, Job, Queue
+from downman.models import DownloadRequest, Notice, Resource
+from downman.prefect_api import PrefectApi
+from downman_ops.commands import ExitStatus
+from downman_ops.doctor.clock import compare_clocks
+from downman_ops.doctor.runs import look_for_dead_runs
+from downman_ops.launch import ports
+from downman_ops.launch.embedded_database import EmbeddedDatabase
 from tests.integration.orders import order
 from tests.integration.prefect_server import AUTH, PrefectServer
 from tests.integration.test_bootstrap import run_bootstrap
@@ -191,7 +191,7 @@ def test_a_pool_that_is_not_there_is_wrong_with_all_its_queues(client: SyncPrefe
     _, found = doctor()
     for part in ("work pool", *(f"queue {name}" for name in Queue)):
         assert one(found, part).startswith("wrong: ")
-        assert remedies(found, part) == ["python -m deployments.bootstrap"]
+        assert remedies(found, part) == ["python -m downman_ops.prefect_setup.bootstrap"]
     run_bootstrap()
 
 
@@ -298,9 +298,11 @@ def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefect
     assert one(found, "deployment clean-expired") == (
         "wrong: the schedule every-20-minutes has the interval 21600.0, not 1200"
     )
-    assert one(found, "deployment package-request") == ("wrong: it runs other.flow, not flows.package.package_request")
+    assert one(found, "deployment package-request") == (
+        "wrong: it runs other.flow, not downman_flows.package.package_request"
+    )
     assert one(found, "deployment stray").startswith("warning: ")
-    assert set(remedies(found, "deployment sweep-orphans")) == {"python -m deployments.bootstrap"}
+    assert set(remedies(found, "deployment sweep-orphans")) == {"python -m downman_ops.prefect_setup.bootstrap"}
     assert one(doctor()[1], "deployments") == "ok: 5, as prefect.yaml says"
 
 

@@ -12,9 +12,9 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from prefect_email import EmailServerCredentials
 
-from deployments import ports
-from deployments.settings import PREFIX, PoolSettings
-from django_integration.downloads.monitoring.doctor.mail_server import VARIABLES
+from downman_ops.doctor.mail_server import VARIABLES
+from downman_ops.launch import ports
+from downman_ops.settings import PREFIX, PoolSettings
 from tests.certificates import expired_certificate, good_certificate, server_context
 from tests.integration.monitoring.test_doctor import Found, doctor, of, one, remedies
 from tests.integration.prefect_server import AUTH, PrefectServer
@@ -221,7 +221,7 @@ def test_an_environment_that_says_something_else_than_the_block(look: Look, monk
         found = look(port, "INSECURE", username=USER, password=PASSWORD)
     said = "Prefect's block differs from the environment here: DOWNMAN_MAIL_PORT, DOWNMAN_MAIL_PASSWORD"
     assert of(found, "mail server")[0] == ("warning", said)
-    assert "python -m deployments.bootstrap" in remedies(found, "mail server")[0]
+    assert "python -m downman_ops.prefect_setup.bootstrap" in remedies(found, "mail server")[0]
 
 
 def test_the_variables_are_those_that_the_block_is_written_from() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from django_integration.downloads.services import purging
+from downman.services import purge
 from tests.integration.monitoring.console import downman
 from tests.integration.test_scale import Watch, _many
 
@@ -35,8 +35,8 @@ def test_looking_costs_by_what_is_shown(_many: None, words: tuple[str, ...]) -> 
 def test_purging_costs_by_what_waits(_many: None) -> None:  # noqa: PT019 - its value is not needed, its order is
     watch = Watch()
     with connection.execute_wrapper(watch):
-        assert purging.count_orders().queued == 800
-        assert next(purging.purge_orders(actor="root")) == purging.ORDERS_AT_ONCE
-        owed = purging.count_mails()
-        assert sum(purging.purge_mails()) == owed > 0
+        assert purge.count_orders().queued == 800
+        assert next(purge.purge_orders(actor="root")) == purge.ORDERS_AT_ONCE
+        owed = purge.count_mails()
+        assert sum(purge.purge_mails()) == owed > 0
     assert watch.complaints == []

@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from django_integration.domain.status import RequestStatus
-from django_integration.downloads.models import DownloadRequest, Notice, RequestEvent, Resource
-from django_integration.downloads.services import notices, packaging
+from downman.domain.status import RequestStatus
+from downman.models import DownloadRequest, Notice, RequestEvent, Resource
+from downman.services import notices, packaging
 from tests.integration.monitoring.console import BROKE, STATES, claimed, downman, order_in, packaged, retrying
 from tests.integration.orders import EMAIL, order
 from tests.integration.prefect_server import PrefectServer

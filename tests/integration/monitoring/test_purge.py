@@ -13,13 +13,13 @@ from django.utils import timezone
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.states import Running
 
-from django_integration.domain.jobs import Job
-from django_integration.domain.status import RequestStatus
-from django_integration.downloads.models import DownloadRequest, Notice, Resource
-from django_integration.downloads.monitoring.waiting_runs import PURGED
-from django_integration.downloads.services import notices, packaging, purging, recovery
-from django_integration.downloads.trigger import PrefectTrigger
-from flows import sending
+from downman.domain.jobs import Job
+from downman.domain.status import RequestStatus
+from downman.models import DownloadRequest, Notice, Resource
+from downman.services import notices, packaging, purge, recovery
+from downman.trigger import PrefectTrigger
+from downman_flows.runs import sending
+from downman_ops.orders.waiting_runs import PURGED
 from tests.integration.monitoring.console import claimed, downman, order_in, retrying
 from tests.integration.orders import order
 from tests.integration.prefect_server import PrefectServer
@@ -45,7 +45,7 @@ def _catalogue(resource: Resource, roads: Resource) -> None:
 
 
 def purge_orders() -> int:
-    return sum(purging.purge_orders(actor="root"))
+    return sum(purge.purge_orders(actor="root"))
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def test_an_order_that_somebody_holds_is_passed_over_not_waited_for() -> None:
 
 
 def test_each_order_is_either_taken_by_a_worker_or_purged() -> None:
-    made = [order("dem").pk for _ in range(2 * purging.ORDERS_AT_ONCE)]
+    made = [order("dem").pk for _ in range(2 * purge.ORDERS_AT_ONCE)]
     taken: list[int] = []
 
     def take() -> None:
@@ -159,12 +159,12 @@ def test_each_order_is_either_taken_by_a_worker_or_purged() -> None:
 
 
 def test_mails_are_given_up_but_not_what_may_be_on_its_way() -> None:
-    assert sending.BATCH == purging.TAKEN_AT_ONCE
+    assert sending.BATCH == purge.TAKEN_AT_ONCE
     for _ in range(3):
         order("dem")
     on_its_way, refused = (notices.take_due(1)[0] for _ in range(2))
     notices.mark_failed(refused, "421 later", for_good=False)
-    assert sum(purging.purge_mails()) == 2
+    assert sum(purge.purge_mails()) == 2
     assert dict(Notice.objects.values_list("status", "last_error")) == {
         "pending": "",
         "failed": "Given up by an administrator.",

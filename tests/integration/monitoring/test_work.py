@@ -42,11 +42,11 @@ from prefect.states import (
     Scheduled,
 )  # fmt: skip
 
-from django_integration.domain.jobs import Job, Queue
-from django_integration.downloads.management.commands.downman import BELOW, CORNER, REST_OF_LINE
-from django_integration.downloads.models import DownloadRequest, Notice, Resource
-from django_integration.downloads.monitoring.commands import Report, Table
-from django_integration.downloads.monitoring.rendering import as_text
+from downman.domain.jobs import Job, Queue
+from downman_ops.manage_command import BELOW, CORNER, REST_OF_LINE
+from downman.models import DownloadRequest, Notice, Resource
+from downman_ops.commands import Report, Table
+from downman_ops.rendering import as_text
 from tests.integration.monitoring.console import Said, claimed, downman, retrying
 from tests.integration.orders import order
 from tests.integration.prefect_server import AUTH, PrefectServer
@@ -265,7 +265,7 @@ def test_everything_that_is_registered_is_shown_also_what_is_paused(prefect: Pre
     assert jobs["clean-expired"]["state"] == "paused"
     assert jobs["package-request"]["runs"] == "when asked"
     assert jobs["recover-stalled"]["runs"].startswith("every 60 s")
-    assert jobs["sweep-orphans"]["flow"] == "flows.maintenance.sweep_orphans"
+    assert jobs["sweep-orphans"]["flow"] == "downman_flows.maintenance.sweep_orphans"
     queues = {row["queue"]: (row["limit"], row["rank"], row["state"]) for row in said.json["queues"]}
     assert queues["package"] == (4, 2, "open")
     assert said.json["pool"] == [{"pool": "downman", "type": "warm-process", "limit": None, "state": "open"}]
@@ -346,7 +346,7 @@ def test_no_more_is_shown_than_asked_for_and_the_rest_is_counted(prefect: Prefec
 @pytest.mark.parametrize("word", WORDS)
 def test_with_prefect_away_nothing_is_guessed(word: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "django_integration.demo.manage", "downman", word, "--json"],
+        [sys.executable, "-m", "downman_site.manage", "downman", word, "--json"],
         env={**os.environ, "PREFECT_API_URL": "http://127.0.0.1:9/api"},
         capture_output=True,
         text=True,
@@ -360,7 +360,7 @@ def test_with_prefect_away_nothing_is_guessed(word: str) -> None:
 
 def test_watching_goes_on_while_prefect_is_away() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "django_integration.demo.manage", "downman", "active", "--watch", "0.1"],
+        [sys.executable, "-m", "downman_site.manage", "downman", "active", "--watch", "0.1"],
         env={**os.environ, "PREFECT_API_URL": "http://127.0.0.1:9/api"},
         stderr=subprocess.PIPE,
         text=True,
@@ -381,7 +381,7 @@ class Watched:
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 100, 0, 0))
         inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "django_integration.demo.manage", "downman", *words, "--watch", "0.1"],
+            [sys.executable, "-m", "downman_site.manage", "downman", *words, "--watch", "0.1"],
             env={**inherited, **environment},
             stdout=terminal,
             stderr=terminal,
@@ -415,7 +415,7 @@ class Watched:
 def test_watching_goes_on_when_prefect_is_back(prefect: PrefectServer) -> None:
     environment = {"PREFECT_API_URL": prefect.url, "PREFECT_API_AUTH_STRING": AUTH}
     with Watched("registered", environment=environment) as watched:
-        frame = watched.shows("flows.package.package_request")
+        frame = watched.shows("downman_flows.package.package_request")
         lines = frame.replace(REST_OF_LINE, "").replace(CORNER, "").splitlines()
         assert lines[0].startswith("downman registered at ")
         assert max(map(len, lines)) <= 100
@@ -428,7 +428,7 @@ def test_watching_goes_on_when_prefect_is_back(prefect: PrefectServer) -> None:
         finally:
             for process in stopped:
                 process.resume()
-        watched.shows("flows.package.package_request")
+        watched.shows("downman_flows.package.package_request")
 
 
 def test_a_table_that_is_higher_than_the_terminal_is_cut(prefect: PrefectServer) -> None:
@@ -463,7 +463,7 @@ def _connections_of(application: str) -> set[int]:
 
 def test_without_the_database_one_sentence_says_so_without_its_password(prefect: PrefectServer) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "django_integration.demo.manage", "downman", "scheduled", "--json"],
+        [sys.executable, "-m", "downman_site.manage", "downman", "scheduled", "--json"],
         env={
             **os.environ,
             "PREFECT_API_URL": prefect.url,
@@ -484,7 +484,7 @@ def test_without_the_database_one_sentence_says_so_without_its_password(prefect:
 def test_a_reader_may_have_read_enough(prefect: PrefectServer) -> None:
     environment = {"PREFECT_API_URL": prefect.url, "PREFECT_API_AUTH_STRING": AUTH}
     process = subprocess.Popen(
-        [sys.executable, "-m", "django_integration.demo.manage", "downman", "registered", "--watch", "0.1"],
+        [sys.executable, "-m", "downman_site.manage", "downman", "registered", "--watch", "0.1"],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

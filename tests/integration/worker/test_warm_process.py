@@ -20,7 +20,7 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 from prefect.states import Cancelling, Scheduled
 
-from deployments.worker.warm_process import WarmProcessWorker
+from prefect_warm_process.worker import WarmProcessWorker
 from tests.integration.prefect_server import PrefectServer
 from tests.integration.worker.scenarios import LONG
 from tests.integration.worker.workers import Runs, Worker, create_queue, until

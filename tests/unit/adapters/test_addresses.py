@@ -2,8 +2,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from django_integration.domain.errors import AddressRefused
-from flows.adapters.addresses import check_address
+from downman.domain.errors import AddressRefused
+from downman_flows.sources.network_addresses import check_address
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from django_integration.domain.errors import DownmanError, PermanentError, TemporaryError
-from flows.adapters.http_errors import error_of, error_of_status, retry_after_of
+from downman.domain.errors import DownmanError, PermanentError, TemporaryError
+from downman_flows.sources.http_errors import error_of, error_of_status, retry_after_of
 
 ROOTS: tuple[type[Exception], ...] = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 

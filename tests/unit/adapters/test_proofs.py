@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_integration.domain.errors import SourceRefused
-from flows.adapters.encodings import decoder_for
-from flows.adapters.file_names import name_of
-from flows.adapters.hashing import Hashes
-from flows.adapters.proofs import content_length_of, content_range_of, digests_of, md5_of_etag, wrong_digest
+from downman.domain.errors import SourceRefused
+from downman_flows.sources.encodings import decoder_for
+from downman_flows.sources.file_names import name_of
+from downman_flows.sources.integrity import content_length_of, content_range_of, digests_of, md5_of_etag, wrong_digest
+from downman_flows.storage.hashing import Hashes
 
 SHA256 = base64.b64encode(hashlib.sha256(b"data").digest()).decode()
 MD5 = base64.b64encode(hashlib.md5(b"data", usedforsecurity=False).digest()).decode()

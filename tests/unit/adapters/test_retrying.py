@@ -4,15 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from django_integration.domain.errors import (
-    DownloadCancelled,
-    NoSpace,
-    SourceMissing,
-    SourceUnavailable,
-    TemporaryError,
-)
-from flows.adapters.fetch_limits import FetchLimits
-from flows.adapters.retrying import delay_after, with_retries
+from downman.domain.errors import DownloadCancelled, NoSpace, SourceMissing, SourceUnavailable, TemporaryError
+from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.retrying import delay_after, with_retries
 
 LIMITS = FetchLimits()
 

@@ -1,8 +1,8 @@
 import pytest
 
-from django_integration.domain.errors import SourceBroke
-from flows.adapters.fetch_limits import FetchLimits
-from flows.adapters.speed import Speed
+from downman.domain.errors import SourceBroke
+from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.minimum_rate import Speed
 
 LIMITS = FetchLimits(least_bytes_per_second=100, speed_seconds=60)
 

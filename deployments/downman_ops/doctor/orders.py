@@ -1,0 +1,71 @@
+"""Orders and mails that should have gone on and did not."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max, Min
+from django.utils import timezone
+
+from downman.domain.status import OPEN_REQUESTS, OWED_NOTICES, NoticeStatus
+from downman.models import DownloadRequest, Notice
+from downman.services.policy import administrators
+from downman.settings import AppSettings, app_settings
+from downman_ops.doctor.findings import Finding, State, lasting, ok, warning, wrong
+
+#: Past its time by so much, something waits for longer than a busy hour explains.
+WARNING_AFTER, WRONG_AFTER = timedelta(minutes=10), timedelta(hours=1)
+#: `recover-stalled` takes up every minute what a lost worker held.
+LEASE_GRACE = timedelta(minutes=1)
+FAILED_WITHIN = timedelta(days=1)
+_RECOVERY = "See that a worker serves the queue maintenance; `prefect deployment run recover-stalled/recover-stalled`."
+
+
+def look_at_orders() -> Iterator[Finding]:
+    """Look for orders past their time, and for those that a lost worker still holds."""
+    now = timezone.now()
+    waiting = DownloadRequest.objects.filter(status__in=OPEN_REQUESTS, lease_until=None, due_at__lt=now)
+    due = waiting.aggregate(count=Count("pk"), oldest=Min("due_at"))
+    yield _overdue("orders", due["count"], due["oldest"], now, "See the queue package, its workers and its limit.")
+    lost = DownloadRequest.objects.filter(lease_until__lt=now - LEASE_GRACE)
+    held = lost.aggregate(count=Count("pk"), oldest=Min("lease_until"))
+    if held["count"]:
+        found = f"{held['count']} held by workers that are gone, since {lasting(now - held['oldest'])}"
+        yield wrong("orders", found, _RECOVERY)
+
+
+def look_at_mails() -> Iterator[Finding]:
+    """Look at who sends and who decides, at mails past their time, and at those that were given up lately."""
+    settings, now = app_settings(), timezone.now()
+    yield from _addresses(settings)
+    owed = Notice.objects.filter(status__in=OWED_NOTICES, due_at__lt=now).aggregate(
+        count=Count("pk"), oldest=Min("due_at")
+    )
+    yield _overdue(
+        "mails", owed["count"], owed["oldest"], now, "See the queue notify, its workers and the mail server."
+    )
+    failed = Notice.objects.filter(status=NoticeStatus.FAILED, updated_at__gt=now - FAILED_WITHIN).aggregate(
+        count=Count("pk"), last=Max("updated_at")
+    )
+    if failed["count"]:
+        found = f"{failed['count']} given up in the last day, the last one {lasting(now - failed['last'])} ago"
+        yield warning("mails", found, "The admin's page of notices says why; mend the address there, and resend.")
+
+
+def _addresses(settings: AppSettings) -> Iterator[Finding]:
+    if settings.mail_from == AppSettings.mail_from:
+        found = "the sender is still the default, which mail servers refuse"
+        yield warning("mail addresses", found, "Set DOWNLOADS_MAIL_FROM.")
+    if not administrators():
+        found = "nobody is told of orders that wait for a decision"
+        yield warning("mail addresses", found, "Set DOWNLOADS_ADMINISTRATORS, or name them on the rules' page.")
+    elif settings.mail_from != AppSettings.mail_from:
+        yield ok("mail addresses", "sender and administrators are set")
+
+
+def _overdue(what: str, count: int, oldest: datetime | None, now: datetime, remedy: str) -> Finding:
+    late = now - oldest if oldest is not None else timedelta()
+    if late < WARNING_AFTER:
+        return ok(what, f"none is late; {count} are due")
+    state = State.WARNING if late < WRONG_AFTER else State.WRONG
+    found = f"{count} are due, the oldest since {lasting(late)}"
+    return Finding(part=what, state=state, found=found, remedy=remedy)

@@ -1,0 +1,54 @@
+"""Runs that Prefect takes for alive though nothing is heard of them: each holds a place of its queue."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from downman.domain.jobs import SILENCE_SECONDS, WORK_POOL
+from downman.prefect_api import PAGE, PrefectApi
+from downman_ops.doctor.findings import Finding, lasting, ok, wrong
+
+SILENCE = timedelta(seconds=SILENCE_SECONDS)
+#: Runs that are looked at, the oldest first.
+MOST = 1000
+#: Of every event of a run, and of its resource.
+_PREFIX = "prefect.flow-run."
+
+
+def look_for_dead_runs(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
+    """Look for runs under way without a sign of life; `now` on Prefect's clock."""
+    body = {
+        "work_pools": {"name": {"any_": [WORK_POOL]}},
+        "flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}},
+        "sort": "EXPECTED_START_TIME_ASC",
+    }
+    under_way = list(api.pages("flow_runs/filter", body, most=MOST))
+    old = [run for run in under_way if now - _since(run) > SILENCE]
+    heard = _heard_of(api, [run["id"] for run in old], now=now)
+    dead = [run for run in old if run["id"] not in heard]
+    for run in dead:
+        yield wrong("runs", _found(run), f"prefect flow-run delete {run['id']}")
+    if not dead:
+        yield ok("runs", f"{len(under_way)} under way, none of them dead")
+
+
+def _found(run: dict[str, Any]) -> str:
+    worker = run["labels"].get("prefect.worker.name") or "unknown"
+    place = f"{run['name']} holds a place of {run['work_queue_name']}"
+    return f"{place} and gave no sign of life for {lasting(SILENCE)} (worker: {worker})"
+
+
+def _since(run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(run["state"]["timestamp"])
+
+
+def _heard_of(api: PrefectApi, run_ids: list[str], *, now: datetime) -> set[str]:
+    """Give those of the runs that gave a sign of life of late."""
+    heard: set[str] = set()
+    for start in range(0, len(run_ids), PAGE):
+        occurred = {"since": (now - SILENCE).isoformat(), "until": (now + SILENCE).isoformat()}
+        resources = {"id": [f"{_PREFIX}{run_id}" for run_id in run_ids[start : start + PAGE]]}
+        body = {"filter": {"occurred": occurred, "event": {"prefix": [_PREFIX]}, "resource": resources}}
+        counts = api.ask("POST", "events/count-by/resource", body)
+        heard |= {count["value"].removeprefix(_PREFIX) for count in counts}
+    return heard

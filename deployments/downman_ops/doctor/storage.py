@@ -1,0 +1,92 @@
+"""The folders: there, writable, with room, and not where everybody can look."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings as django_settings
+
+from downman.services.policy import current_policy
+from downman.services.retention import stored_bytes
+from downman.settings import AppSettings, app_settings
+from downman_ops.doctor.findings import Finding, ok, size, warning, wrong
+
+PACKAGES, STAGING, ROOM, ROOTS = "package folder", "staging folder", "room", "file roots"
+
+
+def look_at_folders() -> Iterator[Finding]:
+    """Look at the folders of packages, of what is being fetched, and of files that are handed out."""
+    settings = app_settings()
+    yield _folder(PACKAGES, settings.package_dir, "DOWNLOADS_PACKAGE_DIR")
+    if settings.staging_dir.exists():
+        yield _folder(STAGING, settings.staging_dir, "DOWNLOADS_STAGING_DIR")
+    else:
+        remedy = "Right where no worker runs. Where one does: make it, its worker's own, or set DOWNLOADS_STAGING_DIR."
+        yield warning(STAGING, f"{settings.staging_dir} is not there", remedy)
+    yield from _public(settings)
+    yield from _roots(settings)
+
+
+def look_at_room(*, database_answers: bool) -> Iterator[Finding]:
+    """Say how large the next order may be, as workers reckon it."""
+    settings = app_settings()
+    if not settings.package_dir.is_dir():
+        return
+    in_packages = shutil.disk_usage(settings.package_dir).free - settings.package_reserve_bytes
+    free, where = in_packages, "in the package folder"
+    if settings.staging_dir.is_dir():
+        in_staging = shutil.disk_usage(settings.staging_dir).free - settings.staging_reserve_bytes
+        free, where = min((in_packages, where), (in_staging, "in the staging folder"))
+        if settings.staging_dir.stat().st_dev == settings.package_dir.stat().st_dev:
+            # What is fetched and the package made of it lie there at the same time.
+            free, where = free // 2, "on the disk that packages and staging share"
+    if settings.storage_budget_bytes and database_answers:
+        free, where = min((free, where), (settings.storage_budget_bytes - stored_bytes(), "in the storage budget"))
+    public = current_policy().max_public_bytes if database_answers else settings.max_public_bytes
+    yield _room(free, where, public)
+
+
+def _room(free: int, where: str, public: int) -> Finding:
+    remedy = "Free or add disk; or set DOWNLOADS_STORAGE_BUDGET_BYTES, DOWNLOADS_VALIDITY_DAYS or the reserves anew."
+    if free <= 0:
+        return wrong(ROOM, f"no order starts: {size(-free)} are missing {where} beyond the reserve", remedy)
+    if free < public:
+        found = f"orders of up to {size(free)} fit {where}; one public resource may have {size(public)}"
+        return warning(ROOM, found, remedy)
+    return ok(ROOM, f"orders of up to {size(free)} fit {where}")
+
+
+def _folder(part: str, folder: Path, setting: str) -> Finding:
+    if not folder.is_dir():
+        is_what = "is no folder" if folder.exists() else "is not there"
+        remedy = f"Make or mount it, owned by the user of site and workers; or set {setting}."
+        return wrong(part, f"{folder} {is_what}", remedy)
+    try:
+        # It has no name, and is gone with its end. Only writing tells: root, and network disks, ignore modes.
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"downman")
+    except OSError as exc:
+        remedy = f"Give it to the user of site and workers (chown), or set {setting}."
+        return wrong(part, f"{folder} cannot be written to: {exc.strerror}", remedy)
+    return ok(part, f"{folder}, {size(shutil.disk_usage(folder).free)} free")
+
+
+def _public(settings: AppSettings) -> Iterator[Finding]:
+    named = (django_settings.MEDIA_ROOT, django_settings.STATIC_ROOT)
+    public = [Path(folder).resolve() for folder in named if folder]
+    for part, folder in ((PACKAGES, settings.package_dir), (STAGING, settings.staging_dir)):
+        for root in public:
+            if folder.resolve().is_relative_to(root):
+                found = f"it lies in {root}, which anybody can read"
+                yield wrong(part, found, "Move it out of MEDIA_ROOT and STATIC_ROOT.")
+
+
+def _roots(settings: AppSettings) -> Iterator[Finding]:
+    unreadable = [root for root in settings.file_roots if not (root.is_dir() and os.access(root, os.R_OK | os.X_OK))]
+    for root in unreadable:
+        remedy = "Mount it, or let the user of site and workers read it; or take it out of DOWNLOADS_FILE_ROOTS."
+        yield wrong(ROOTS, f"{root} is no folder that can be read", remedy)
+    if settings.file_roots and not unreadable:
+        yield ok(ROOTS, f"{len(settings.file_roots)} can be read")

@@ -1,0 +1,294 @@
+"""What is at work, waits, was taken or has ended: what Celery's `inspect` told of tasks."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, Sum
+
+from downman.domain.jobs import Queue
+from downman.domain.status import OPEN_REQUESTS, OWED_NOTICES, LocatorStatus, RequestStatus
+from downman.models import DownloadRequest, Notice, RequestEvent, ResourceLocator
+from downman.prefect_api import PrefectApi
+from downman_ops.commands import Command, Report, Table
+from downman_ops.inspect import registered, workers
+from downman_ops.inspect.runs import (
+    AUTO,
+    RunsTable,
+    count_runs_in,
+    next_of_schedules,
+    order_of,
+    prefect,
+    runs_in,
+    runs_of,
+    shown,
+)
+
+LIMIT = 50
+#: Rows that one table may have: five pages of Prefect's.
+MOST = 1_000
+SCHEDULED = RunsTable(
+    name="scheduled",
+    title="Runs that wait for their time or a worker",
+    columns=("queue", "order", "state", "planned", "message", "run"),
+)
+RESERVED = RunsTable(
+    name="reserved",
+    title="Runs taken and not started",
+    columns=("queue", "order", "worker", "since", "run"),
+)
+_ENDED = ("queue", "order", "state", "since", "worker", "run", "message")
+CANCELLED = RunsTable(name="runs", title="Runs that were cancelled, newest first", columns=_ENDED)
+CRASHED = RunsTable(name="crashed", title="Runs that crashed or failed, newest first", columns=_ENDED)
+AT_WORK = ("RUNNING", "CANCELLING")
+_WAITING_PARTS = (LocatorStatus.RETRYING.value, LocatorStatus.WAITING_FOR_SPACE.value)
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--queue", choices=[queue.value for queue in Queue], help="only this queue")
+    parser.add_argument("--limit", type=_limit, default=LIMIT, metavar="COUNT", help=f"rows of one table ({LIMIT})")
+
+
+def _limit(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST):
+        raise ArgumentTypeError(f"write a number from 1 to {MOST}")
+    return int(text)
+
+
+def active(options: Mapping[str, Any]) -> Report:
+    """Show the runs that workers execute now, and the orders whose run Prefect does not have as running."""
+    api, most = prefect(), options["limit"]
+    found = runs_in(api, AT_WORK, sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
+    runs, note = shown(found, most, what="runs")
+    orders = _orders_of(runs)
+    table = RunsTable(
+        name="active",
+        title="Runs at work",
+        columns=("queue", "order", "order_status", "bytes_done", "bytes_total", "worker", "state", "since", "run"),
+        more={
+            "order_status": ("order is", lambda run: getattr(orders.get(order_of(run)), "status", None)),
+            "bytes_done": ("bytes", lambda run: getattr(orders.get(order_of(run)), "bytes_done", None)),
+            "bytes_total": ("of bytes", lambda run: getattr(orders.get(order_of(run)), "bytes_total", None)),
+        },
+    )
+    tables = [table.of(api, runs, note=note)]
+    lost = _held_by_others(api, runs, most) if options["queue"] in {None, Queue.PACKAGE} else []
+    if lost:
+        tables.append(
+            Table(
+                name="held",
+                title="Orders held by a run that Prefect does not have as running",
+                columns={
+                    "order": "order",
+                    "order_status": "order is",
+                    "run": "run",
+                    "run_state": "run is",
+                    "until": "its claim ends",
+                },
+                rows=lost,
+                note="They are taken up again when the claim ends, or within a minute of the end of their run.",
+            )
+        )
+    return Report(tables=tables)
+
+
+def _orders_of(runs: Sequence[Mapping[str, Any]]) -> dict[int | None, Any]:
+    numbers = [number for run in runs if (number := order_of(run)) is not None]
+    found = DownloadRequest.objects.filter(pk__in=numbers)
+    # The total of an order is known when those of all its parts are.
+    unknown = Count("locators", filter=Q(locators__bytes_total=None))
+    totals = found.annotate(
+        bytes_done=Sum("locators__bytes_done"), known_bytes=Sum("locators__bytes_total"), unknown=unknown
+    )
+    orders: dict[int | None, Any] = {}
+    for order in totals:
+        order.bytes_total = None if order.unknown else order.known_bytes  # type: ignore[attr-defined]
+        orders[order.pk] = order
+    return orders
+
+
+def _held_by_others(api: PrefectApi, runs: Sequence[Mapping[str, Any]], most: int) -> list[tuple[Any, ...]]:
+    running = {run["id"] for run in runs}
+    leased = DownloadRequest.objects.filter(lease_until__isnull=False).order_by("lease_until")[:most]
+    others = [order for order in leased if order.lease_owner not in running]
+    # They may have started since the others were asked for, or be more than is shown.
+    known = runs_of(api, [order.lease_owner for order in others if _is_run(order.lease_owner)])
+    states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in AT_WORK}
+    at_work = {run["id"] for run in known} - set(states)
+    return [
+        (order.pk, order.status, order.lease_owner, states.get(order.lease_owner), order.lease_until)
+        for order in others
+        if order.lease_owner not in at_work
+    ]
+
+
+def scheduled(options: Mapping[str, Any]) -> Report:
+    """Show what is to come: runs that wait in queues, orders that are due, parts and mails to be tried again."""
+    api, most, queue = prefect(), options["limit"], options["queue"]
+    # Of what is planned ahead, a hundred runs for each schedule, the next one of each.
+    planned = [] if queue not in {None, Queue.MAINTENANCE} else next_of_schedules(api)
+    asked_for = [
+        run
+        for one in ([queue] if queue else list(Queue))
+        for run in runs_in(api, ("SCHEDULED",), sort="NEXT_SCHEDULED_START_TIME_ASC", most=most + 1, queue=one)
+        if AUTO not in run["tags"]
+    ]
+    total = _count_asked_for(api, queue) if len(asked_for) > most else None
+    runs, note = shown(asked_for, most, what="runs", total=total)
+    tables = [SCHEDULED.of(api, [*runs, *planned], note=note)]
+    if queue in {None, Queue.PACKAGE}:
+        tables += _waiting_orders(most)
+    if queue in {None, Queue.NOTIFY}:
+        tables.append(_waiting_mails(most))
+    return Report(tables=tables)
+
+
+def _count_asked_for(api: PrefectApi, queue: str | None) -> int:
+    planned = {"tags": {"all_": [AUTO]}}
+    everything = count_runs_in(api, ("SCHEDULED",), queue=queue)
+    return everything - count_runs_in(api, ("SCHEDULED",), queue=queue, when=planned)
+
+
+def _waiting_orders(most: int) -> list[Table]:
+    open_ones = DownloadRequest.objects.filter(status__in=sorted(OPEN_REQUESTS), due_at__isnull=False)
+    found = list(open_ones.order_by("due_at").only("pk", "status", "due_at", "attempt", "run_id")[: most + 1])
+    total = open_ones.count() if len(found) > most else None
+    orders, note = shown(found, most, what="orders", total=total)
+    parts = ResourceLocator.objects.filter(request_id__in=[order.pk for order in orders], status__in=_WAITING_PARTS)
+    retries = [
+        (
+            part.request_id,
+            part.position + 1,
+            part.resource_id,
+            part.status,
+            part.error_code,
+            part.attempts,
+            part.failures,
+            part.retry_at,
+        )
+        for part in parts.order_by("retry_at", "pk")[:most]
+    ]
+    return [
+        Table(
+            name="orders",
+            title="Orders with a run to come",
+            columns={
+                "order": "order",
+                "status": "status",
+                "at": "due",
+                "attempt": "run number",
+                "run": "run asked for",
+            },
+            rows=[
+                (order.pk, order.status, order.due_at, order.attempt, order.run_id and str(order.run_id))
+                for order in orders
+            ],
+            note=note,
+        ),
+        Table(
+            name="retries",
+            title="Their parts that are tried again",
+            columns={
+                "order": "order",
+                "part": "part",
+                "resource": "resource",
+                "status": "status",
+                "problem": "problem",
+                "attempts": "attempts",
+                "failures": "failures",
+                "at": "at",
+            },
+            rows=retries,
+        ),
+    ]
+
+
+def _waiting_mails(most: int) -> Table:
+    owed = Notice.objects.filter(status__in=sorted(OWED_NOTICES))
+    found = list(owed.order_by("due_at").defer("last_error", "recipient")[: most + 1])
+    total = owed.count() if len(found) > most else None
+    mails, note = shown(found, most, what="mails", total=total)
+    rows = [(mail.pk, mail.kind, mail.request_id, mail.status, mail.attempts, mail.due_at) for mail in mails]
+    columns = {"mail": "mail", "kind": "kind", "order": "order", "status": "status", "attempts": "attempts", "at": "at"}
+    return Table(name="mails", title="Mails to be sent", columns=columns, rows=rows, note=note)
+
+
+def reserved(options: Mapping[str, Any]) -> Report:
+    """Show the runs that a worker has taken and not started."""
+    api, most = prefect(), options["limit"]
+    found = runs_in(api, ("PENDING",), sort="EXPECTED_START_TIME_ASC", most=most + 1, queue=options["queue"])
+    runs, note = shown(found, most, what="runs")
+    return Report(tables=[RESERVED.of(api, runs, note=note)])
+
+
+def revoked(options: Mapping[str, Any]) -> Report:
+    """Show what was cancelled, in Prefect and of the orders, and what crashed or failed; the newest first."""
+    most, queue = options["limit"], options["queue"]
+    tables = [_ended_runs(CANCELLED, ("CANCELLED",), most=most, queue=queue)]
+    if queue in {None, Queue.PACKAGE}:
+        tables.append(_cancelled_orders(most))
+    tables.append(_ended_runs(CRASHED, ("CRASHED", "FAILED"), most=most, queue=queue))
+    return Report(tables=tables)
+
+
+def _ended_runs(table: RunsTable, states: Collection[str], *, most: int, queue: str | None) -> Table:
+    api = prefect()
+    found = runs_in(api, states, sort="END_TIME_DESC", most=most + 1, queue=queue)
+    runs, note = shown(found, most, what="runs")
+    return table.of(api, runs, note=note)
+
+
+def _cancelled_orders(most: int) -> Table:
+    cancelled = DownloadRequest.objects.filter(status=RequestStatus.CANCELLED.value)
+    found = list(cancelled.order_by("-updated_at").only("pk", "cancelled_at", "updated_at")[: most + 1])
+    orders, note = shown(found, most, what="orders")
+    ended = RequestEvent.objects.filter(
+        request_id__in=[order.pk for order in orders], locator=None, to_status=RequestStatus.CANCELLED.value
+    )
+    last = {event.request_id: event for event in ended.order_by("pk")}
+    rows = []
+    for order in orders:
+        event = last.get(order.pk)
+        actor = event.actor if event else ""
+        # A run ended the order when its last part could not go on.
+        by = "a run" if _is_run(actor) else actor
+        rows.append((order.pk, order.cancelled_at or order.updated_at, by, event.reason if event else ""))
+    columns = {"order": "order", "at": "at", "by": "by", "reason": "reason"}
+    return Table(name="orders", title="Orders that were cancelled, newest first", columns=columns, rows=rows, note=note)
+
+
+def _is_run(actor: str) -> bool:
+    try:
+        return bool(UUID(actor))
+    except ValueError:
+        return False
+
+
+COMMANDS: Sequence[Command] = (
+    Command(name="active", help="Shows what is at work.", run=active, add_arguments=_arguments),
+    Command(
+        name="scheduled",
+        help="Shows what is to come: runs that wait, and what is tried again, when and why.",
+        run=scheduled,
+        add_arguments=_arguments,
+    ),
+    Command(
+        name="reserved",
+        help="Shows what a worker has taken and not started.",
+        run=reserved,
+        add_arguments=_arguments,
+    ),
+    Command(
+        name="revoked",
+        help="Shows what was cancelled, crashed or failed, the newest first.",
+        run=revoked,
+        add_arguments=_arguments,
+    ),
+    Command(
+        name="registered",
+        help="Shows jobs with their queues and schedules, the queues, and the work pool.",
+        run=registered.registered,
+    ),
+    Command(name="stats", help="Shows what workers and queues do, and how fast.", run=workers.stats),
+)

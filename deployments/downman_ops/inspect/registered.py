@@ -1,0 +1,72 @@
+"""What Prefect is set up with: deployments, flows, schedules, queues and the work pool."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from downman.domain.jobs import TAG, WORK_POOL
+from downman_ops.commands import Report, Table
+from downman_ops.inspect.runs import prefect
+
+#: More than anybody makes.
+MOST = 200
+
+
+def registered(_options: Mapping[str, Any]) -> Report:
+    """Show it. Raises `PrefectAway`."""
+    api = prefect()
+    ours = {"deployments": {"tags": {"all_": [TAG]}}, "sort": "NAME_ASC"}
+    deployments = [
+        (
+            deployment["name"],
+            deployment["entrypoint"],
+            deployment["work_queue_name"],
+            ", ".join(_in_words(schedule) for schedule in deployment["schedules"]) or "when asked",
+            "paused" if deployment["paused"] else "open",
+        )
+        for deployment in api.pages("deployments/filter", ours, most=MOST)
+    ]
+    pool = api.find("GET", f"work_pools/{WORK_POOL}")
+    found = api.ask("POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": MOST}) if pool else []
+    queues = [
+        (
+            queue["name"],
+            queue["concurrency_limit"],
+            queue["priority"],
+            "paused" if queue["is_paused"] else "open",
+        )
+        for queue in sorted(found, key=lambda queue: queue["priority"])
+    ]
+    pools = (
+        [(pool["name"], pool["type"], pool["concurrency_limit"], "paused" if pool["is_paused"] else "open")]
+        if pool
+        else []
+    )
+    return Report(
+        tables=[
+            Table(
+                name="deployments",
+                title="Jobs",
+                columns={"job": "job", "flow": "flow", "queue": "queue", "runs": "runs", "state": "state"},
+                rows=deployments,
+            ),
+            Table(
+                name="queues",
+                title="Queues, the one that is served first at the top",
+                columns={"queue": "queue", "limit": "at once", "rank": "rank", "state": "state"},
+                rows=queues,
+            ),
+            Table(
+                name="pool",
+                title="Work pool",
+                columns={"pool": "pool", "type": "workers of the type", "limit": "at once", "state": "state"},
+                rows=pools,
+                note="" if pool else "python -m downman_ops.prefect_setup.bootstrap makes it.",
+            ),
+        ]
+    )
+
+
+def _in_words(schedule: Mapping[str, Any]) -> str:
+    when = schedule["schedule"]
+    words = f"every {when['interval']:.0f} s" if "interval" in when else f"{when.get('cron')} ({when.get('timezone')})"
+    return words if schedule["active"] else f"{words}, paused"

@@ -1,0 +1,150 @@
+"""What Prefect knows of our runs, asked for in bounded pages."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from downman.domain.jobs import TAG, WORK_POOL, Queue
+from downman.prefect_api import PAGE, PrefectApi
+from downman_ops.commands import Table
+
+#: Seconds that one question may take.
+PATIENCE_SECONDS = 5.0
+UNDER_WAY = ("PENDING", "RUNNING", "CANCELLING")
+#: Prefect's tag of a run that a schedule has made.
+AUTO = "auto-scheduled"
+#: The label by which a run's worker is known.
+WORKER = "prefect.worker.name"
+
+
+def prefect() -> PrefectApi:
+    """Give the Prefect server of the settings."""
+    return PrefectApi.of_settings(timeout_seconds=PATIENCE_SECONDS)
+
+
+def runs_in(
+    api: PrefectApi, states: Collection[str], *, sort: str, most: int, queue: str | None = None
+) -> list[dict[str, Any]]:
+    """Give up to `most` runs of our pool in these types of state. Raises `PrefectAway`."""
+    return list(api.pages("flow_runs/filter", {**_filter(states, queue), "sort": sort}, most=most))
+
+
+def runs_of(api: PrefectApi, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Give those of these runs that Prefect knows. Raises `PrefectAway`."""
+    return list(api.pages("flow_runs/filter", {"flow_runs": {"id": {"any_": list(ids)}}}, most=len(ids)))
+
+
+def count_runs_in(
+    api: PrefectApi, states: Collection[str], *, queue: str | None = None, when: Mapping[str, Any] | None = None
+) -> int:
+    """Count the runs of our pool in these types of state; `when` bounds their times or tags. Raises `PrefectAway`."""
+    return int(api.ask("POST", "flow_runs/count", _filter(states, queue, when or {})))
+
+
+def _filter(states: Collection[str], queue: str | None, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "work_pools": {"name": {"any_": [WORK_POOL]}},
+        "flow_runs": {"state": {"type": {"any_": list(states)}}, **(when or {})},
+    }
+    return found if queue is None else {**found, "work_pool_queues": {"name": {"any_": [Queue(queue).value]}}}
+
+
+def next_of_schedules(api: PrefectApi) -> list[dict[str, Any]]:
+    """Give the next run of each of our deployments that have a schedule. Raises `PrefectAway`."""
+    ours = api.pages("deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}}, most=PAGE)
+    found: list[dict[str, Any]] = []
+    for deployment in ours:
+        if deployment["schedules"]:
+            wanted = {
+                "deployments": {"id": {"any_": [deployment["id"]]}},
+                "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}, "tags": {"all_": [AUTO]}},
+                "sort": "NEXT_SCHEDULED_START_TIME_ASC",
+            }
+            found += api.pages("flow_runs/filter", wanted, most=1)
+    return found
+
+
+def jobs_of(api: PrefectApi, runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Give deployment -> job of some runs. Raises `PrefectAway`."""
+    wanted = sorted({run["deployment_id"] for run in runs if run["deployment_id"]})
+    if not wanted:
+        return {}
+    # There are as many as jobs, however many runs there are.
+    found = api.pages("deployments/filter", {"deployments": {"id": {"any_": wanted}}}, most=len(wanted))
+    return {deployment["id"]: deployment["name"] for deployment in found}
+
+
+def order_of(run: Mapping[str, Any]) -> int | None:
+    """Give the number of the order that a run is for."""
+    number = run["parameters"].get("request_id")
+    return number if isinstance(number, int) else None
+
+
+def worker_of(run: Mapping[str, Any]) -> str:
+    """Give the name of the worker that took a run."""
+    return str(run["labels"].get(WORKER) or "")
+
+
+def since(run: Mapping[str, Any]) -> datetime | None:
+    """Give when a run got its state."""
+    return time_of(run["state"]["timestamp"]) if run["state"] else None
+
+
+def message_of(run: Mapping[str, Any]) -> str:
+    """Give what a run's state says, cut where somebody wrote a novel."""
+    return ((run["state"] or {}).get("message") or "").split("\n")[0][:200]
+
+
+def time_of(text: str | None) -> datetime | None:
+    """Read a time of Prefect's."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def shown(found: Sequence[Any], most: int, *, what: str, total: int | None = None) -> tuple[Sequence[Any], str]:
+    """Give what is shown of what was found, one more than may be, with a note of what is not."""
+    if len(found) <= most:
+        return found, ""
+    return found[:most], f"{most} of {total if total is not None else 'more'} {what}; --limit shows more."
+
+
+#: Key of a column -> its heading, and how it is read from a run.
+Columns = Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]]
+COLUMNS: Columns = {
+    "queue": ("queue", lambda run: run["work_queue_name"]),
+    "order": ("order", order_of),
+    "state": ("state", lambda run: run["state_name"]),
+    "worker": ("worker", worker_of),
+    "since": ("since", since),
+    "planned": ("at", lambda run: time_of(run["next_scheduled_start_time"])),
+    "message": ("message", message_of),
+    "run": ("run", lambda run: run["id"]),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunsTable:
+    """A table of runs, each with its job first."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    #: Of columns that only this table has.
+    more: Columns = field(default_factory=dict)
+
+    def of(self, api: PrefectApi, runs: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
+        """Fill it. Raises `PrefectAway`."""
+        jobs = jobs_of(api, runs)
+        known: Columns = {
+            **COLUMNS,
+            **self.more,
+            "job": ("job", lambda run: jobs.get(run["deployment_id"], "")),
+        }
+        keys = ("job", *self.columns)
+        return Table(
+            name=self.name,
+            title=self.title,
+            columns={key: known[key][0] for key in keys},
+            rows=[[known[key][1](run) for key in keys] for run in runs],
+            note=note,
+        )

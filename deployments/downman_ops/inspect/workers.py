@@ -1,0 +1,128 @@
+"""What workers and queues do, and how fast."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from statistics import fmean
+from typing import Any
+
+from downman.domain.jobs import WORK_POOL, Queue
+from downman.monitoring.worker_stats import newest_vitals
+from downman.prefect_api import PAGE, PrefectApi
+from downman_ops.commands import Report, Table
+from downman_ops.inspect.runs import UNDER_WAY, count_runs_in, prefect, runs_in, time_of, worker_of
+
+MOST_WORKERS = 100
+#: Workers that gave no sign of life for longer are left out.
+SEEN_WITHIN = timedelta(days=1)
+DAY = timedelta(days=1)
+ENDED = ("COMPLETED", "FAILED", "CRASHED")
+
+
+def stats(_options: Mapping[str, Any]) -> Report:
+    """Show, for each worker and each queue, what is and was done. Raises `PrefectAway`."""
+    api, now = prefect(), datetime.now(UTC)
+    with ThreadPoolExecutor(max_workers=8) as threads:
+        seen = threads.submit(_seen, api, now)
+        vitals = threads.submit(newest_vitals, api, now)
+        at_work = threads.submit(runs_in, api, UNDER_WAY, sort="EXPECTED_START_TIME_ASC", most=PAGE)
+        newest = {
+            queue: threads.submit(runs_in, api, ENDED, sort="END_TIME_DESC", most=PAGE, queue=queue) for queue in Queue
+        }
+        due = {"next_scheduled_start_time": {"before_": now.isoformat()}}
+        today = {"end_time": {"after_": (now - DAY).isoformat()}}
+        counts = {
+            (queue, name): threads.submit(count_runs_in, api, states, queue=queue, when=when)
+            for queue in Queue
+            for name, states, when in (
+                ("waiting", ("SCHEDULED",), due),
+                ("under_way", UNDER_WAY, {}),
+                *((state, (state,), today) for state in ENDED),
+            )
+        }
+        limits = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": PAGE})
+        runs = {queue: found.result() for queue, found in newest.items()}
+        limit_of = {queue["name"]: queue["concurrency_limit"] for queue in limits.result()}
+        queues = [
+            (
+                queue.value,
+                *(counts[queue, name].result() for name in ("waiting", "under_way")),
+                limit_of.get(queue),
+                *(counts[queue, state].result() for state in ENDED),
+                *_speed(runs[queue]),
+            )
+            for queue in Queue
+        ]
+        all_runs = [*at_work.result(), *(run for found in runs.values() for run in found)]
+        workers = list(_workers(seen.result(), vitals.result(), all_runs))
+    return Report(tables=[_workers_table(workers), _queues_table(queues)])
+
+
+def _seen(api: PrefectApi, now: datetime) -> list[dict[str, Any]]:
+    wanted = {"last_heartbeat_time": {"after_": (now - SEEN_WITHIN).isoformat()}}
+    found: list[dict[str, Any]] = api.ask(
+        "POST", f"work_pools/{WORK_POOL}/workers/filter", {"workers": wanted, "limit": MOST_WORKERS}
+    )
+    return found
+
+
+def _workers(
+    seen: Sequence[Mapping[str, Any]], vitals: Mapping[str, Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[Any, ...]]:
+    for worker in sorted(seen, key=lambda worker: (worker["status"] != "ONLINE", worker["name"])):
+        name = worker["name"]
+        said = vitals.get(name, {})
+        own = [run for run in runs if worker_of(run) == name]
+        yield (
+            name,
+            str(worker["status"]).lower(),
+            time_of(worker["last_heartbeat_time"]),
+            (", ".join(said["queues"]) if said.get("queues") else "all") if said else None,
+            sum(run["state_type"] in UNDER_WAY for run in own),
+            *(sum(run["state_type"] == state for run in own) for state in ENDED),
+            *_speed(own),
+            said.get("memory_bytes"),
+            time_of(said.get("started")),
+        )
+
+
+def _speed(runs: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """Give the mean and the 95th percentile (nearest rank) of the seconds that completed runs took."""
+    seconds = sorted(float(run["total_run_time"]) for run in runs if run["state_type"] == "COMPLETED")
+    return (fmean(seconds), seconds[math.ceil(0.95 * len(seconds)) - 1]) if seconds else (None, None)
+
+
+def _workers_table(rows: Sequence[tuple[Any, ...]]) -> Table:
+    columns = {
+        "worker": "worker",
+        "status": "is",
+        "last_seen": "last seen",
+        "queues": "queues",
+        "under_way": "at work",
+        "completed": "done",
+        "failed": "failed",
+        "crashed": "crashed",
+        "mean_seconds": "mean s",
+        "p95_seconds": "p95 s",
+        "memory_bytes": "memory",
+        "started": "started",
+    }
+    note = f"Of the newest {PAGE} runs of each queue. Memory: with all that runs below the worker."
+    return Table(name="workers", title="Workers of the last day", columns=columns, rows=rows, note=note)
+
+
+def _queues_table(rows: Sequence[tuple[Any, ...]]) -> Table:
+    columns = {
+        "queue": "queue",
+        "waiting": "waiting",
+        "under_way": "under way",
+        "limit": "of",
+        "completed": "done",
+        "failed": "failed",
+        "crashed": "crashed",
+        "mean_seconds": "mean s",
+        "p95_seconds": "p95 s",
+    }
+    note = f"Waiting: what is due. Done, failed and crashed: in the last 24 hours; times: of the newest {PAGE} runs."
+    return Table(name="queues", title="Queues", columns=columns, rows=rows, note=note)

@@ -1,0 +1,151 @@
+"""The whole of downman on one machine, until Ctrl-C: `make demo` or `python -m downman_ops.launch.demo`."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from downman_ops.errors import StartRefused
+from downman_ops.launch import databases, ports
+from downman_ops.launch.demo_environment import Demo, environment_of, share
+from downman_ops.launch.demo_home import DemoHome
+from downman_ops.launch.embedded_database import EmbeddedDatabase
+from downman_ops.launch.env_file import enter
+from downman_ops.launch.orphan_processes import stop_leftovers
+from downman_ops.launch.processes import Processes, processes_of
+from downman_ops.launch.startup import BringUp
+from downman_ops.settings import DemoSettings
+
+#: The mail sink's port is that of the site plus this, as long as it is free.
+SMTP_OFFSET = 25
+HIGHEST_PORT = 65535
+
+
+def main() -> int:
+    """Run the demo and give its exit status: 0 after Ctrl-C, 1 when it could not start or a part of it ended."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it ignored
+            signal.signal(number, _interrupt)
+    try:
+        enter()
+        settings = DemoSettings()
+        home = DemoHome(root=settings.home.expanduser().resolve())
+        home.prepare()
+        with home.lock():
+            return _run_in(home, settings)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return 0
+    except (StartRefused, OSError, subprocess.SubprocessError) as exc:
+        return _refuse(str(exc))
+
+
+def _run_in(home: DemoHome, settings: DemoSettings) -> int:
+    if stopped := stop_leftovers(home.root):
+        _say(f"Stopped {stopped} processes that an earlier demo had left behind.")
+    smtp_port = _choose_ports(settings)
+    home.make_secrets()
+    database = None if settings.database_url else EmbeddedDatabase(folder=home.postgres)
+    try:
+        if database:
+            database.start()
+        site_url = database.url("downman") if database else settings.database_url.get_secret_value()
+        demo = Demo(
+            home=home,
+            port=settings.port,
+            prefect_port=settings.prefect_port,
+            smtp_port=smtp_port,
+            database_url=site_url,
+            prefect_database_url=settings.prefect_database_url.get_secret_value()
+            or databases.sibling(site_url, "prefect"),
+            secret_key=home.secret_key.read_text().strip(),
+            prefect_auth=home.prefect_login.read_text().strip(),
+        )
+        databases.ensure_database(demo.database_url)
+        databases.ensure_database(demo.prefect_database_url)
+        return _run_processes(demo, settings)
+    finally:
+        # A second Ctrl-C must not leave the rest behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        stop_leftovers(home.root)
+        if database:
+            database.stop()
+
+
+def _choose_ports(settings: DemoSettings) -> int:
+    """Check that all ports are free and give the mail sink's."""
+    if len({settings.port, settings.prefect_port, settings.smtp_port}) < 3:  # noqa: PLR2004 - there are three
+        raise StartRefused("DOWNMAN_PORT, DOWNMAN_PREFECT_PORT and DOWNMAN_SMTP_PORT must be different ports.")
+    ports.require_free(settings.port, what="the site", variable="DOWNMAN_PORT")
+    ports.require_free(settings.prefect_port, what="Prefect's server", variable="DOWNMAN_PREFECT_PORT")
+    if settings.smtp_port is not None:
+        ports.require_free(settings.smtp_port, what="the mail sink", variable="DOWNMAN_SMTP_PORT")
+        return settings.smtp_port
+    wish = settings.port + SMTP_OFFSET
+    taken = wish > HIGHEST_PORT or wish == settings.prefect_port or wish < 1024 or not ports.is_free(wish)  # noqa: PLR2004
+    return ports.any_free() if taken else wish
+
+
+def _run_processes(demo: Demo, settings: DemoSettings) -> int:
+    environment = environment_of(demo)
+    share(demo, environment)
+    bring_up = BringUp(demo, environment, timeout_seconds=settings.ready_timeout_seconds)
+    failures: list[str] = []
+    began = time.monotonic()
+
+    def come_up() -> None:
+        try:
+            bring_up.run()
+        except (StartRefused, OSError) as exc:
+            failures.append(str(exc))
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            if not bring_up.stop.is_set():
+                _greet(demo, time.monotonic() - began)
+
+    with (demo.home.logs / "processes.log").open("w") as log:
+        beside = threading.Thread(target=come_up, name="bring-up", daemon=True)
+        processes = Processes(log, started=beside.start)
+        specs = processes_of(demo)
+        for spec in specs:
+            processes.add(spec, env=environment, log=demo.home.logs / f"{spec.name}.log")
+        processes.loop()
+    bring_up.stop.set()
+    if failures:
+        return _refuse(failures[0])
+    if processes.ended_first:
+        title = next(spec.title for spec in specs if spec.name == processes.ended_first)
+        return _refuse(f"{title} ended unexpectedly; its log is {demo.home.logs / processes.ended_first}.log")
+    _say("Stopped.")
+    return 0
+
+
+def _greet(demo: Demo, seconds: float) -> None:
+    _say(f"The portal     {demo.site_url}/")
+    _say(f"Prefect        {demo.prefect_url}/ (log in with the line in {demo.home.prefect_login})")
+    _say(f"Mails          {demo.home.mail}/")
+    _say(f"Logs           {demo.home.logs}/")
+    _say(f"Up after {seconds:.1f} s. Stop with Ctrl-C.")
+    _say(f"READY {demo.site_url}/")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _refuse(text: str) -> int:
+    for line in text.splitlines():
+        print(f"downman: {line}", file=sys.stderr, flush=True)  # noqa: T201
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

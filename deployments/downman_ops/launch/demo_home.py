@@ -1,0 +1,141 @@
+"""The folder in which a demo keeps everything, and the checks that it can."""
+
+import fcntl
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from downman_ops.errors import StartRefused
+
+MEGABYTE = 1_000_000
+#: Below this the databases could not even start properly, let alone packages be made.
+LEAST_FREE_BYTES = 500 * MEGABYTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoHome:
+    """Where things lie in the folder `DOWNMAN_HOME`."""
+
+    root: Path
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded PostgreSQL's folder."""
+        return self.root / "postgres"
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own folder (`PREFECT_HOME`)."""
+        return self.root / "prefect"
+
+    @property
+    def temporary(self) -> Path:
+        """The temporary files of all processes: in the system's folder those of Prefect stop other users' workers."""
+        return self.root / "tmp"
+
+    @property
+    def staging(self) -> Path:
+        """Where workers fetch."""
+        return self.root / "staging"
+
+    @property
+    def packages(self) -> Path:
+        """Where finished packages lie."""
+        return self.root / "packages"
+
+    @property
+    def files(self) -> Path:
+        """The folder below which resources of the source `file` may lie."""
+        return self.root / "files"
+
+    @property
+    def mail(self) -> Path:
+        """Every mail that was sent, one file each."""
+        return self.root / "mail"
+
+    @property
+    def logs(self) -> Path:
+        """What each process says."""
+        return self.root / "log"
+
+    @property
+    def prefect_login(self) -> Path:
+        """The file with the line that opens Prefect's pages and API: user, colon, password."""
+        return self.root / "secrets" / "prefect-api-auth"
+
+    @property
+    def secret_key(self) -> Path:
+        """The file with Django's key."""
+        return self.root / "secrets" / "django-secret-key"
+
+    @property
+    def environment(self) -> Path:
+        """The file that tells commands in other terminals where the running demo's database is."""
+        return self.root / "secrets" / "environment.json"
+
+    def prepare(self) -> None:
+        """Make the folders. Raises `StartRefused` when that cannot be or the disk is nearly full."""
+        folders = [
+            self.prefect, self.temporary, self.staging, self.packages, self.files, self.mail, self.logs,
+        ]  # fmt: skip
+        try:
+            for folder in folders:
+                folder.mkdir(parents=True, exist_ok=True)
+            self.secret_key.parent.mkdir(mode=0o700, exist_ok=True)
+            closed = [folder for folder in [self.root, *folders] if not os.access(folder, os.W_OK | os.X_OK)]
+        except OSError as exc:
+            raise StartRefused(
+                f"The demo cannot keep its files in {self.root}: {exc.strerror} ({exc.filename}); "
+                "set DOWNMAN_HOME to a folder that you may write to."
+            ) from exc
+        if closed:
+            raise StartRefused(
+                f"The demo may not write to {closed[0]}; set DOWNMAN_HOME to a folder that you may write to."
+            )
+        free = shutil.disk_usage(self.root).free
+        if free < LEAST_FREE_BYTES:
+            raise StartRefused(
+                f"The disk of {self.root} is nearly full: {free // MEGABYTE} MB are free and the demo needs "
+                f"{LEAST_FREE_BYTES // MEGABYTE} MB; make room, or set DOWNMAN_HOME to a folder on another disk."
+            )
+
+    def lock(self) -> IO[str]:
+        """Take the home for this process until the file is closed or the process ends, however it ends.
+
+        Raises `StartRefused` when another demo has it.
+        """
+        file = (self.root / "demo.lock").open("a+")
+        try:
+            # A record lock: unlike flock, it is not kept alive by processes that we start.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise StartRefused(
+                f"Another demo (process {holder}) is running in {self.root}; stop it, "
+                "or give this one a DOWNMAN_HOME, DOWNMAN_PORT and DOWNMAN_PREFECT_PORT of its own."
+            ) from exc
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file
+
+    def make_secrets(self) -> None:
+        """Make the secrets on the first start."""
+        made = {self.secret_key: secrets.token_urlsafe(50), self.prefect_login: f"admin:{secrets.token_urlsafe(18)}"}
+        for file, text in made.items():
+            if not file.exists() or not file.read_text().strip():
+                self.write_secret(file, text)
+
+    @staticmethod
+    def write_secret(file: Path, text: str) -> None:
+        """Write a file that nobody else may read; who reads it never sees half of it."""
+        unfinished = file.with_suffix(".unfinished")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(text + "\n")
+        unfinished.replace(file)

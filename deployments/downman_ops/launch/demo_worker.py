@@ -1,0 +1,34 @@
+"""The demo's Prefect worker: loads Prefect while the server still comes up, then is `prefect worker start`."""
+
+import sys
+import time
+
+from downman.domain.jobs import WORK_POOL
+
+WORKER_NAME = "demo"
+POLL_SECONDS = 0.2
+
+
+def main() -> None:
+    """Wait for the work pool, then run Prefect's own command in this process, which has loaded it already."""
+    # Loading takes seconds, which would otherwise come after the server's.
+    import prefect.cli.worker  # noqa: F401, PLC0415
+    from prefect.cli import app  # noqa: PLC0415
+    from prefect.settings import get_current_settings  # noqa: PLC0415
+
+    import prefect_warm_process.worker  # noqa: F401, PLC0415
+    from downman_ops.prefect_setup.prefect_startup_api import PrefectApi  # noqa: PLC0415
+    from downman_ops.settings import PoolSettings  # noqa: PLC0415
+
+    settings = get_current_settings().api
+    auth = settings.auth_string.get_secret_value() if settings.auth_string else ""
+    api = PrefectApi(str(settings.url), auth)
+    while not api.has_pool(WORK_POOL):
+        time.sleep(POLL_SECONDS)
+    kind = PoolSettings().worker_type
+    sys.argv = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", kind, "--name", WORKER_NAME]
+    app()
+
+
+if __name__ == "__main__":
+    main()

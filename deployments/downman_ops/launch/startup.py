@@ -1,0 +1,89 @@
+"""What happens while the processes of a demo come up: tables, Prefect's objects, and the word that all is ready."""
+
+import importlib.util
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from downman.domain.jobs import WORK_POOL
+from downman_ops.errors import StartRefused
+from downman_ops.launch.demo_environment import Demo
+from downman_ops.prefect_setup.prefect_startup_api import UNREADY, PrefectApi
+
+POLL_SECONDS = 0.1
+#: Characters of a failed step's last line that are shown.
+MAX_QUOTED = 200
+BOOTSTRAP = (sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--declare-lost-runs")
+MANAGE = (sys.executable, "-m", "downman_site.manage")
+
+
+class BringUp:
+    """One start, step by step, beside the processes. `stop` may be set by others to end it early."""
+
+    def __init__(self, demo: Demo, environment: Mapping[str, str], *, timeout_seconds: float) -> None:
+        """Nothing is started yet."""
+        self._demo = demo
+        self._environment = dict(environment)
+        self._deadline = time.monotonic() + timeout_seconds
+        self._timeout = timeout_seconds
+        self._began = datetime.now(UTC)
+        self.stop = threading.Event()
+
+    def run(self) -> None:
+        """Return when everything is ready, or when told to stop. Raises `StartRefused` with the reason otherwise."""
+        # Prefect's objects take seconds of loading and waiting, in which the site's tables can be made.
+        bootstrap = self._begin("bootstrap", *BOOTSTRAP, f"--wait-seconds={self._timeout:.0f}")
+        self._finish("migrate", self._begin("migrate", *MANAGE, "migrate", "--verbosity=1", "--no-input"))
+        if _has_command("load_demo"):
+            self._finish("load_demo", self._begin("load_demo", *MANAGE, "load_demo"))
+        api = PrefectApi(f"{self._demo.prefect_url}/api", self._demo.prefect_auth)
+        self._until(api.is_up, "Prefect's server", "prefect")
+        self._finish("bootstrap", bootstrap)
+        self._until(self._site_answers, "the site", "site")
+        self._until(lambda: api.has_worker(WORK_POOL, since=self._began), "the worker", "worker")
+
+    def _begin(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        with self._log(name).open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - our own modules
+                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _finish(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        self._until(lambda: process.poll() is not None, f"the step {name}", name)
+        if process.returncode and not self.stop.is_set():
+            said = self._log(name).read_text(errors="replace").strip().splitlines() or ["nothing"]
+            raise StartRefused(
+                f"The step {name} failed, saying: {said[-1].strip()[:MAX_QUOTED]} (all of it is in {self._log(name)})"
+            )
+
+    def _until(self, condition: Callable[[], bool], what: str, log: str) -> None:
+        while not self.stop.is_set() and not condition():
+            if time.monotonic() > self._deadline:
+                raise StartRefused(
+                    f"Still waiting for {what} after {self._timeout:.0f} s; its log is {self._log(log)}. "
+                    "DOWNMAN_READY_TIMEOUT_SECONDS gives a slow machine more time."
+                )
+            self.stop.wait(POLL_SECONDS)
+
+    def _site_answers(self) -> bool:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(f"{self._demo.site_url}/", timeout=10):
+                return True
+        except urllib.error.HTTPError as exc:
+            return exc.code < 500  # noqa: PLR2004 - a server that is up and knows what it does
+        except UNREADY:
+            return False
+
+    def _log(self, name: str) -> Path:
+        return self._demo.home.logs / f"{name}.log"
+
+
+def _has_command(name: str) -> bool:
+    return importlib.util.find_spec(f"downman_site.management.commands.{name}") is not None

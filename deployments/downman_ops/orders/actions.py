@@ -1,0 +1,142 @@
+"""What an administrator can do with one order from the command line; the admin pages can do the same and more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db.models import Q
+from django.utils import translation
+
+from downman.domain.errors import IllegalTransition, OrderRefused
+from downman.domain.notices import FOR_ADMINISTRATORS
+from downman.domain.status import ENDED_REQUESTS, NoticeStatus, RequestStatus
+from downman.models import DownloadRequest, Notice
+from downman.services import cancelling, notices, retrying
+from downman.services.ordering import order_again
+from downman_ops.commands import Report
+from downman_ops.orders.details import find_order
+from downman_ops.prompts import actor_of, must_agree
+
+LATER = "Where Prefect is away, it is done when that is back."
+#: Why nothing of an order can be tried now, and what to do instead.
+NOTHING_WAITS: Mapping[RequestStatus, str] = {
+    RequestStatus.QUEUED: "is due already and waits for a worker. `doctor` says whether there is one.",
+    RequestStatus.PACKAGING: "is being packaged now. `show` says how far it is.",
+    RequestStatus.AWAITING_APPROVAL: "waits for an administrator. Accept or release its parts on the admin pages.",
+    RequestStatus.PARTLY_READY: "has no part that waits for a later run. `show` says what becomes of each.",
+    RequestStatus.READY: "is ready: there is nothing to try again.",
+}
+IS_OVER = "is over. To order again what is missing of it, for the same person, say --again."
+
+
+def retry(options: Mapping[str, Any]) -> Report:
+    """Try now what waits for a later run, or place a new order of what is missing."""
+    order = find_order(options["order"])
+    if options["again"]:
+        return _place_again(order)
+    try:
+        parts = retrying.try_now(order.pk, actor=actor_of(options))
+    except IllegalTransition as exc:
+        order.refresh_from_db()
+        raise CommandError(f"Order {order.pk} {NOTHING_WAITS.get(RequestStatus(order.status), IS_OVER)}") from exc
+    return Report(done=[f"Order {order.pk}: {_count(parts, 'part')} to be tried now. {LATER}"])
+
+
+def _place_again(order: DownloadRequest) -> Report:
+    try:
+        with translation.override("en"):
+            new = order_again(order)
+    except IllegalTransition as exc:
+        remedy = "Leave --again out to try now what waits." if order.status not in ENDED_REQUESTS else ""
+        raise CommandError(f"Nothing is missing of order {order.pk}: it is {_state(order)}. {remedy}".strip()) from exc
+    except OrderRefused as exc:
+        raise CommandError(f"Order {order.pk} cannot be placed again: {exc.message}") from exc
+    return Report(done=[f"Order {new.pk} was placed: what is missing of order {order.pk}, for the same person."])
+
+
+def cancel(options: Mapping[str, Any]) -> Report:
+    """Cancel an order, or one part or link of it, after a question. Raises `IllegalTransition`."""
+    order = find_order(options["order"])
+    actor = actor_of(options)
+    if options["note"] and options["part"] is None:
+        raise CommandError("A note is told about a part: say which with --part, or leave --note out.")
+    if options["part"] is not None:
+        return _cancel_part(order, options, actor)
+    if options["link"] is not None:
+        return _cancel_link(order, options, actor)
+    if order.status in ENDED_REQUESTS:
+        raise IllegalTransition(status=_state(order))
+    must_agree(
+        f"Cancel order {order.pk}? What is under way stops, its links end, and the person is told. This cannot be "
+        "undone.",
+        options,
+    )
+    cancelling.cancel_request(order.pk, actor=actor)
+    return Report(done=[f"Cancelled: order {order.pk}."])
+
+
+def _cancel_part(order: DownloadRequest, options: Mapping[str, Any], actor: str) -> Report:
+    number = options["part"]
+    part = order.locators.filter(position=number - 1).first() if number > 0 else None
+    if part is None:
+        raise CommandError(f"Order {order.pk} has no part {number}. `show {order.pk}` numbers them.")
+    must_agree(
+        f"Cancel part {number} of order {order.pk} ({part.resource_id})? The rest of the order goes on; what lies in "
+        "one package with it is packaged again, without it. This cannot be undone.",
+        options,
+    )
+    outcome = cancelling.cancel_resource(part.pk, actor=actor, note=options["note"])
+    return Report(done=[f"Cancelled: part {number} of order {order.pk}. The order is {_words(outcome)}."])
+
+
+def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str) -> Report:
+    number = options["link"]
+    link = order.links.filter(pk=number).first()
+    if link is None:
+        raise CommandError(f"Order {order.pk} has no link {number}. `show {order.pk}` numbers them.")
+    must_agree(
+        f"End link {number} of order {order.pk}? Nobody can take what it leads to any more. This cannot be undone.",
+        options,
+    )
+    outcome = cancelling.cancel_link(link.pk, actor=actor)
+    return Report(done=[f"Link {number} of order {order.pk} was ended. The order is {_words(outcome)}."])
+
+
+def resend(options: Mapping[str, Any]) -> Report:
+    """Send mails of an order now: those that failed, one of them, or, after a question, also those that were sent."""
+    order = find_order(options["order"])
+    chosen = _chosen_mails(order, options)
+    if options["all"] and chosen:
+        must_agree(f"Send {_count(len(chosen), 'mail')} of order {order.pk} once more?", options)
+    for notice in chosen:
+        notices.resend(notice.pk)
+    return Report(done=[f"Order {order.pk}: {_count(len(chosen), 'mail')} to be sent in a moment. {LATER}"])
+
+
+def _chosen_mails(order: DownloadRequest, options: Mapping[str, Any]) -> list[Notice]:
+    """Give the mails that were meant; raises `CommandError` where there are none."""
+    if options["mail"] is not None:
+        chosen = list(order.notices.filter(pk=options["mail"]))
+        missing = f"Order {order.pk} has no mail {options['mail']}. `show {order.pk}` numbers them."
+    else:
+        not_taken = Q(status__in=[NoticeStatus.FAILED, NoticeStatus.RETRYING])
+        # Not the copies, and none to an address that is no longer the order's.
+        ours = Q(recipient=order.email) | Q(kind__in=FOR_ADMINISTRATORS)
+        sent = Q(status=NoticeStatus.SENT) & ours & ~Q(fact__contains=" again ")
+        chosen = list(order.notices.filter(not_taken | sent if options["all"] else not_taken))
+        missing = f"No mail of order {order.pk} has failed. `show {order.pk}` lists them; --all sends all once more."
+    if not chosen:
+        raise CommandError(missing)
+    return chosen
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _state(order: DownloadRequest) -> str:
+    return _words(RequestStatus(order.status))
+
+
+def _words(status: RequestStatus) -> str:
+    return status.replace("_", " ")

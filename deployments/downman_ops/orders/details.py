@@ -1,0 +1,219 @@
+"""All of one order. What opens it to everybody, its address and its links' tokens, is not shown."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils import translation
+
+from downman.domain.jobs import Job
+from downman.domain.status import OWED_NOTICES
+from downman.models import DownloadRequest
+from downman.prefect_api import PrefectApi, PrefectAway
+from downman.services.links import status_now
+from downman.services.tracking import words_of
+from downman_ops.commands import Report, Table
+
+#: Events, mails or links that are shown; the newest.
+MOST = 50
+#: Runs that Prefect is asked for; the newest.
+MOST_RUNS = 20
+#: Seconds that Prefect may take.
+PATIENCE_SECONDS = 3.0
+#: Letters of an error, a mail server's or Prefect's, that are shown.
+LONGEST = 200
+
+
+def find_order(number: int) -> DownloadRequest:
+    """Give the order; raises `CommandError` where there is none."""
+    found = DownloadRequest.objects.filter(pk=number).first()
+    if found is None:
+        raise CommandError(f"There is no order {number}. `requests` lists those that there are.")
+    return found
+
+
+def show(options: Mapping[str, Any]) -> Report:
+    """Show one order; where Prefect is away, all but its runs."""
+    order = find_order(options["order"])
+    tables = (_facts, _work, _parts, _links, _mails, _events, _runs)
+    with translation.override("en"):
+        return Report(tables=[table(order) for table in tables])
+
+
+def _facts(order: DownloadRequest) -> Table:
+    columns = {
+        "order": "order",
+        "status": "status",
+        "email": "address",
+        "language": "language",
+        "created_at": "placed",
+        "updated_at": "changed",
+        "cancelled_at": "cancelled",
+    }
+    row = [order.pk, *(getattr(order, name) for name in list(columns)[1:])]
+    return Table(name="order", title=f"Order {order.pk}", columns=columns, rows=[row])
+
+
+def _work(order: DownloadRequest) -> Table:
+    columns = {
+        "attempt": "run number",
+        "due_at": "next run due",
+        "run_id": "run asked for",
+        "lease_owner": "worker's run",
+        "lease_until": "its claim ends",
+        "reserved_bytes": "bytes reserved",
+    }
+    row = [getattr(order, name) for name in columns]
+    return Table(name="work", title="Work", columns=columns, rows=[row])
+
+
+def _parts(order: DownloadRequest) -> Table:
+    columns = {
+        "part": "part",
+        "resource": "resource",
+        "format": "format",
+        "status": "status",
+        "approval": "approval",
+        "attempts": "attempts",
+        "retry_at": "next try",
+        "bytes_done": "bytes",
+        "bytes_total": "of bytes",
+        "error": "problem",
+        "note": "note to the person",
+    }
+    rows = [
+        (
+            row.position + 1,
+            row.resource_id,
+            row.format,
+            row.status,
+            row.approval,
+            row.attempts,
+            row.retry_at,
+            row.bytes_done,
+            row.bytes_total,
+            words_of(row),
+            row.decision_note,
+        )
+        for row in order.locators.all()
+    ]
+    return Table(name="parts", title="Parts", columns=columns, rows=rows)
+
+
+def _links(order: DownloadRequest) -> Table:
+    columns = {
+        "link": "link",
+        "name": "name",
+        "delivery": "leads to",
+        "status": "status",
+        "size": "bytes",
+        "expires_at": "ends",
+        "deleted_at": "deleted",
+        "downloads": "downloads",
+        "last_download_at": "last download",
+    }
+    rows = [
+        (
+            link.pk,
+            link.name,
+            link.delivery,
+            status_now(link).value,
+            link.size,
+            link.expires_at,
+            link.deleted_at,
+            link.download_count,
+            link.last_download_at,
+        )
+        for link in order.links.order_by("-pk")[: MOST + 1]
+    ]
+    return _newest_of("links", "Links, newest first", columns, rows)
+
+
+def _mails(order: DownloadRequest) -> Table:
+    columns = {
+        "mail": "mail",
+        "kind": "kind",
+        "recipient": "to",
+        "status": "status",
+        "attempts": "attempts",
+        "due_at": "next try",
+        "sent_at": "sent",
+        "error": "last error",
+    }
+    rows = [
+        (
+            mail.pk,
+            mail.kind,
+            mail.recipient,
+            mail.status,
+            mail.attempts,
+            mail.due_at if mail.status in OWED_NOTICES else None,
+            mail.sent_at,
+            mail.last_error[:LONGEST],
+        )
+        for mail in order.notices.order_by("-pk")[: MOST + 1]
+    ]
+    return _newest_of("mails", "Mails, newest first", columns, rows)
+
+
+def _events(order: DownloadRequest) -> Table:
+    columns = {"at": "at", "part": "part", "from": "from", "to": "to", "reason": "reason", "actor": "by"}
+    rows = [
+        (
+            event.at,
+            event.locator.position + 1 if event.locator else None,
+            event.from_status,
+            event.to_status,
+            event.reason,
+            event.actor,
+        )
+        for event in order.events.select_related("locator").order_by("-pk")[: MOST + 1]
+    ]
+    return _newest_of("events", "History, newest first", columns, rows)
+
+
+def _newest_of(name: str, title: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Table:
+    note = f"Only the newest {MOST} are shown." if len(rows) > MOST else ""
+    return Table(name=name, title=title, columns=columns, rows=rows[:MOST], note=note)
+
+
+def _runs(order: DownloadRequest) -> Table:
+    columns = {
+        "run": "run",
+        "run_id": "id",
+        "state": "state",
+        "planned_at": "planned",
+        "started_at": "started",
+        "ended_at": "ended",
+        "message": "message",
+    }
+    rows: list[tuple[Any, ...]] = []
+    note = ""
+    try:
+        rows = [
+            (
+                run["name"],
+                run["id"],
+                run["state_name"],
+                *(_time(run[key]) for key in ("expected_start_time", "start_time", "end_time")),
+                ((run["state"] or {}).get("message") or "")[:LONGEST],
+            )
+            for run in _asked_for(order)
+        ]
+    except PrefectAway as exc:
+        note = f"Prefect's server does not answer ({exc}), so its runs are not known just now."
+    return Table(name="runs", title="Runs in Prefect, newest first", columns=columns, rows=rows, note=note)
+
+
+def _asked_for(order: DownloadRequest) -> Iterable[dict[str, Any]]:
+    """Give the order's runs: each bears the name under which it was asked for (`services.handover`)."""
+    numbers = range(order.attempt, max(0, order.attempt - MOST_RUNS), -1)
+    names = [f"{Job.PACKAGE_REQUEST}-{order.pk}-{number}" for number in numbers]
+    api = PrefectApi.of_settings(timeout_seconds=PATIENCE_SECONDS)
+    wanted = {"flow_runs": {"name": {"any_": names}}, "sort": "EXPECTED_START_TIME_DESC"}
+    return list(api.pages("flow_runs/filter", wanted, most=MOST_RUNS)) if names else []
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,46 @@
+"""Runs that no worker works on any more, though Prefect believes so."""
+
+from datetime import datetime
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Cancelled, Crashed
+
+from downman.domain.jobs import WORK_POOL
+
+UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+PAGE = 200
+
+
+async def declare_lost_runs(client: PrefectClient, *, before: datetime) -> list[str]:
+    """Mark as crashed what has been under way since before a time at which no worker ran.
+
+    Such a run would hold its queue's place for ever. Give what was done, one line each.
+    """
+    done: list[str] = []
+    offset = 0
+    while True:
+        runs = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNDER_WAY))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL])),
+            sort=FlowRunSort.ID_DESC,
+            limit=PAGE,
+            offset=offset,
+        )
+        lost = [run for run in runs if run.state and run.state.timestamp < before]
+        for run in lost:
+            ending = Cancelled if run.state_type == StateType.CANCELLING else Crashed
+            await client.set_flow_run_state(run.id, ending(message="Its worker was stopped while it ran."), force=True)
+            done.append(f"run {run.name}: declared lost")
+        if len(runs) < PAGE:
+            return done
+        # What was declared lost is no longer in the list.
+        offset += len(runs) - len(lost)

@@ -1,8 +1,0 @@
-"""The demo site for a WSGI server such as gunicorn."""
-
-import os
-
-from django.core.wsgi import get_wsgi_application
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django_integration.demo.settings")
-application = get_wsgi_application()

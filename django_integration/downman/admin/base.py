@@ -1,0 +1,161 @@
+"""Pages on which fields are read and deeds are done: states change through the services only, which know what follows.
+
+Each deed is asked for on a page of its own, which says what will happen.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html_join
+from django.utils.translation import gettext, gettext_lazy
+
+from downman.admin.actions import TEXT, Deed, among, name_of
+from downman.domain.errors import IllegalTransition, OrderRefused
+from downman.services.transitions import administrator
+
+
+class ReadOnly:
+    """Lets people look, and change no field."""
+
+    fields: ClassVar[tuple[str, ...]]
+
+    def get_readonly_fields(self, *_arguments: Any) -> tuple[str, ...]:
+        """Show all fields as text; Django makes no form for those that only the services write."""
+        return self.fields
+
+    def has_add_permission(self, *_arguments: Any) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, *_arguments: Any) -> bool:
+        """Refuse."""
+        return False
+
+
+class Rows(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
+    """Rows that belong to an order: who may see the order sees them, with what can be done with each."""
+
+    fk_name = "request"
+    #: Those among these rows, by their names.
+    deeds: ClassVar[Mapping[str, Deed]] = {}
+
+    def has_change_permission(self, *_arguments: Any) -> bool:
+        """Refuse: there is nothing to fill in."""
+        return False
+
+    def has_view_permission(self, *_arguments: Any) -> bool:
+        """Leave it to the page on which the rows stand."""
+        return True
+
+    def get_fields(self, request: HttpRequest, _obj: models.Model | None = None) -> tuple[str, ...]:
+        """Show what can be done to those who may do it."""
+        parent = self.parent_model._meta  # noqa: SLF001 - Django's name for what everybody may use
+        may_act = request.user.has_perm(f"{parent.app_label}.change_{parent.model_name}")
+        # First, where it is seen also when the table is wider than the window.
+        return ("what_can_be_done", *self.fields) if may_act and self.deeds else self.fields
+
+    def get_readonly_fields(self, *_arguments: Any) -> tuple[str, ...]:
+        """Show all fields as text."""
+        return (*self.fields, "what_can_be_done")
+
+    @admin.display(description=gettext_lazy("what can be done"))
+    def what_can_be_done(self, row: models.Model) -> str:
+        """Lead to the questions."""
+        parent = getattr(row, f"{self.fk_name}_id")
+        links = [(url, label) for url, label in _links(self.parent_model, parent, self.deeds, row)]
+        return format_html_join(" · ", '<a href="{}">{}</a>', links) or "-"
+
+
+class Acting(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
+    """An order or a generic request, to look at and to act on for those who may change it."""
+
+    change_form_template = "admin/downloads/change_form.html"
+    show_full_result_count = False
+    #: All of them, also those with the rows that belong to it.
+    deeds: ClassVar[Mapping[str, Deed]]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put the questions before Django's own pages."""
+        question = path(
+            "<int:pk>/<slug:name>/<int:row_pk>/",
+            self.admin_site.admin_view(self.question_page),
+            name=_url_name(self.model),
+        )
+        return [question, *super().get_urls()]
+
+    def change_view(self, request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        """Show it; nothing is saved here."""
+        if request.method == "POST":
+            raise PermissionDenied
+        return super().change_view(request, *arguments, **named)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **named: Any
+    ) -> HttpResponse:
+        """Offer the deeds in the place of the buttons that save."""
+        row = context["original"]
+        may_act = self.has_change_permission(request, row)
+        links = _links(self.model, row.pk, among("", self.deeds), row) if may_act else []
+        context.update(show_save=False, show_save_and_continue=False, deeds=links)
+        return super().render_change_form(request, context, *arguments, **named)
+
+    def question_page(self, request: HttpRequest, pk: int, name: str, row_pk: int) -> HttpResponseBase:
+        """Ask before a deed, do it, and say what became of it."""
+        found = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_change_permission(request, found):
+            raise PermissionDenied
+        deed = self.deeds.get(name)
+        if deed is None:
+            raise Http404
+        rows = getattr(found, deed.among) if deed.among else self.model._default_manager.filter(pk=pk)  # noqa: SLF001
+        row = get_object_or_404(rows, pk=row_pk)
+        form = forms.Form(request.POST if request.method == "POST" else None)
+        if deed.field:
+            form.fields[TEXT] = deed.field()
+        if form.is_valid() and self._do(request, deed, row, form):
+            return redirect(f"admin:downloads_{self.opts.model_name}_change", pk)
+        question = str(deed.question).format(row=name_of(row))
+        return self.ask(request, question=question, button=str(deed.label), form=form, original=found)
+
+    def ask(self, request: HttpRequest, *, question: str, button: str, **context: Any) -> HttpResponseBase:
+        """Show a question with the button that says yes to it."""
+        common = {**self.admin_site.each_context(request), "opts": self.opts, "title": button}
+        return TemplateResponse(
+            request,
+            "admin/downloads/question.html",
+            {**common, "question": question, "button": button, **context},
+        )
+
+    def _do(self, request: HttpRequest, deed: Deed, row: models.Model, form: forms.Form) -> bool:
+        """Do it and say so; give False where what was written has to be changed first."""
+        try:
+            deed.do(row.pk, administrator(request.user.get_username()), form.cleaned_data.get(TEXT, ""))
+        except OrderRefused as refusal:
+            form.add_error(TEXT, refusal.message)
+            return False
+        except IllegalTransition as late:
+            self.message_user(request, gettext(late.sentence).format_map(late.details), messages.WARNING)
+        else:
+            self.message_user(request, str(deed.done).format(row=name_of(row)), messages.SUCCESS)
+        return True
+
+
+def _links(model: type[models.Model], pk: int, deeds: Mapping[str, Deed], row: models.Model) -> list[tuple[str, str]]:
+    """Give address and label of what can be done with a row now."""
+    return [
+        (reverse(f"admin:{_url_name(model)}", args=[pk, name, row.pk]), str(deed.label))
+        for name, deed in deeds.items()
+        if deed.possible(row)
+    ]
+
+
+def _url_name(model: type[models.Model]) -> str:
+    return f"downloads_{model._meta.model_name}_question"  # noqa: SLF001 - Django's name for what everybody may use

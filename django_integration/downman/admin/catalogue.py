@@ -1,0 +1,38 @@
+"""The catalogue."""
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from downman.models import Resource
+from downman.templatetags.display import size_in_words
+
+
+@admin.register(Resource)
+class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The catalogue."""
+
+    list_display = ("title", "id", "source", "size", "restricted", "offered", "licence", "updated_at")
+    list_filter = ("source", "restricted", "offered")
+    search_fields = ("id", "title", "summary")
+    actions = ("offer", "withdraw")
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
+        """Keep the id: changing it would make another resource."""
+        return ("id",) if obj else ()
+
+    @admin.display(description=_("size"), ordering="size_bytes")
+    def size(self, resource: Resource) -> str:
+        """Give its size in words."""
+        return size_in_words(resource.size_bytes) or "-"
+
+    @admin.action(description=_("Offer again"), permissions=["change"])
+    def offer(self, _request: HttpRequest, resources: models.QuerySet[Resource]) -> None:
+        """Let people order these."""
+        resources.update(offered=True)
+
+    @admin.action(description=_("Withdraw from the catalogue"), permissions=["change"])
+    def withdraw(self, _request: HttpRequest, resources: models.QuerySet[Resource]) -> None:
+        """Let nobody order or fetch these."""
+        resources.update(offered=False)

@@ -1,0 +1,35 @@
+"""Generic requests: what people wish for in their own words, and the answer."""
+
+from django.contrib import admin
+
+from downman.admin.actions import WISH_DEEDS
+from downman.admin.base import Acting
+from downman.admin.notices import WishNoticeInline
+from downman.models import GenericRequest
+
+
+@admin.register(GenericRequest)
+class GenericAdmin(Acting):
+    """Generic requests."""
+
+    list_display = ("id", "status", "email", "organisation", "created_at", "decided_at", "decided_by")
+    list_filter = ("status", "language", "created_at")
+    search_fields = ("=id", "=public_id", "email", "organisation", "description")
+    date_hierarchy = "created_at"
+    ordering = ("-id",)
+    deeds = WISH_DEEDS
+    fields = (
+        "status",
+        "email",
+        "user",
+        "language",
+        "description",
+        "usage",
+        "organisation",
+        "map_view",
+        "created_at",
+        "answer",
+        "decided_by",
+        "decided_at",
+    )
+    inlines = (WishNoticeInline,)

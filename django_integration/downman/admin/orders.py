@@ -1,0 +1,206 @@
+"""Orders: what happened can be looked at; what waits is decided on."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import cached_property
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from downman.admin.actions import ORDER_DEEDS, among
+from downman.admin.base import Acting, Rows
+from downman.admin.notices import NoticeInline
+from downman.domain.errors import IllegalTransition
+from downman.domain.status import ENDED_REQUESTS, Approval, LocatorStatus
+from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
+from downman.services import cancelling
+from downman.services.tracking import words_of
+from downman.services.transitions import administrator
+
+#: Orders that can be paged through.
+NEWEST = 10_000
+#: What is seldom looked at, and stands folded.
+MACHINE_ROOM = ("attempt", "due_at", "run_id", "lease_owner", "lease_until", "reserved_bytes", "raw_order")
+
+
+class LocatorInline(Rows):
+    """The resources of an order."""
+
+    model = ResourceLocator
+    fields = (
+        "position",
+        "resource",
+        "format",
+        "status",
+        "approval",
+        "attempts",
+        "retry_at",
+        "problem",
+        "decision_note",
+        "link",
+    )
+    deeds = among("locators", ORDER_DEEDS)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[ResourceLocator]:
+        """Take along what is named beside them."""
+        return super().get_queryset(request).select_related("resource", "link", "request")
+
+    @admin.display(description=_("problem"))
+    def problem(self, locator: ResourceLocator) -> str:
+        """Say what went wrong."""
+        return words_of(locator) or "-"
+
+
+class LinkInline(Rows):
+    """The links of an order, without what opens them."""
+
+    model = DownloadLink
+    fields = ("name", "delivery", "status", "size", "expires_at", "deleted_at", "download_count", "last_download_at")
+    deeds = among("links", ORDER_DEEDS)
+
+
+class EventInline(Rows):
+    """What happened to an order."""
+
+    model = RequestEvent
+    fields = ("at", "locator", "from_status", "to_status", "reason", "actor")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[RequestEvent]:
+        """Take the parts along."""
+        return super().get_queryset(request).select_related("locator")
+
+
+class Stage(admin.SimpleListFilter):
+    """What an administrator looks for first: what waits for them, what is alive, what is over."""
+
+    title = _("stage")
+    parameter_name = "stage"
+
+    def lookups(self, *_arguments: Any) -> list[tuple[str, Any]]:
+        """Name the stages."""
+        return [
+            ("decision", _("Waits for a decision")),
+            ("active", _("Active")),
+            ("archived", _("Archived")),
+        ]
+
+    def queryset(
+        self, _request: HttpRequest, queryset: models.QuerySet[DownloadRequest]
+    ) -> models.QuerySet[DownloadRequest]:
+        """Keep the orders of the chosen stage."""
+        undecided = ResourceLocator.objects.filter(
+            request=models.OuterRef("pk"), status=LocatorStatus.ON_HOLD, approval=Approval.PENDING
+        )
+        kept = {
+            "decision": models.Q(models.Exists(undecided)),
+            "active": ~models.Q(status__in=ENDED_REQUESTS),
+            "archived": models.Q(status__in=ENDED_REQUESTS),
+        }
+        return queryset.filter(kept[value]) if (value := self.value()) in kept else queryset
+
+
+class Language(admin.SimpleListFilter):
+    """The languages of the site; Django's own filter would read every order for those that occur."""
+
+    title = _("language")
+    parameter_name = "language"
+
+    def lookups(self, *_arguments: Any) -> list[tuple[str, Any]]:
+        """Name the languages."""
+        return list(settings.LANGUAGES)
+
+    def queryset(
+        self, _request: HttpRequest, queryset: models.QuerySet[DownloadRequest]
+    ) -> models.QuerySet[DownloadRequest]:
+        """Keep the orders in the chosen language."""
+        return queryset.filter(language=self.value()) if self.value() else queryset
+
+
+class NewestOnly(Paginator):  # type: ignore[type-arg]
+    """Pages of the newest orders; older ones are found by searching and filtering, without counting them all."""
+
+    @cached_property
+    def count(self) -> int:
+        """Count no further than the last page."""
+        found: models.QuerySet[DownloadRequest] = self.object_list  # type: ignore[assignment]
+        return found[:NEWEST].count()
+
+
+@admin.register(DownloadRequest)
+class RequestAdmin(Acting):
+    """Orders; the address of an order's page opens it to everybody and is not shown in lists."""
+
+    list_display = ("id", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
+    list_filter = (Stage, "status", Language, "created_at")
+    search_fields = ("=id", "=public_id", "email")
+    paginator = NewestOnly
+    ordering = ("-id",)
+    actions = ("cancel",)
+    deeds = ORDER_DEEDS
+    fields = (
+        "email",
+        "user",
+        "language",
+        "status",
+        "created_at",
+        "updated_at",
+        "cancelled_at",
+        *MACHINE_ROOM,
+    )
+    inlines = (LocatorInline, LinkInline, NoticeInline, EventInline)
+
+    def get_fieldsets(self, *_arguments: Any) -> list[tuple[Any, Any]]:
+        """Leave room for what is decided on."""
+        first = [name for name in self.fields if name not in MACHINE_ROOM]
+        return [(None, {"fields": first}), (_("Machine room"), {"fields": MACHINE_ROOM, "classes": ["collapse"]})]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[DownloadRequest]:
+        """Count the parts in the same query, for those that are shown only."""
+        orders: models.QuerySet[DownloadRequest] = super().get_queryset(request)
+        parts = ResourceLocator.objects.filter(request=models.OuterRef("pk")).order_by().values("request")
+        return orders.annotate(part_count=models.Subquery(parts.annotate(count=models.Count("pk")).values("count")))
+
+    @admin.display(description=_("resources"), ordering="part_count")
+    def parts(self, request: DownloadRequest) -> int:
+        """Say how many resources were ordered."""
+        count: int = request.part_count  # type: ignore[attr-defined]
+        return count
+
+    @admin.action(description=_("Cancel"), permissions=["change"])
+    def cancel(self, request: HttpRequest, orders: models.QuerySet[DownloadRequest]) -> HttpResponseBase | None:
+        """Cancel these, after a question."""
+        chosen = list(orders.values_list("pk", flat=True))
+        if "yes" not in request.POST:
+            question = ngettext(
+                "Cancel {count} order? What is under way stops, and its links end. This cannot be undone.",
+                "Cancel {count} orders? What is under way stops, and their links end. This cannot be undone.",
+                len(chosen),
+            )
+            hidden = [("action", "cancel"), ("yes", "yes"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]
+            return self.ask(
+                request, question=question.format(count=len(chosen)), button=gettext("Cancel them"), hidden=hidden
+            )
+        cancelled = sum(_cancelled(chosen, actor=administrator(request.user.get_username())))
+        message = ngettext("{count} order was cancelled.", "{count} orders were cancelled.", cancelled)
+        self.message_user(request, message.format(count=cancelled), messages.SUCCESS)
+        if cancelled < len(chosen):
+            late = len(chosen) - cancelled
+            message = ngettext("{count} order had ended already.", "{count} orders had ended already.", late)
+            self.message_user(request, message.format(count=late), messages.WARNING)
+        return None
+
+
+def _cancelled(chosen: Iterable[int], *, actor: str) -> Iterable[bool]:
+    for pk in chosen:
+        try:
+            cancelling.cancel_request(pk, actor=actor)
+        except IllegalTransition:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,125 @@
+"""The API under `api/`; the same services as the pages."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Status
+from ninja.decorators import decorate_view
+
+from downman import problems
+from downman.domain.status import GenericStatus
+from downman.models import DownloadRequest, Resource
+from downman.schemas import (
+    OrderIn,
+    PlacedOut,
+    Problem,
+    RegisteredOut,
+    RequestOut,
+    ResourceOut,
+    WishIn,
+    WishOut,
+    raw_order_of,
+)
+from downman.services import cancelling, extending, generic, ordering, tracking
+from downman.services.transitions import REQUESTER
+
+#: What a call about one order answers when it cannot be done.
+REFUSALS = dict.fromkeys((404, 409, 503), Problem)
+#: The same for a call that takes a body.
+BAD_BODIES = dict.fromkeys((413, 415, 422, 503), Problem)
+
+api = NinjaAPI(
+    title="downman",
+    version="1",
+    description="Order datasets, follow the order, take the package.",
+    urls_namespace="downloads:api",
+)
+problems.install(api)
+
+
+@api.get("resources/", response={200: list[ResourceOut], 503: Problem}, summary="What can be ordered")
+def list_resources(request: HttpRequest) -> object:
+    """Give the catalogue."""
+    return list(Resource.objects.filter(offered=True))
+
+
+@api.post("requests/", response={201: PlacedOut, **BAD_BODIES}, summary="Place an order")
+@decorate_view(problems.small_json_only)
+def place_request(request: HttpRequest, order: OrderIn) -> object:
+    """Store an order; it is packaged as soon as its turn comes."""
+    return _placed(ordering.place_request(order.to_order(), raw_order=raw_order_of(order)))
+
+
+@api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="How an order stands")
+def track_request(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
+    """Tell state, progress, place in the queue, errors and links of an order."""
+    response["Cache-Control"] = "no-store"
+    return tracking.track(tracking.find_request(public_id))
+
+
+@api.post("requests/{public_id}/cancel/", response={200: RequestOut, **REFUSALS}, summary="Cancel an order")
+def cancel_request(request: HttpRequest, public_id: str) -> object:
+    """Stop what is under way, and end its links."""
+    cancelling.cancel_request(tracking.find_request(public_id).pk, actor=REQUESTER)
+    return tracking.track(tracking.find_request(public_id))
+
+
+@api.post(
+    "requests/{public_id}/resources/{position}/cancel/",
+    response={200: RequestOut, **REFUSALS},
+    summary="Cancel one resource of an order",
+)
+def cancel_resource(request: HttpRequest, public_id: str, position: int) -> object:
+    """Deliver the rest without it; what was packaged together with it is packaged again."""
+    cancelling.cancel_resource(tracking.find_resource(public_id, position).pk, actor=REQUESTER)
+    return tracking.track(tracking.find_request(public_id))
+
+
+@api.post(
+    "requests/{public_id}/links/{position}/cancel/",
+    response={200: RequestOut, **REFUSALS},
+    summary="Cancel one link of an order",
+)
+def cancel_link(request: HttpRequest, public_id: str, position: int) -> object:
+    """Let nobody take what it leads to any more. `position` is its place in the order's `links`, from 0."""
+    cancelling.cancel_link(tracking.find_link(public_id, position).pk, actor=REQUESTER)
+    return tracking.track(tracking.find_request(public_id))
+
+
+@api.post("requests/{public_id}/extend/", response={200: RequestOut, **REFUSALS}, summary="Keep the data longer")
+def extend_request(request: HttpRequest, public_id: str) -> object:
+    """Keep everything that can be taken as long as if it had been made now, within the site's limit."""
+    extending.extend(tracking.find_request(public_id).pk, actor=REQUESTER)
+    return tracking.track(tracking.find_request(public_id))
+
+
+@api.post("requests/{public_id}/again/", response={201: PlacedOut, 422: Problem, **REFUSALS}, summary="Order once more")
+def order_again(request: HttpRequest, public_id: str) -> object:
+    """Place a new order of what an earlier one did not give, or gives no longer, with the same choices."""
+    return _placed(ordering.order_again(tracking.find_request(public_id)))
+
+
+@api.post("generic-requests/", response={201: RegisteredOut, **BAD_BODIES}, summary="Ask for something in words")
+@decorate_view(problems.small_json_only)
+def register_wish(request: HttpRequest, wish: WishIn) -> object:
+    """Store a generic request; an administrator answers it."""
+    stored = generic.register(wish.to_wish())
+    return Status(201, {"id": stored.public_id, "status": stored.status, "tracking_url": tracking.generic_url(stored)})
+
+
+@api.get("generic-requests/{public_id}/", response={200: WishOut, **REFUSALS}, summary="How a generic request stands")
+def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
+    """Tell its state, and the answer."""
+    response["Cache-Control"] = "no-store"
+    return tracking.find_generic(public_id)
+
+
+@api.post(
+    "generic-requests/{public_id}/cancel/", response={200: WishOut, **REFUSALS}, summary="Cancel a generic request"
+)
+def cancel_wish(request: HttpRequest, public_id: str) -> object:
+    """Take it back before it is answered."""
+    generic.decide(tracking.find_generic(public_id).pk, GenericStatus.CANCELLED, actor=REQUESTER)
+    return tracking.find_generic(public_id)
+
+
+def _placed(order: DownloadRequest) -> object:
+    return Status(201, {"id": order.public_id, "status": order.status, "tracking_url": tracking.tracking_url(order)})

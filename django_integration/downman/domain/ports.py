@@ -1,0 +1,88 @@
+"""What the domain needs from outside, as protocols.
+
+Adapters are made in `downman_flows.wiring` (workers) and by the setting `DOWNLOADS_TRIGGER` (the site), nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from downman.domain.jobs import Job
+from downman.domain.policy import SourceKind
+from downman.domain.request import BoundingBox
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """One thing to fetch: the catalogue's address with the requester's parameters, looked up just now."""
+
+    resource: str
+    kind: SourceKind
+    url: str
+    layer: str = ""
+    format: str = ""
+    bbox: BoundingBox | None = None
+    crs: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StagedFile:
+    """One file that lies complete in the staging folder."""
+
+    path: Path
+    #: The name it should have for a person, not made safe yet.
+    name: str
+    size: int
+    sha256: str
+    crc32: int
+    #: How completeness was proven: `content-length`, `chunked`, `digest`, `etag-md5`, `file-size` …
+    proof: str
+    #: When the source says it changed, where it says so.
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Availability:
+    """What a source says of one file without sending it."""
+
+    name: str
+    #: Where it lies; a sibling's differs from the resource's.
+    url: str
+    #: Bytes; None where the source does not say.
+    size: int | None
+
+
+class Progress(Protocol):
+    """Hears how a fetch goes on; called often, also while the source is silent, from any thread."""
+
+    def __call__(self, bytes_done: int, bytes_total: int | None) -> None:
+        """Take note of the bytes so far. Raise `DownloadCancelled` to stop the fetch."""
+
+
+class Source(Protocol):
+    """Fetches one kind of resource; safe to use from several threads."""
+
+    def fetch(self, wanted: Wanted, folder: Path, progress: Progress) -> Sequence[StagedFile]:
+        """Bring every file of the resource into `folder`, complete and proven, or raise a `DownmanError`.
+
+        Whatever lies in `folder` from an earlier try may be used to resume. The first file is the main one, the rest
+        are its siblings.
+        """
+
+    def inspect(self, wanted: Wanted) -> Sequence[Availability]:
+        """Ask whether it is there, without its bytes, or raise a `DownmanError`; the main file first."""
+
+
+class Trigger(Protocol):
+    """Asks for a job to be run. It may fail or be slow: callers go on without it."""
+
+    def start(self, job: Job, *, key: str, at: datetime | None = None, request_id: int | None = None) -> str:
+        """Ask for one run of the job, at once or at `at`, and give the run's id. The same `key` asks only once.
+
+        Raises `TriggerUnavailable` when the asking failed; the job may have been accepted all the same.
+        """
+
+    def live(self, run_ids: Sequence[str]) -> frozenset[str]:
+        """Give those of the runs that have not ended; raises `TriggerUnavailable` when it cannot know."""

@@ -1,0 +1,25 @@
+"""`manage.py downman WORD`: the door to the commands of operators, which stand above the site, in `downman_ops`."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+
+class _Missing(BaseCommand):
+    help = "The commands of operators, which are not installed here."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("words", nargs="*")
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        raise CommandError(
+            "The commands of operators are not installed in this environment. Install them with "
+            "pip install 'downman[worker]'."
+        )
+
+
+#: What the distribution that is installed here brings, found without importing anything above the site.
+Command: type[BaseCommand] = next(
+    (entry.load() for entry in entry_points(group="downman.operations", name="command")), _Missing
+)

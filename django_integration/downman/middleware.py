@@ -1,0 +1,59 @@
+"""What the site answers while its database cannot be reached."""
+
+import logging
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from downman.problems import ASK_AGAIN_AFTER, DATABASE_AWAY, database_away
+
+logger = logging.getLogger(__name__)
+
+
+class DatabaseAway:
+    """Answers 503 with a friendly page, or a problem of the API; it belongs before all that use sessions.
+
+    What a view raises comes to `process_exception`. What another middleware raises was made an answer by Django before
+    it gets here, so that is told apart by the signal that Django sends then.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Stand around the rest of the site."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the rest of the site answer; put a better answer in the place of one that only says that it failed."""
+        response = self.get_response(request)
+        return _answer(request) if hasattr(request, "database_away") else response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer for a view that could not reach the database."""
+        if not isinstance(exception, DATABASE_AWAY):
+            return None
+        logger.error("The database cannot be reached: %s", exception)
+        return _answer(request)
+
+
+@receiver(got_request_exception)
+def _remember(request: HttpRequest, **_kwargs: Any) -> None:
+    if isinstance(sys.exception(), DATABASE_AWAY):
+        request.database_away = True  # type: ignore[attr-defined]
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(reverse("downloads:api:api-root")):
+        return database_away()
+    # Without the request: the template must not come upon the visitor or the session, which lie in the database.
+    page = render_to_string("downloads/database_away.html")
+    return HttpResponse(
+        page,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        headers={"Retry-After": str(ASK_AGAIN_AFTER), "Cache-Control": "no-store"},
+    )

@@ -1,0 +1,21 @@
+"""The tables; one module for each noun."""
+
+from downman.models.catalogue import Resource
+from downman.models.events import RequestEvent
+from downman.models.generic import GenericRequest
+from downman.models.links import DownloadLink
+from downman.models.locators import ResourceLocator
+from downman.models.notices import Notice
+from downman.models.policy import PolicyRecord
+from downman.models.requests import DownloadRequest
+
+__all__ = [
+    "DownloadLink",
+    "DownloadRequest",
+    "GenericRequest",
+    "Notice",
+    "PolicyRecord",
+    "RequestEvent",
+    "Resource",
+    "ResourceLocator",
+]

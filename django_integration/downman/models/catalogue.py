@@ -1,0 +1,41 @@
+"""What the portal offers."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+from downman.domain.policy import SourceKind
+from downman.models.states import choices_of, known_values
+
+
+class Resource(models.Model):
+    """One thing in the catalogue that can be ordered; nothing else can."""
+
+    id = models.CharField(
+        primary_key=True,
+        max_length=100,
+        validators=[RegexValidator(r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", "Letters, digits and . _ : - only.")],
+    )
+    title = models.CharField(max_length=200)
+    summary = models.TextField(blank=True)
+    source = models.CharField(max_length=40, choices=choices_of(SourceKind))
+    url = models.TextField(help_text="Where the data lies: http://…, https://… or file:///…")
+    layer = models.CharField(max_length=200, blank=True)
+    formats = models.JSONField(
+        default=list, blank=True, help_text="Formats that can be ordered; the first is the default."
+    )
+    restricted = models.BooleanField(default=False, help_text="An administrator must approve each order of it.")
+    licence = models.CharField(max_length=200, blank=True)
+    extent = models.JSONField(null=True, blank=True, help_text="[west, south, east, north] in degrees, where known.")
+    size_bytes = models.PositiveBigIntegerField(null=True, blank=True, help_text="Bytes, where known.")
+    offered = models.BooleanField(default=True, help_text="Off: it can no longer be ordered or fetched.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """In the order of their titles."""
+
+        ordering = ("title", "id")
+        constraints = (known_values(field="source", states=SourceKind, name="resource_source_known"),)
+
+    def __str__(self) -> str:
+        """Give the title."""
+        return self.title

@@ -1,0 +1,61 @@
+"""A wish in free text, which people handle."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus
+from downman.models.states import StateQuerySet, choices_of, known_values
+
+
+class GenericQuerySet(StateQuerySet["GenericRequest"]):
+    """Generic requests; `services.generic` moves them."""
+
+    transitions = GENERIC_TRANSITIONS
+
+
+class GenericRequest(models.Model):
+    """What somebody needs that the catalogue does not offer; an administrator completes or rejects it."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    language = models.CharField(max_length=20, editable=False)
+    description = models.TextField(editable=False)
+    organisation = models.CharField(max_length=200, blank=True, editable=False)
+    usage = models.TextField(blank=True, editable=False, help_text="What the data are needed for.")
+    #: A view of the portal's map, in the portal's own words.
+    map_view = models.JSONField(null=True, blank=True, editable=False)
+    status = models.CharField(
+        max_length=20, choices=choices_of(GenericStatus), default=GenericStatus.REGISTERED.value, editable=False
+    )
+    #: What the administrator wrote to the requester.
+    answer = models.TextField(blank=True, editable=False)
+    #: Who moved it to its last state: an administrator's user name, or `requester`.
+    decided_by = models.CharField(max_length=150, blank=True, editable=False)
+    decided_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = GenericQuerySet.as_manager()
+
+    class Meta:
+        """Newest last."""
+
+        ordering = ("id",)
+        constraints = (
+            known_values(field="status", states=GenericStatus, name="generic_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(status=GenericStatus.REGISTERED.value, decided_at=None)
+                | (~models.Q(status=GenericStatus.REGISTERED.value) & models.Q(decided_at__isnull=False)),
+                name="generic_decided_has_time",
+            ),
+        )
+        indexes = (models.Index(fields=["status", "id"], name="generic_by_status"),)
+
+    def __str__(self) -> str:
+        """Give the number by which administrators speak of it."""
+        return f"generic request {self.pk}"

@@ -1,0 +1,98 @@
+"""The address under which something can be taken."""
+
+import secrets
+
+from django.db import models
+
+from downman.domain.policy import Delivery
+from downman.domain.status import LINK_TRANSITIONS, LinkStatus
+from downman.models.requests import DownloadRequest
+from downman.models.states import StateQuerySet, choices_of, known_values
+
+
+def new_token() -> str:
+    """Make 256 bits that nobody guesses."""
+    return secrets.token_urlsafe(32)
+
+
+class LinkQuerySet(StateQuerySet["DownloadLink"]):
+    """Links; `services` moves them."""
+
+    transitions = LINK_TRANSITIONS
+
+
+class DownloadLink(models.Model):
+    """The address under which a package, or one file, can be taken until it expires."""
+
+    token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
+    request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="links")
+    delivery = models.CharField(max_length=20, choices=choices_of(Delivery), editable=False)
+    #: The name that the person's file gets.
+    name = models.CharField(max_length=200, editable=False)
+    #: A package: relative to the package folder. A file: its `file:///` address. An address: where the person is sent.
+    target = models.TextField(editable=False)
+    size = models.PositiveBigIntegerField(null=True, editable=False, help_text="Bytes, where known.")
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    status = models.CharField(
+        max_length=20, choices=choices_of(LinkStatus), default=LinkStatus.ACTIVE.value, editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    expires_at = models.DateTimeField(editable=False)
+    #: When its owner was told that it ends soon; empty again once it was extended.
+    warned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    #: The link of the main file beside which this one lies; it lives and ends with that.
+    beside = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="siblings", editable=False
+    )
+    #: When the package was removed from the disk.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    download_count = models.PositiveIntegerField(default=0, editable=False)
+    last_download_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        """Oldest first; indexes for those that expire and those whose package is to be deleted."""
+
+        ordering = ("id",)
+        constraints = (
+            known_values(field="status", states=LinkStatus, name="link_status_known"),
+            known_values(field="delivery", states=Delivery, name="link_delivery_known"),
+            models.CheckConstraint(
+                condition=~models.Q(delivery=Delivery.PACKAGE.value)
+                | (models.Q(size__isnull=False) & models.Q(sha256__regex="^[0-9a-f]{64}$")),
+                name="link_package_proven",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=LinkStatus.ACTIVE.value) | models.Q(deleted_at=None),
+                name="link_active_not_deleted",
+            ),
+        )
+        indexes = (
+            # For the metrics of what was made lately.
+            models.Index(fields=["created_at"], name="link_made", condition=models.Q(beside=None)),
+            models.Index(
+                fields=["expires_at"], name="link_expiring", condition=models.Q(status=LinkStatus.ACTIVE.value)
+            ),
+            models.Index(
+                fields=["expires_at"],
+                name="link_to_warn",
+                condition=models.Q(status=LinkStatus.ACTIVE.value, warned_at=None),
+            ),
+            models.Index(
+                fields=["size"],
+                name="link_stored",
+                condition=models.Q(delivery=Delivery.PACKAGE.value, deleted_at=None),
+            ),
+            models.Index(
+                fields=["id"],
+                name="link_to_delete",
+                condition=models.Q(delivery=Delivery.PACKAGE.value, deleted_at=None)
+                & ~models.Q(status=LinkStatus.ACTIVE.value),
+            ),
+        )
+
+    def __str__(self) -> str:
+        """Give the name of what it leads to; the token is a secret."""
+        return self.name

@@ -1,0 +1,26 @@
+"""The disks of packages and of staging, where this process sees them."""
+
+import shutil
+
+from downman.monitoring.metrics.samples import Figure, Gauge
+from downman.settings import AppSettings
+
+FREE = Gauge(
+    name="disk_free_bytes",
+    labels=("folder",),
+    meaning="Bytes that are free on the disk of the package folder (packages) and of the staging folder (staging; "
+    "missing where the site's machine has none)",
+)
+SIZE = Gauge(name="disk_size_bytes", labels=("folder",), meaning="Bytes of those disks, free or not")
+GAUGES = (FREE, SIZE)
+
+
+def figures(settings: AppSettings) -> list[Figure]:
+    """Give the figures of disks. Raises `OSError` when there is no package folder."""
+    folders = {"packages": settings.package_dir}
+    if settings.staging_dir.is_dir():
+        folders["staging"] = settings.staging_dir
+    usage = {label: shutil.disk_usage(folder) for label, folder in folders.items()}
+    return [
+        figure for label, disk in usage.items() for figure in (FREE.of(disk.free, label), SIZE.of(disk.total, label))
+    ]

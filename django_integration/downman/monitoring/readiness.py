@@ -1,0 +1,131 @@
+"""Whether this process of the site can serve people: what a load balancer or a service manager asks for."""
+
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import httpx
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from downman.apps import DownloadsConfig
+from downman.monitoring.timed_probe import Bounded
+from downman.prefect_api import PrefectApi, PrefectAway
+from downman.settings import AppSettings, app_settings
+
+logger = logging.getLogger(__name__)
+
+#: Of libpq: a server that is away, or hangs, ends the question's thread after so long (seconds; milliseconds).
+LIMITS = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+PREFECT_SECONDS = 1.0
+#: What is raised where something is away, as against a mistake of ours.
+AWAY = (PrefectAway, DatabaseError, InterfaceError, OSError, TimeoutError, httpx.InvalidURL)
+
+
+class Readiness(StrEnum):
+    """How the site is."""
+
+    OK = "ok"  #: Everything works.
+    DEGRADED = "degraded"  #: People can order and take; what is ordered goes on when Prefect is back.
+    UNAVAILABLE = "unavailable"  #: People cannot order, or cannot take what is ready.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How one part is, for those who may know nothing more: without a name of a host, a folder or a user."""
+
+    ok: bool
+    detail: str
+
+
+def missing_migrations(_settings: AppSettings) -> frozenset[str]:
+    """Ask the database, by a connection of its own, for the app's migrations; give those that are not applied.
+
+    Raises Django's errors of databases when it does not answer.
+    """
+    probe = connection.copy()
+    probe.settings_dict["OPTIONS"] = {**probe.settings_dict["OPTIONS"], **LIMITS}
+    with closing(probe):
+        return _migrations() - _applied(probe)
+
+
+def _applied(probe: BaseDatabaseWrapper) -> frozenset[str]:
+    # Django's recorder finds the table by the connection that it is given, but reads it by the thread's own.
+    if not MigrationRecorder(probe).has_table():
+        return frozenset()
+    with probe.cursor() as cursor:
+        cursor.execute("SELECT name FROM django_migrations WHERE app = %s", [DownloadsConfig.label])
+        return frozenset(name for (name,) in cursor.fetchall())
+
+
+@cache
+def _migrations() -> frozenset[str]:
+    on_disk = MigrationLoader(None).disk_migrations
+    return frozenset(name for app, name in on_disk if app == DownloadsConfig.label)
+
+
+def _read_package_folder(settings: AppSettings) -> None:
+    with os.scandir(settings.package_dir) as entries:
+        next(entries, None)
+
+
+def _greet_prefect(settings: AppSettings) -> None:
+    api = PrefectApi(
+        api_url=settings.prefect_api_url,
+        auth_string=settings.prefect_api_auth_string,
+        timeout_seconds=PREFECT_SECONDS,
+    )
+    with closing(api):
+        api.version_and_time(timeout_seconds=PREFECT_SECONDS)
+
+
+MIGRATIONS = Bounded(missing_migrations)
+STORAGE = Bounded(_read_package_folder)
+#: Kept for longer: it is another server, which has its own work.
+PREFECT = Bounded(_greet_prefect, keep_seconds=5.0)
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "database": ("It answers.", "It does not answer. See that PostgreSQL runs; the doctor says more."),
+    "migrations": ("All are applied.", "Some are missing, or cannot be looked at. Run: manage.py migrate"),
+    "storage": ("Packages can be read.", "The package folder cannot be read. Mount it; the doctor says more."),
+    "prefect": ("It answers.", "It does not answer as it should. Orders are taken, and go on when it is back."),
+}
+
+
+def look() -> tuple[Readiness, Mapping[str, Look]]:
+    """Look at every part, side by side; none takes more than a second."""
+    settings = app_settings()
+    questions: Mapping[str, Bounded[Any]] = {"database": MIGRATIONS, "storage": STORAGE, "prefect": PREFECT}
+    for question in questions.values():
+        question.begin(settings)
+    is_ok = {part: _is_ok(part, question, settings) for part, question in questions.items()}
+    is_ok["migrations"] = is_ok["database"] and not MIGRATIONS.answer(settings)
+    looks = {part: Look(ok=is_ok[part], detail=words[not is_ok[part]]) for part, words in WORDS.items()}
+    if all(is_ok.values()):
+        return Readiness.OK, looks
+    needed = (is_ok[part] for part in looks if part != "prefect")
+    return (Readiness.DEGRADED if all(needed) else Readiness.UNAVAILABLE), looks
+
+
+def in_words(exc: Exception) -> str:
+    """Give an error in one line, for the log."""
+    return ": ".join([type(exc).__name__, *str(exc).splitlines()[:1]])
+
+
+def _is_ok(part: str, question: Bounded[Any], settings: AppSettings) -> bool:
+    try:
+        question.answer(settings)
+    except AWAY as exc:
+        logger.warning("Not ready: %s (%s).", part, in_words(exc))
+        return False
+    except Exception:
+        logger.exception("Not ready: %s.", part)
+        return False
+    return True

@@ -1,0 +1,20 @@
+"""What warm workers tell of themselves every 30 s (`deployments/prefect_warm_process/worker_stats.py`)."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from downman.prefect_api import PrefectApi
+
+EVENT = "warm-process.worker.vitals"
+#: Two of them may be late.
+WITHIN = timedelta(seconds=90)
+MOST = 50
+
+
+def newest_vitals(api: PrefectApi, now: datetime) -> dict[str, Mapping[str, Any]]:
+    """Give worker -> what it told last, of late. Raises `PrefectAway`."""
+    told = {"event": {"name": [EVENT]}, "occurred": {"since": (now - WITHIN).isoformat()}, "order": "DESC"}
+    events = api.ask("POST", "events/filter", {"filter": told, "limit": MOST})["events"]
+    # The newest comes first, and is to stay.
+    return {event["resource"]["prefect.resource.name"]: event["payload"] for event in reversed(events)}

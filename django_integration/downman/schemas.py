@@ -1,0 +1,177 @@
+"""What the API takes and gives; the OpenAPI document is made from these."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from downman.domain.request import Order, OrderLine, Wish
+from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
+
+
+class ResourceOut(Schema):
+    """A resource that can be ordered."""
+
+    id: str
+    title: str
+    summary: str
+    source: str
+    formats: list[str] = Field(description="Formats that can be ordered; the first is the default.")
+    restricted: bool = Field(description="True: an administrator must approve each order of it.")
+    licence: str
+    extent: list[float] | None = Field(description="[west, south, east, north] in degrees.")
+    size_bytes: int | None
+
+
+class LineIn(Schema):
+    """A resource that is ordered, with its parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    resource: Annotated[str, Field(max_length=200)] = Field(description="The id of a resource of the catalogue.")
+    format: Annotated[str, Field(max_length=50)] = ""
+    bbox: tuple[float, float, float, float] | None = Field(
+        None, description="[minx, miny, maxx, maxy] in `crs`; x is east or longitude, whatever the CRS says."
+    )
+    crs: Annotated[str, Field(max_length=50)] = Field(
+        "", description="The CRS of `bbox`; EPSG:4326 where it is left out."
+    )
+
+
+class OrderIn(Schema):
+    """An order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(max_length=1000)] = Field(description="Where the link is sent.")
+    language: Annotated[str, Field(max_length=100)] = Field("", description="The language of the mails, such as `en`.")
+    resources: list[LineIn]
+
+    def to_order(self) -> Order:
+        """Give the order in the domain's words."""
+        lines = tuple(
+            OrderLine(resource=line.resource, format=line.format, bbox=line.bbox, crs=line.crs)
+            for line in self.resources
+        )
+        return Order(email=self.email, language=self.language, lines=lines)
+
+
+class PlacedOut(Schema):
+    """An order that was stored."""
+
+    id: uuid.UUID
+    status: RequestStatus
+    tracking_url: str
+
+
+class ProgressOut(Schema):
+    """How far an order is, in bytes of its data."""
+
+    bytes_done: int
+    bytes_total: int | None
+    percent: int
+
+
+class TrackedResourceOut(Schema):
+    """One resource of an order."""
+
+    position: int = Field(description="Its place in the order, from 0.")
+    resource: str
+    title: str
+    format: str
+    status: LocatorStatus
+    approval: Approval
+    error: str = Field(description="Why it failed or is late, in words; empty when all is well.")
+    note: str = Field(description="What an administrator wrote about it; empty when nothing was written.")
+    attempts: int
+    retry_at: datetime | None
+    bytes_done: int
+    bytes_total: int | None
+
+
+class LinkOut(Schema):
+    """A package or file that can be taken."""
+
+    url: str
+    name: str
+    size: int | None
+    sha256: str
+    expires_at: datetime
+    status: LinkStatus
+
+
+class RequestOut(Schema):
+    """How an order stands."""
+
+    id: uuid.UUID
+    status: RequestStatus
+    created_at: datetime
+    progress: ProgressOut
+    queue_position: int | None = Field(
+        description="Orders served before this one; null when it does not wait its turn."
+    )
+    resources: list[TrackedResourceOut]
+    links: list[LinkOut]
+    tracking_url: str
+    can_extend: bool = Field(description="Whether what can be taken can be kept longer.")
+    can_order_again: bool = Field(description="Whether something of it can not, or no longer, be taken.")
+
+
+class WishIn(Schema):
+    """A generic request: what somebody needs, in their own words."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(max_length=1000)] = Field(description="Where the answer is sent.")
+    language: Annotated[str, Field(max_length=100)] = Field("", description="The language of the mails, such as `en`.")
+    description: str = Field(description="What is needed.")
+    organisation: str = ""
+    usage: str = Field("", description="What the data are needed for.")
+    map_view: dict[str, Any] | None = Field(None, description="A view of the portal's map, in the portal's own words.")
+
+    def to_wish(self) -> Wish:
+        """Give the wish in the domain's words."""
+        return Wish(**self.model_dump())
+
+
+class RegisteredOut(Schema):
+    """A generic request that was stored."""
+
+    id: uuid.UUID
+    status: GenericStatus
+    tracking_url: str
+
+
+class WishOut(Schema):
+    """How a generic request stands."""
+
+    id: uuid.UUID = Field(alias="public_id")
+    status: GenericStatus
+    created_at: datetime
+    description: str
+    answer: str = Field(description="What an administrator answered; empty until then.")
+    decided_at: datetime | None
+
+
+class FieldProblem(Schema):
+    """One thing that is wrong, and where."""
+
+    field: str
+    detail: str
+
+
+class Problem(Schema):
+    """Problem details, RFC 9457."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] = Field(default_factory=list)
+
+
+def raw_order_of(order: OrderIn) -> dict[str, Any]:
+    """Give the order as it came, for the record."""
+    return order.model_dump(mode="json", exclude_unset=True)

@@ -1,0 +1,80 @@
+"""Generic requests: a wish in free text is taken like an order, and decided by an administrator."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from downman.domain.errors import IllegalTransition, OrderRefused
+from downman.domain.notices import NOTICE_FOR_GENERIC, NoticeKind
+from downman.domain.request import Wish
+from downman.domain.status import GenericStatus
+from downman.models import GenericRequest
+from downman.services.notices import owe_administrators, owe_notice
+from downman.services.ordering import checked_email, checked_language
+from downman.services.transitions import REQUESTER
+
+#: Characters of each text that a client sends.
+LONGEST_TEXT = 5000
+LONGEST_LINE = 200
+
+
+def register(wish: Wish, *, user: User | None = None) -> GenericRequest:
+    """Store a wish, and owe the mails to its requester and to the administrators. Raises `OrderRefused`."""
+    description = _checked_text("description", wish.description)
+    if not description:
+        raise OrderRefused(field="description", message=_("Say what you need."))
+    with transaction.atomic():
+        stored = GenericRequest.objects.create(
+            email=checked_email(wish.email),
+            language=checked_language(wish.language),
+            description=description,
+            organisation=_checked_text("organisation", wish.organisation, longest=LONGEST_LINE),
+            usage=_checked_text("usage", wish.usage),
+            map_view=_checked_map_view(wish.map_view),
+            user=user,
+        )
+        owe_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
+        owe_administrators(stored, NoticeKind.GENERIC_NEEDED, fact="registered")
+    return stored
+
+
+def decide(generic_id: int, target: GenericStatus, *, actor: str, answer: str = "") -> None:
+    """Complete, reject or cancel a wish, with what is told to its requester. Raises `IllegalTransition`."""
+    with transaction.atomic():
+        stored = GenericRequest.objects.select_for_update().get(pk=generic_id)
+        if not GenericRequest.objects.filter(pk=generic_id).move_to(
+            target, answer=answer, decided_by=actor, decided_at=timezone.now()
+        ):
+            raise IllegalTransition(status=stored.status)
+        kind = NOTICE_FOR_GENERIC.get(target)
+        if kind is not None and actor != REQUESTER:
+            owe_notice(stored, kind, fact=target.value)
+
+
+def _checked_map_view(view: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if not _can_be_kept(view):
+        raise OrderRefused(field="map_view", message=_("This cannot be kept. Send plain texts and finite numbers."))
+    return view
+
+
+def _can_be_kept(view: Mapping[str, Any] | None) -> bool:
+    """Say no to what can be written as JSON but PostgreSQL does not take: NaN, NUL and half characters."""
+    try:
+        text = json.dumps(view, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text
+
+
+def _checked_text(field: str, text: str, *, longest: int = LONGEST_TEXT) -> str:
+    text = text.strip()
+    if len(text) > longest or "\0" in text:
+        message = _("Write at most {count} characters.")
+        raise OrderRefused(field=field, message=message.format(count=longest))
+    return text

@@ -1,0 +1,113 @@
+"""Puts notices into words: one mail with a text and an HTML form, in the language of the person who ordered."""
+
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from downman.domain.status import REQUEST_TRANSITIONS, Approval, LocatorStatus, final_of
+from downman.models import Notice
+from downman.services.tracking import TrackedRequest, decision_url, generic_url, track
+from downman.settings import app_settings
+
+#: Longer subjects are cut by mail programs.
+MAX_SUBJECT = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mail:
+    """One mail, ready to be sent."""
+
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    language: str
+    #: With its angle brackets; the same each time the notice is composed.
+    message_id: str
+
+
+def compose(notice: Notice) -> Mail:
+    """Write the mail of a notice as its order stands now; times are in the site's time zone."""
+    with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
+        context = _context_of(notice)
+        folder = f"downloads/mail/{notice.kind}"
+        return Mail(
+            recipient=notice.recipient,
+            subject=" ".join(render_to_string(f"{folder}.subject.txt", context).split())[:MAX_SUBJECT],
+            text=_tidied(render_to_string(f"{folder}.txt", context)),
+            html=render_to_string(f"{folder}.html", context),
+            language=notice.language,
+            message_id=f"<{notice.message_key}@{urlsplit(app_settings().site_url).hostname or 'localhost'}>",
+        )
+
+
+def to_email_message(mail: Mail, sender: str) -> EmailMessage:
+    """Make the message that mail servers take; `sender` may have a name: `Portal <portal@example.org>`.
+
+    Raises `ValueError` when an address holds what no header may hold.
+    """
+    message = EmailMessage(policy=SMTP)
+    message["From"] = _address(*parseaddr(sender))
+    message["To"] = _address("", mail.recipient)
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(timezone.now())
+    message["Message-ID"] = mail.message_id
+    # RFC 3834: no out-of-office replies, please.
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    message.set_content(mail.text, cte="quoted-printable")
+    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    # Last: what was set before goes to the text alone.
+    message["Content-Language"] = mail.language
+    return message
+
+
+def _context_of(notice: Notice) -> dict[str, object]:
+    common: dict[str, object] = {"site_url": app_settings().site_url.rstrip("/") + "/"}
+    if notice.generic_request is not None:
+        wish = notice.generic_request
+        page, decision = generic_url(wish), decision_url("genericrequest", wish.pk)
+        return {**common, "wish": wish, "tracking_url": page, "decision_url": decision or page}
+    if notice.request is None:
+        raise AssertionError("A notice is about one thing; the database holds to it.")
+    about = _context(track(notice.request))
+    undecided = [row for row in about["waiting"] if row.approval == Approval.PENDING]
+    decision = decision_url("downloadrequest", notice.request.pk)
+    return {**common, **about, "undecided": undecided, "number": notice.request.pk, "decision_url": decision}
+
+
+def _context(tracked: TrackedRequest) -> dict[str, Any]:
+    states = {status.value: [row for row in tracked.resources if row.status == status] for status in LocatorStatus}
+    settled = (LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED)
+    return {
+        "tracked": tracked,
+        "is_final": tracked.status in final_of(REQUEST_TRANSITIONS),
+        "delivered": states[LocatorStatus.DELIVERED],
+        "takeable": [row for row in states[LocatorStatus.DELIVERED] if row.takeable],
+        "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.takeable],
+        "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
+        "waiting": [row for row in tracked.resources if row.status not in settled],
+    }
+
+
+def _tidied(text: str) -> str:
+    """Leave one empty line where template tags left several."""
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        if line.strip() or (lines and lines[-1]):
+            # The space of "-- ", which mail programs take for the signature, stays.
+            lines.append(line if line.strip() else "")
+    return "\n".join(lines) + "\n"
+
+
+def _address(name: str, address: str) -> Address:
+    """Keep it one address, whatever it holds; a domain with other letters than ASCII is written in its ASCII form."""
+    local, _at, domain = address.rpartition("@")
+    return Address(display_name=name, username=local, domain=domain.encode("idna").decode())

@@ -1,0 +1,242 @@
+"""What a person may know of an order: one view of it for the API, the page and the mails."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from downman.domain.errors import sentences
+from downman.domain.policy import Delivery
+from downman.domain.status import ENDED_REQUESTS, LOCATOR_TRANSITIONS, LinkStatus, LocatorStatus, RequestStatus
+from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
+from downman.services import links
+from downman.services.extending import latest_extended_end
+from downman.services.ordering import is_missing
+from downman.settings import app_settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an order is, in bytes of its data."""
+
+    bytes_done: int
+    #: None while a source has not said how much it sends.
+    bytes_total: int | None
+    #: 0 to 100.
+    percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackedResource:
+    """One resource of an order."""
+
+    #: Place in the order, from 0.
+    position: int
+    resource: str
+    title: str
+    format: str
+    status: str
+    approval: str
+    #: Why it failed, or is late, in the reader's language; empty when all is well.
+    error: str
+    #: What an administrator wrote to the requester about it.
+    note: str
+    attempts: int
+    retry_at: datetime | None
+    bytes_done: int
+    bytes_total: int | None
+    #: It can be taken now.
+    takeable: bool
+    #: It can not, or no longer, be taken, and can be ordered again.
+    missing: bool
+    #: It can be cancelled without the rest of the order.
+    can_cancel: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackedLink:
+    """One link of an order."""
+
+    url: str
+    name: str
+    size: int | None
+    sha256: str
+    expires_at: datetime
+    status: str
+    #: It is a package, with a manifest; else a file as it is.
+    packaged: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackedRequest:
+    """An order, without anything that tells who made it."""
+
+    id: UUID
+    status: str
+    created_at: datetime
+    progress: Progress
+    #: How many orders are served before this one; None when it does not wait for its turn.
+    queue_position: int | None
+    resources: list[TrackedResource]
+    links: list[TrackedLink]
+    tracking_url: str
+    #: How long what can be taken is kept if its owner asks for it now; None when it is not kept any longer.
+    extended_end: datetime | None
+
+    @property
+    def can_extend(self) -> bool:
+        """Say whether what can be taken can be kept longer."""
+        return self.extended_end is not None
+
+    @property
+    def can_order_again(self) -> bool:
+        """Say whether something of it can be ordered again."""
+        return any(row.missing for row in self.resources)
+
+
+def find_request(public_id: UUID | str) -> DownloadRequest:
+    """Give the request; raises `DownloadRequest.DoesNotExist`, also for what is no id at all."""
+    try:
+        return DownloadRequest.objects.get(public_id=public_id)
+    except ValidationError as exc:
+        raise DownloadRequest.DoesNotExist from exc
+
+
+def find_resource(public_id: UUID | str, position: int) -> ResourceLocator:
+    """Give the resource in that place of an order; raises `ResourceLocator.DoesNotExist` where there is none."""
+    return find_request(public_id).locators.get(position=position)
+
+
+def find_link(public_id: UUID | str, position: int) -> DownloadLink:
+    """Give the link in that place of an order's links; raises `DownloadLink.DoesNotExist` where there is none."""
+    for place, link in enumerate(find_request(public_id).links.all()):
+        if place == position:
+            return link
+    raise DownloadLink.DoesNotExist
+
+
+def find_generic(public_id: UUID | str) -> GenericRequest:
+    """Give the generic request; raises `GenericRequest.DoesNotExist`, also for what is no id at all."""
+    try:
+        return GenericRequest.objects.get(public_id=public_id)
+    except ValidationError as exc:
+        raise GenericRequest.DoesNotExist from exc
+
+
+def track(request: DownloadRequest) -> TrackedRequest:
+    """Tell how a request stands now; two queries, one more while it is queued or something of it can be taken."""
+    # Its state is read with its parts', in one statement: a run that ends in between would show each at another moment.
+    locators = list(ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link"))
+    request = locators[0].request if locators else request
+    made = list(request.links.all())
+    return TrackedRequest(
+        id=request.public_id,
+        status=request.status,
+        created_at=request.created_at,
+        progress=_progress(request, locators),
+        queue_position=_queue_position(request),
+        resources=[_tracked(locator, request) for locator in locators],
+        links=[_tracked_link(link) for link in made],
+        tracking_url=tracking_url(request),
+        extended_end=latest_extended_end(made),
+    )
+
+
+def tracking_url(request: DownloadRequest) -> str:
+    """Give the whole address of the page on which the order can be followed."""
+    return site_address(reverse("downloads:tracking", args=[request.public_id]))
+
+
+def generic_url(wish: GenericRequest) -> str:
+    """Give the whole address of the page on which a generic request can be followed."""
+    return site_address(reverse("downloads:generic-tracking", args=[wish.public_id]))
+
+
+def decision_url(model: str, pk: int) -> str:
+    """Give the whole address of the page on which administrators decide; empty where the site has no admin pages."""
+    try:
+        return site_address(reverse(f"admin:downloads_{model}_change", args=[pk]))
+    except NoReverseMatch:
+        return ""
+
+
+def link_url(link: DownloadLink) -> str:
+    """Give the whole address under which it can be taken."""
+    return site_address(reverse("downloads:link", args=[link.token, link.name]))
+
+
+def site_address(path: str) -> str:
+    """Put the site's address before a path."""
+    return app_settings().site_url.rstrip("/") + path
+
+
+def words_of(locator: ResourceLocator) -> str:
+    """Put a locator's stored error into words of the active language."""
+    if not locator.error_code:
+        return ""
+    sentence = sentences().get(locator.error_code, sentences()["error"])
+    return _(sentence).format_map(_Details(locator.error_details))
+
+
+class _Details(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def _progress(request: DownloadRequest, locators: list[ResourceLocator]) -> Progress:
+    wanted = [row for row in locators if row.status not in {LocatorStatus.FAILED, LocatorStatus.CANCELLED}]
+    done = sum(row.bytes_done for row in wanted)
+    known = [row.bytes_total for row in wanted if row.bytes_total is not None]
+    total = sum(known) if len(known) == len(wanted) and wanted else None
+    if request.status in {RequestStatus.READY, RequestStatus.READY_WITH_ERRORS}:
+        percent = 100
+    elif total:
+        # All bytes are here before the package is: 100 is kept for what can be taken.
+        percent = min(99, done * 100 // total)
+    else:
+        percent = 0
+    return Progress(bytes_done=done, bytes_total=total, percent=percent)
+
+
+def _queue_position(request: DownloadRequest) -> int | None:
+    if request.status != RequestStatus.QUEUED:
+        return None
+    return DownloadRequest.objects.filter(status=RequestStatus.QUEUED, pk__lt=request.pk).count()
+
+
+def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResource:
+    status = LocatorStatus(locator.status)
+    takeable = locator.link is not None and links.status_now(locator.link) == LinkStatus.ACTIVE
+    is_over = request.status in ENDED_REQUESTS or (status == LocatorStatus.DELIVERED and not takeable)
+    return TrackedResource(
+        position=locator.position,
+        resource=locator.resource_id,
+        title=locator.resource.title,
+        format=locator.format,
+        status=locator.status,
+        approval=locator.approval,
+        error=words_of(locator),
+        note=locator.decision_note,
+        attempts=locator.attempts,
+        retry_at=locator.retry_at,
+        bytes_done=locator.bytes_done,
+        bytes_total=locator.bytes_total,
+        takeable=status == LocatorStatus.DELIVERED and takeable,
+        missing=is_missing(locator, request),
+        can_cancel=LocatorStatus.CANCELLED in LOCATOR_TRANSITIONS[status] and not is_over,
+    )
+
+
+def _tracked_link(link: DownloadLink) -> TrackedLink:
+    return TrackedLink(
+        url=link_url(link),
+        name=link.name,
+        size=link.size,
+        sha256=link.sha256,
+        expires_at=link.expires_at,
+        status=links.status_now(link),
+        packaged=link.delivery == Delivery.PACKAGE,
+    )

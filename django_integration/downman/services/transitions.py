@@ -1,0 +1,147 @@
+"""How anything about a request changes: one short transaction, its row locked, its state true at the end."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from downman.domain.notices import NOTICE_FOR, NoticeKind
+from downman.domain.request import Part, outcome_of
+from downman.domain.status import STARTABLE_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
+from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
+from downman.services.dispatch import start_packaging_on_commit
+from downman.services.notices import owe_administrators, owe_notice
+
+#: Who acts when it is the person who ordered.
+REQUESTER = "requester"
+
+
+def administrator(username: str) -> str:
+    """Give the actor that an administrator is, also one whose user name is the requester's word."""
+    return f"{username} (administrator)" if username == REQUESTER else username
+
+
+class Change:
+    """One change of a request while its row is locked."""
+
+    def __init__(self, request: DownloadRequest, *, actor: str) -> None:
+        """Start a change by `actor`."""
+        self.request = request
+        self.actor = actor
+        self._asks_for_approval = False
+
+    def move_locators(
+        self, locators: Iterable[ResourceLocator], target: LocatorStatus, *, reason: str = "", **facts: Any
+    ) -> list[ResourceLocator]:
+        """Move those of the locators that may become `target`, with their events; give those that moved."""
+        moved = []
+        for locator in locators:
+            before = locator.status
+            if ResourceLocator.objects.filter(pk=locator.pk).move_to(target, **facts):
+                self._record(locator=locator, before=before, after=target, reason=reason)
+                locator.status = target.value
+                moved.append(locator)
+        if moved and facts.get("approval") == Approval.PENDING:
+            self._asks_for_approval = True
+        return moved
+
+    def end_links(self, links: Iterable[DownloadLink], target: LinkStatus) -> list[DownloadLink]:
+        """End those of the links that can be taken, with what lies beside them; give those that ended."""
+        ended = [link for link in links if DownloadLink.objects.filter(pk=link.pk).move_to(target)]
+        DownloadLink.objects.filter(beside__in=ended).move_to(target)
+        return ended
+
+    def record_creation(self) -> None:
+        """Write the first event of each part."""
+        parts = list(self.request.locators.all())
+        RequestEvent.objects.bulk_create(
+            RequestEvent(request=self.request, locator=row, to_status=row.status, reason="ordered", actor=self.actor)
+            for row in parts
+        )
+        self._asks_for_approval = any(row.approval == Approval.PENDING for row in parts)
+
+    def note(self, reason: str) -> None:
+        """Record something that changes no state."""
+        self._record(locator=None, before=self.request.status, after=self.request.status, reason=reason)
+
+    def settle(self, *, reason: str = "", delivered: bool = False) -> RequestStatus:
+        """Make the request's state what its parts say, its next run what they need, and owe the mails of it.
+
+        `delivered`: something new can be taken, which is worth a mail though others are awaited.
+        """
+        rows = list(self.request.locators.select_related("link"))
+        outcome = outcome_of([part_of(row) for row in rows], cancelled=self.request.cancelled_at is not None)
+        before = RequestStatus(self.request.status)
+        fact = f"run-{self.request.attempt}"
+        if outcome != before:
+            DownloadRequest.objects.filter(pk=self.request.pk).must_move_to(outcome)
+            self.request.status = outcome.value
+            event = self._record(locator=None, before=before, after=outcome, reason=reason)
+            fact = f"event-{event.pk}"
+        self._owe_mails(outcome, changed=outcome != before, delivered=delivered, fact=fact)
+        self._plan_next_run(rows, outcome)
+        return outcome
+
+    def set_facts(self, **facts: Any) -> None:
+        """Write columns of the request that are not its state."""
+        DownloadRequest.objects.filter(pk=self.request.pk).update(**facts)
+        for name, value in facts.items():
+            setattr(self.request, name, value)
+
+    def _owe_mails(self, outcome: RequestStatus, *, changed: bool, delivered: bool, fact: str) -> None:
+        kind = NOTICE_FOR.get(outcome)
+        if outcome is RequestStatus.CANCELLED and self.actor != REQUESTER:
+            kind = NoticeKind.CANCELLED
+        worth_it = delivered if outcome is RequestStatus.PARTLY_READY else changed
+        if kind is not None and worth_it:
+            owe_notice(self.request, kind, fact=fact)
+        if self._asks_for_approval:
+            owe_administrators(self.request, NoticeKind.APPROVAL_NEEDED, fact=fact)
+            self._asks_for_approval = False
+
+    def _plan_next_run(self, rows: Iterable[ResourceLocator], outcome: RequestStatus) -> None:
+        """Give the request the run that its parts need, unless one is at work: that one plans when it ends."""
+        if self.request.lease_owner:
+            return
+        now = timezone.now()
+        waiting = [row for row in rows if row.status in STARTABLE_LOCATORS and outcome is not RequestStatus.CANCELLED]
+        due: datetime | None = min((row.retry_at or now for row in waiting), default=None)
+        planned = self.request.due_at
+        if due is None:
+            if planned is not None:
+                self.set_facts(due_at=None)
+        elif planned is None or due < planned:
+            self.set_facts(due_at=due, attempt=self.request.attempt + 1, run_id=None)
+            start_packaging_on_commit(self.request.pk)
+
+    def _record(self, *, locator: ResourceLocator | None, before: str, after: str, reason: str) -> RequestEvent:
+        return RequestEvent.objects.create(
+            request=self.request,
+            locator=locator,
+            from_status=str(before),
+            to_status=str(after),
+            reason=reason[:300],
+            actor=self.actor,
+        )
+
+
+@contextmanager
+def changing(request_id: int, *, actor: str) -> Iterator[Change]:
+    """Lock a request's row for one short change; raises `DownloadRequest.DoesNotExist`.
+
+    Every change of a request, its locators and its links goes through here, so that no two of them interleave.
+    """
+    with transaction.atomic():
+        yield Change(DownloadRequest.objects.select_for_update().get(pk=request_id), actor=actor)
+
+
+def part_of(locator: ResourceLocator) -> Part:
+    """Give what the state of a request depends on, of one row."""
+    return Part(
+        status=LocatorStatus(locator.status),
+        approval=Approval(locator.approval),
+        link=LinkStatus(locator.link.status) if locator.link else None,
+    )

@@ -1,0 +1,242 @@
+"""Puts states, sizes and times into words, for the pages and the mails."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
+from downman.services.tracking import TrackedLink, TrackedRequest, TrackedResource
+
+register = template.Library()
+
+#: What an order's state is called.
+HEADINGS: Mapping[str, Promise] = {
+    RequestStatus.AWAITING_APPROVAL: _("Waiting for approval"),
+    RequestStatus.QUEUED: _("Waiting for its turn"),
+    RequestStatus.PACKAGING: _("Being prepared"),
+    RequestStatus.PARTLY_READY: _("Partly ready"),
+    RequestStatus.READY: _("Ready"),
+    RequestStatus.READY_WITH_ERRORS: _("Ready, but incomplete"),
+    RequestStatus.FAILED: _("Failed"),
+    RequestStatus.REJECTED: _("Rejected"),
+    RequestStatus.CANCELLED: _("Cancelled"),
+    RequestStatus.EXPIRED: _("Expired"),
+}
+
+#: What that means, and what happens next.
+EXPLANATIONS: Mapping[str, Promise] = {
+    RequestStatus.AWAITING_APPROVAL: _(
+        "An administrator must approve what you ordered. The work starts by itself after that, and you get an e-mail."
+    ),
+    RequestStatus.QUEUED: _(
+        "The work starts by itself when its turn comes. You get an e-mail when the data are ready."
+    ),
+    RequestStatus.PACKAGING: _(
+        "The data are being fetched and checked. You can close this page: you get an e-mail when they are ready."
+    ),
+    RequestStatus.PARTLY_READY: _(
+        "You can download what is ready. The rest is still on its way; you get an e-mail when it comes."
+    ),
+    RequestStatus.READY: _("Everything that you ordered can be downloaded."),
+    RequestStatus.READY_WITH_ERRORS: _(
+        "You can download what could be fetched. The list below says what is missing, and why."
+    ),
+    RequestStatus.FAILED: _("Nothing could be fetched. The list below says why, and what you can do."),
+    RequestStatus.REJECTED: _(
+        "An administrator did not approve it. Where they gave a reason, it stands below; else ask the administrators."
+    ),
+    RequestStatus.CANCELLED: _("This order was cancelled; nothing can be downloaded. You can order again at any time."),
+    RequestStatus.EXPIRED: _("The time to download the data is over and they were deleted. You can order them again."),
+}
+WAITING_TO_RETRY = _("Waiting to try again")
+WAITING_TO_RETRY_EXPLAINED = _(
+    "Something is not available just now. It is tried again by itself; the list below says when."
+)
+WAITING_FOR_SPACE_EXPLAINED = _("There is no room on the server's disk just now. The work goes on when there is.")
+HELD = _("On hold")
+HELD_EXPLAINED = _(
+    "An administrator has stopped the work for the time being. It goes on when they release it, without your doing."
+)
+
+#: What a generic request's state is called, and what that means.
+GENERIC_HEADINGS: Mapping[str, Promise] = {
+    GenericStatus.REGISTERED: _("Waiting for an answer"),
+    GenericStatus.COMPLETED: _("Done"),
+    GenericStatus.REJECTED: _("Declined"),
+    GenericStatus.CANCELLED: _("Cancelled"),
+}
+GENERIC_EXPLANATIONS: Mapping[str, Promise] = {
+    GenericStatus.REGISTERED: _("An administrator looks at it. You get an e-mail when they have decided."),
+    GenericStatus.COMPLETED: _("An administrator has done what you asked for."),
+    GenericStatus.REJECTED: _("An administrator could not do what you asked for."),
+    GenericStatus.CANCELLED: _("This request was cancelled. You can make another one at any time."),
+}
+
+#: What a resource's state is called.
+RESOURCE_WORDS: Mapping[str, Promise] = {
+    LocatorStatus.QUEUED: _("Waiting"),
+    LocatorStatus.WAITING_FOR_SPACE: _("Waiting for disk space"),
+    LocatorStatus.ON_HOLD: _("Waiting for approval"),
+    LocatorStatus.FETCHING: _("Being fetched"),
+    LocatorStatus.RETRYING: _("Will be tried again"),
+    LocatorStatus.DELIVERED: _("Ready"),
+    LocatorStatus.FAILED: _("Failed"),
+    LocatorStatus.CANCELLED: _("Cancelled"),
+}
+REJECTED = _("Not approved")
+
+#: How a state looks: `good`, `busy`, `waiting`, `warning`, `bad` or `over`; the style sheet gives each a colour.
+MOODS: Mapping[str, str] = {
+    RequestStatus.AWAITING_APPROVAL: "waiting",
+    RequestStatus.QUEUED: "waiting",
+    RequestStatus.PACKAGING: "busy",
+    RequestStatus.PARTLY_READY: "busy",
+    RequestStatus.READY: "good",
+    RequestStatus.READY_WITH_ERRORS: "warning",
+    RequestStatus.FAILED: "bad",
+    RequestStatus.REJECTED: "bad",
+    RequestStatus.CANCELLED: "over",
+    RequestStatus.EXPIRED: "over",
+    LocatorStatus.WAITING_FOR_SPACE: "warning",
+    LocatorStatus.ON_HOLD: "waiting",
+    LocatorStatus.FETCHING: "busy",
+    LocatorStatus.RETRYING: "warning",
+    LocatorStatus.DELIVERED: "good",
+    GenericStatus.COMPLETED: "good",
+}
+
+_STILL_WAITING = frozenset({LocatorStatus.QUEUED, LocatorStatus.FETCHING})
+_TAKEABLE = frozenset({RequestStatus.READY, RequestStatus.READY_WITH_ERRORS})
+_KILO = 1000
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+@register.filter
+def heading(tracked: TrackedRequest) -> str:
+    """Name the state of an order."""
+    if _only_held(tracked):
+        return str(HELD)
+    return str(WAITING_TO_RETRY if _only_retries(tracked) else HEADINGS[shown_status(tracked)])
+
+
+@register.filter
+def explanation(tracked: TrackedRequest) -> str:
+    """Say what the state of an order means and what happens next."""
+    if _only_held(tracked):
+        return str(HELD_EXPLAINED)
+    if not _only_retries(tracked):
+        return str(EXPLANATIONS[shown_status(tracked)])
+    if all(row.status != LocatorStatus.RETRYING for row in tracked.resources):
+        return str(WAITING_FOR_SPACE_EXPLAINED)
+    return str(WAITING_TO_RETRY_EXPLAINED)
+
+
+@register.filter
+def shown_status(tracked: TrackedRequest) -> str:
+    """Give the state of an order as it is to its reader: once its links have ended, it is no longer ready."""
+    if tracked.status in _TAKEABLE and not gives_something(tracked):
+        return RequestStatus.EXPIRED
+    return tracked.status
+
+
+@register.filter
+def gives_something(tracked: TrackedRequest) -> bool:
+    """Say whether something of an order can be taken now."""
+    return any(can_be_taken(link) for link in tracked.links)
+
+
+@register.filter
+def waits_its_turn(tracked: TrackedRequest) -> bool:
+    """Say whether its place in the queue is worth telling."""
+    return tracked.queue_position is not None and not _only_retries(tracked)
+
+
+@register.filter
+def resource_state(resource: TrackedResource) -> str:
+    """Name the state of one resource of an order."""
+    if resource.approval == Approval.REJECTED:
+        return str(REJECTED)
+    if is_held(resource):
+        return str(HELD)
+    if resource.status == LocatorStatus.DELIVERED and not resource.takeable:
+        return str(HEADINGS[RequestStatus.EXPIRED])
+    return str(RESOURCE_WORDS[resource.status])
+
+
+@register.filter
+def resource_mood(resource: TrackedResource) -> str:
+    """Give the style of the state of one resource of an order."""
+    return "over" if resource.status == LocatorStatus.DELIVERED and not resource.takeable else mood(resource.status)
+
+
+@register.filter
+def is_held(resource: TrackedResource) -> bool:
+    """Say whether an administrator has stopped it, which is not the same as waiting for their decision."""
+    return resource.status == LocatorStatus.ON_HOLD and resource.approval != Approval.PENDING
+
+
+@register.filter
+def generic_heading(status: str) -> str:
+    """Name the state of a generic request."""
+    return str(GENERIC_HEADINGS[status])
+
+
+@register.filter
+def generic_explanation(status: str) -> str:
+    """Say what the state of a generic request means."""
+    return str(GENERIC_EXPLANATIONS[status])
+
+
+@register.filter
+def mood(status: str) -> str:
+    """Give the style of a state."""
+    return MOODS.get(status, "waiting")
+
+
+@register.filter
+def can_be_taken(link: TrackedLink) -> bool:
+    """Say whether a link works now: its time may be over before the cleaning has come by."""
+    return link.status == LinkStatus.ACTIVE and link.expires_at > timezone.now()
+
+
+@register.filter
+def size_in_words(size: int | None) -> str:
+    """Give a number of bytes as people write it, in decimal units; empty where it is not known."""
+    if size is None:
+        return ""
+    amount = float(size)
+    for unit in _UNITS:
+        if amount < _KILO or unit == _UNITS[-1]:
+            break
+        amount /= _KILO
+    decimals = 0 if unit == "B" or amount >= _KILO / 10 else 1
+    return f"{number_format(amount, decimal_pos=decimals)}\N{NO-BREAK SPACE}{unit}"
+
+
+@register.filter
+def share_of(done: int, total: int) -> int:
+    """Give how much of the whole is done, in percent."""
+    return min(100, done * 100 // total) if total else 0
+
+
+@register.filter
+def zone_name(moment: datetime) -> str:
+    """Name the time zone in which the pages and mails give a time."""
+    return timezone.localtime(moment).tzname() or ""
+
+
+def _only_held(tracked: TrackedRequest) -> bool:
+    """Say whether an order waits only for parts that an administrator has stopped."""
+    return tracked.status == RequestStatus.AWAITING_APPROVAL and all(
+        row.approval != Approval.PENDING for row in tracked.resources if row.status == LocatorStatus.ON_HOLD
+    )
+
+
+def _only_retries(tracked: TrackedRequest) -> bool:
+    """Say whether a queued order waits only because something failed for a passing reason."""
+    return tracked.status == RequestStatus.QUEUED and not any(row.status in _STILL_WAITING for row in tracked.resources)

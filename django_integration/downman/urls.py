@@ -1,0 +1,29 @@
+"""The addresses of the app; a site includes them where it likes."""
+
+from django.urls import path, re_path
+
+from downman.api import api
+from downman.views import generic, health, links, metrics, order, tracking
+
+app_name = "downloads"
+
+urlpatterns = [
+    path("order/", order.order_page, name="order"),
+    path("requests/<uuid:public_id>/", tracking.tracking_page, name="tracking"),
+    path("requests/<uuid:public_id>/cancel/", tracking.cancel, name="cancel"),
+    path(
+        "requests/<uuid:public_id>/resources/<int:position>/cancel/", tracking.cancel_resource, name="cancel-resource"
+    ),
+    path("requests/<uuid:public_id>/extend/", tracking.extend, name="extend"),
+    path("requests/<uuid:public_id>/again/", tracking.again, name="again"),
+    path("generic/", generic.generic_page, name="generic"),
+    path("generic/<uuid:public_id>/", generic.generic_tracking_page, name="generic-tracking"),
+    path("generic/<uuid:public_id>/cancel/", generic.cancel, name="generic-cancel"),
+    path("links/<str:token>/<str:name>", links.take, name="link"),
+    path("links/<str:token>/", links.take, name="link-short"),
+    path("api/", api.urls),
+    # Answered with and without a slash at the end: not every program that asks follows a redirect.
+    re_path(r"^health/live/?$", health.live, name="health-live"),
+    re_path(r"^health/ready/?$", health.ready, name="health-ready"),
+    re_path(r"^metrics/?$", metrics.metrics, name="metrics"),
+]

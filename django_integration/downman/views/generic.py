@@ -1,0 +1,64 @@
+"""The pages on which a generic request is made, followed, and cancelled."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from downman.domain.errors import IllegalTransition, OrderRefused
+from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, final_of
+from downman.forms import WishForm, visitor_of
+from downman.models import GenericRequest
+from downman.services import generic, tracking
+from downman.services.transitions import REQUESTER
+from downman.views.capability_url import by_its_address_only
+
+
+@never_cache
+@csrf_protect
+@require_http_methods(["GET", "HEAD", "POST"])
+def generic_page(request: HttpRequest) -> HttpResponse:
+    """Show the form; store the wish that is sent."""
+    form = WishForm(request.POST if request.method == "POST" else None, user=visitor_of(request))
+    if form.is_valid():
+        try:
+            stored = generic.register(form.to_wish(), user=form.user)
+        except OrderRefused as refusal:
+            form.refuse(refusal)
+        else:
+            return redirect("downloads:generic-tracking", stored.public_id)
+    return render(request, "downloads/generic.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@never_cache
+@csrf_protect
+@require_safe
+@by_its_address_only
+def generic_tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Show how a generic request stands."""
+    return _page(request, tracking.find_generic(public_id))
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@by_its_address_only
+def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Cancel a generic request and show it."""
+    found = tracking.find_generic(public_id)
+    try:
+        generic.decide(found.pk, GenericStatus.CANCELLED, actor=REQUESTER)
+    except IllegalTransition:
+        return _page(request, found, refusal=_("This request was answered already; there was nothing left to cancel."))
+    return redirect("downloads:generic-tracking", public_id)
+
+
+def _page(request: HttpRequest, wish: GenericRequest, *, refusal: str = "") -> HttpResponse:
+    context = {"wish": wish, "refusal": refusal, "is_final": wish.status in final_of(GENERIC_TRANSITIONS)}
+    status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
+    return render(request, "downloads/generic_tracking.html", context, status=status)

@@ -1,0 +1,116 @@
+"""The page on which an order is followed, and what its owner can do with it: cancel, keep longer, order again."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_POST, require_safe
+
+from downman.domain.errors import ExtensionRefused, IllegalTransition, OrderRefused
+from downman.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, final_of
+from downman.forms import OrderForm, visitor_of
+from downman.models import DownloadRequest
+from downman.services import cancelling, extending, ordering, tracking
+from downman.services.transitions import REQUESTER
+from downman.views.capability_url import by_its_address_only
+
+
+@never_cache
+@csrf_protect
+@require_safe
+@by_its_address_only
+def tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Show how an order stands."""
+    return _page(request, tracking.find_request(public_id))
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@by_its_address_only
+def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Cancel an order and show it."""
+    found = tracking.find_request(public_id)
+    return _done_or_refused(
+        request,
+        public_id,
+        lambda: cancelling.cancel_request(found.pk, actor=REQUESTER),
+        refusal=_("This order has ended already; there was nothing left to cancel."),
+    )
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@by_its_address_only
+def cancel_resource(request: HttpRequest, public_id: UUID, position: int) -> HttpResponse:
+    """Cancel one resource of an order and show the order."""
+    found = tracking.find_resource(public_id, position)
+    return _done_or_refused(
+        request,
+        public_id,
+        lambda: cancelling.cancel_resource(found.pk, actor=REQUESTER),
+        refusal=_("This resource has come to its end already; there was nothing left to cancel."),
+    )
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@by_its_address_only
+def extend(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Keep what can be taken for longer, and show the order."""
+    found = tracking.find_request(public_id)
+    return _done_or_refused(
+        request,
+        public_id,
+        lambda: extending.extend(found.pk, actor=REQUESTER),
+        refusal=_(ExtensionRefused.sentence),
+    )
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@by_its_address_only
+def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Order once more what an order did not give; where the catalogue refuses, show what it still offers of it."""
+    found = tracking.find_request(public_id)
+    try:
+        placed = ordering.order_again(found)
+    except IllegalTransition:
+        refusal = _("There is nothing to order again: everything can be taken, or is still on its way.")
+        return _page(request, found, refusal=refusal)
+    except OrderRefused as refused:
+        missing = [row.resource for row in tracking.track(found).resources if row.missing]
+        form = OrderForm(None, cart=missing, user=visitor_of(request))
+        context = {"form": form, "refusal": refused.message}
+        return render(request, "downloads/order.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    return redirect("downloads:tracking", placed.public_id)
+
+
+def _done_or_refused(
+    request: HttpRequest, public_id: UUID, work: Callable[[], object], *, refusal: str
+) -> HttpResponse:
+    try:
+        work()
+    except (IllegalTransition, ExtensionRefused):
+        return _page(request, tracking.find_request(public_id), refusal=refusal)
+    return redirect("downloads:tracking", public_id)
+
+
+def _page(request: HttpRequest, found: DownloadRequest, *, refusal: str = "") -> HttpResponse:
+    tracked = tracking.track(found)
+    context = {
+        "tracked": tracked,
+        "refusal": refusal,
+        "is_final": tracked.status in final_of(REQUEST_TRANSITIONS),
+        "is_moving": tracked.status in OPEN_REQUESTS,
+    }
+    status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
+    return render(request, "downloads/tracking.html", context, status=status)

@@ -1,0 +1,94 @@
+"""What the settings of the demo and of the site for production have in common."""
+
+from pathlib import Path
+from typing import Any
+
+from psycopg2.extensions import parse_dsn
+
+
+def database(url: str) -> dict[str, Any]:
+    """Give Django's settings for a PostgreSQL address."""
+    parts = parse_dsn(url)
+    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **{known[name]: value for name, value in parts.items() if name in known},
+        "OPTIONS": {name: value for name, value in parts.items() if name not in known},
+        # One connection for each thread of the site, checked before it is used again.
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DEBUG = False
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "ninja",  # the page that explains the API, without another server's scripts
+    "downman",
+    "downman_site",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Before all that need the database, which may be away.
+    "downman.middleware.DatabaseAway",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "downman_site.urls"
+WSGI_APPLICATION = "downman_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+#: The folder of sample data that the portal serves and shows pictures of; none but in the demo.
+DEMO_DATA_DIR: Path | None = None
+# A page of another site must not be able to tell the browser what kind of file a download is.
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+
+def logging(level: str) -> dict[str, Any]:
+    """Give Django's settings for what is said to stderr, from a level on."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "filters": {"without tokens": {"()": "downman.log_filters.WithoutTokens"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without tokens"]}},
+        "root": {"handlers": ["stderr"], "level": level},
+        # It would tell of every question to Prefect.
+        "loggers": {"httpx": {"level": "WARNING"}},
+    }

@@ -1,0 +1,33 @@
+"""A small data portal: what can be ordered, and the server of its sample data."""
+
+import mimetypes
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from downman.byte_ranges import send_file
+from downman.models import Resource
+
+
+@require_safe
+def portal_page(request: HttpRequest) -> HttpResponse:
+    """Show the catalogue."""
+    folder = settings.DEMO_DATA_DIR
+    previews = {file.stem: f"previews/{file.name}" for file in (folder / "previews").iterdir()} if folder else {}
+    offers = [(resource, previews.get(resource.pk)) for resource in Resource.objects.filter(offered=True)]
+    return render(request, "demo/portal.html", {"offers": offers})
+
+
+@require_safe
+def data(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Send a file of the sample data, as any web server does: with ranges and validators."""
+    folder = settings.DEMO_DATA_DIR
+    if folder is None:
+        raise Http404("This site has no sample data.")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder) or not path.is_file():
+        raise Http404("There is no such file.")
+    kind, _encoding = mimetypes.guess_type(path.name)
+    return send_file(request, path, content_type=kind or "application/octet-stream")

@@ -1,0 +1,49 @@
+"""Settings of the demo site. What differs between machines comes from the environment.
+
+What the environment does not say is taken from what a running demo wrote into its home, so that a command given in
+another terminal finds its database.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from downman.settings import settings_from_environment
+from downman_site.base import *  # noqa: F403
+from downman_site.base import database, logging
+from downman_site.environment import PUBLISHED_KEY
+
+HOME = Path(os.environ.get("DOWNMAN_HOME", ".local")).expanduser().resolve()
+DEMO_DATA_DIR = (Path(__file__).parent / "data").resolve()
+
+
+def environment() -> dict[str, str]:
+    """Give the environment, filled up with the running demo's."""
+    file = HOME / "secrets" / "environment.json"
+    written: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return {**written, **os.environ}
+
+
+ENVIRONMENT = environment()
+PORT = int(ENVIRONMENT.get("DOWNMAN_PORT", "8000"))
+
+SECRET_KEY = ENVIRONMENT.get("DOWNMAN_SECRET_KEY", PUBLISHED_KEY)
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+DATABASES = {"default": database(ENVIRONMENT.get("DOWNMAN_DATABASE_URL", "postgresql://postgres@localhost/downman"))}
+LOGGING = logging("WARNING")
+
+# Served from where they lie: the demo has no step that collects them.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+DOWNLOADS_SITE_URL = f"http://127.0.0.1:{PORT}"
+DOWNLOADS_PACKAGE_DIR = HOME / "packages"
+DOWNLOADS_STAGING_DIR = HOME / "staging"
+DOWNLOADS_FILE_ROOTS = [HOME / "files", DEMO_DATA_DIR]
+# The demo's own sample data; nothing else that is private.
+DOWNLOADS_PRIVATE_ADDRESSES = ["127.0.0.1/32"]
+DOWNLOADS_PREFECT_API_URL = ENVIRONMENT.get("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+DOWNLOADS_PREFECT_API_AUTH_STRING = ENVIRONMENT.get("PREFECT_API_AUTH_STRING", "")
+DOWNLOADS_BEHAVIOUR = "ALL"
+# Any of them may be given differently by the environment, under the same name.
+globals().update(settings_from_environment(ENVIRONMENT))

@@ -1,0 +1,44 @@
+"""Loads what runs need before any run needs it: a warm worker's template calls `load` (`DOWNMAN_PRELOAD`)."""
+
+import importlib
+
+import django
+
+#: Modules that flows and the site load only when they are used. Without Django none of them can be loaded.
+MODULES = (
+    "django.contrib.auth.models",
+    "django.core.mail.message",
+    "django.db.backends.postgresql.base",
+    "django.template.loader",
+    "downman.services.retention",
+    "downman.services.mails",
+    "downman.services.packaging",
+    "downman.services.recovery",
+    "downman.services.orphans",
+    "downman_flows.maintenance",
+    "downman_flows.notify",
+    "downman_flows.package",
+    "downman_flows.runs.sending",
+    "downman_flows.runs.packaging_run",
+)
+
+
+def load() -> None:
+    """Set Django up and load everything, without opening a connection or starting a thread."""
+    django.setup()
+    for name in MODULES:
+        importlib.import_module(name)
+    from django.conf import settings  # noqa: PLC0415 - Django must be set up first
+    from django.template import engines  # noqa: PLC0415
+    from django.urls import get_resolver  # noqa: PLC0415
+    from django.utils import translation  # noqa: PLC0415
+
+    from downman_flows.wiring import tools  # noqa: PLC0415
+
+    # Links in mails and reports need the addresses, mails their templates and languages.
+    _ = get_resolver().url_patterns
+    engines.all()
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            translation.gettext("")
+    tools()

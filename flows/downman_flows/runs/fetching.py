@@ -1,0 +1,162 @@
+"""Fetches the parts of one request side by side, so many at once and so many from one host."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from downman.domain.errors import DownloadCancelled, DownmanError, SourceEndless, TemporaryError
+from downman.domain.ports import Availability, Progress, StagedFile
+from downman.services.packaging import ClaimedPart, Failure, NeedsApproval
+from downman_flows.runs import manifest
+from downman_flows.storage.checkpoint import keep, kept
+from downman_flows.storage.previous_package import take_out
+from downman_flows.wiring import Tools
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two signs of life while there is nothing else to do.
+TICK_SECONDS = 0.5
+
+Files = Sequence[StagedFile | Availability]
+
+
+class _TooLarge(DownloadCancelled):
+    """It is larger than the public may have; stops a transfer like a cancellation."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """How fetching one part ended."""
+
+    part: ClaimedPart
+    #: What lies in staging, or, for a part with a link of its own, what the source says; empty after a failure.
+    files: Files = ()
+    failure: Failure | None = None
+
+    @property
+    def staged(self) -> bool:
+        """Say whether its files lie in staging, to be packaged."""
+        return bool(self.files) and self.part.packaged
+
+
+class Fetching:
+    """Fetches parts in threads; none of them touches the database."""
+
+    def __init__(self, request_id: int, parts: Sequence[ClaimedPart], tools: Tools) -> None:
+        """Prepare; the fetching starts on entering the context."""
+        self._request_id = request_id
+        self._waiting = list(parts)
+        self._tools = tools
+        self._pool = ThreadPoolExecutor(max_workers=tools.parallel_fetches, thread_name_prefix="fetch")
+        self._running: dict[Future[Fetched], ClaimedPart] = {}
+        self._stopped: set[int] = set()
+        self._all_stopped = threading.Event()
+        #: Bytes so far and in all (None: not known yet) by locator.
+        self.progress: dict[int, tuple[int, int | None]] = {}
+
+    def __enter__(self) -> Self:
+        """Start fetching."""
+        self._fill()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop what still runs, and wait for it: nobody may write into staging after this."""
+        self._all_stopped.set()
+        self._waiting.clear()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def stop(self, locator_ids: frozenset[int]) -> None:
+        """Stop fetching these; each ends as cancelled."""
+        self._stopped |= locator_ids
+
+    def results(self, tick: Callable[[], None]) -> Iterator[Fetched]:
+        """Give each part as its fetching ends; calls `tick` at least twice a second while waiting."""
+        while self._running or self._waiting:
+            self._fill()
+            done, _ = wait(self._running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
+            tick()
+            for future in done:
+                del self._running[future]
+            self._fill()
+            for future in done:
+                yield future.result()
+
+    def _fill(self) -> None:
+        hosts = Counter(_host(part) for part in self._running.values())
+        for part in list(self._waiting):
+            if len(self._running) >= self._tools.parallel_fetches:
+                return
+            host = _host(part)
+            if not host or hosts[host] < self._tools.parallel_fetches_per_host:
+                hosts[host] += 1
+                self._waiting.remove(part)
+                self._running[self._pool.submit(self._fetch, part)] = part
+
+    def _fetch(self, part: ClaimedPart) -> Fetched:
+        try:
+            if part.refusal is not None:
+                raise part.refusal
+            return Fetched(part=part, files=self._files_of(part))
+        except _TooLarge as exc:
+            return Fetched(part=part, failure=NeedsApproval(size=exc.size))
+        except DownmanError as exc:
+            return Fetched(part=part, failure=exc)
+        except Exception:
+            # The edge of this thread: one part's defect must not take the others with it.
+            logger.exception("Part %s of request %s met a defect.", part.locator_id, self._request_id)
+            return Fetched(part=part, failure=TemporaryError())
+
+    def _files_of(self, part: ClaimedPart) -> Files:
+        source = self._tools.sources[part.wanted.kind]
+        if part.packaged:
+            folder = self._tools.staging.folder_of(self._request_id, part.locator_id)
+            meter = self._meter(part)
+            if files := kept(folder, part.wanted):
+                size = sum(file.size for file in files)
+                meter(size, size)
+                return files
+            files = list(self._from_earlier_package(part, folder, meter)) or list(
+                source.fetch(part.wanted, folder, meter)
+            )
+            keep(folder, part.wanted, files)
+            return files
+        found = source.inspect(part.wanted)
+        self._meter(part)(0, sum(item.size or 0 for item in found))
+        return found
+
+    def _from_earlier_package(self, part: ClaimedPart, folder: Path, meter: Progress) -> Sequence[StagedFile]:
+        if not part.earlier_package:
+            return []
+        package = self._tools.package_dir / part.earlier_package
+        return take_out(package, part.position + 1, folder, meter, manifest_name=manifest.NAME)
+
+    def _meter(self, part: ClaimedPart) -> Progress:
+        def note(bytes_done: int, bytes_total: int | None) -> None:
+            if self._all_stopped.is_set() or part.locator_id in self._stopped:
+                raise DownloadCancelled
+            size = max(bytes_done, bytes_total or 0)
+            if part.public_limit is not None and size > part.public_limit:
+                if bytes_total is None:
+                    # Nobody can decide on what does not say how large it is; it may never end.
+                    raise SourceEndless(limit=part.public_limit)
+                raise _TooLarge(size)
+            self.progress[part.locator_id] = (bytes_done, bytes_total)
+
+        return note
+
+
+def _host(part: ClaimedPart) -> str:
+    return urlsplit(part.wanted.url).hostname or ""

@@ -1,0 +1,81 @@
+"""Shows that a run is alive, and hears what was cancelled, from a thread of its own.
+
+Neither a long write, nor a slow source, nor a database that restarts lets the lease end while the work goes on.
+"""
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+
+from django.db import connection
+
+from downman.domain.errors import DownloadCancelled, LeaseLost
+from downman.services import packaging
+from downman.services.db_retry import AWAY
+from downman.services.packaging import Claim
+from downman_flows.runs.fetching import TICK_SECONDS, Fetching
+
+logger = logging.getLogger(__name__)
+
+
+class Heart:
+    """Beats for one claim; what it heard is asked for with `check` and `cancelled`."""
+
+    def __init__(self, claim: Claim, fetching: Fetching) -> None:
+        """Prepare; it beats inside the context."""
+        self._claim = claim
+        self._fetching = fetching
+        self._told: dict[int, tuple[int, int | None]] = {}
+        self._one_at_a_time = threading.Lock()
+        self._over = threading.Event()
+        self._lost = False
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        #: The locators that were cancelled or put on hold since the claim.
+        self.cancelled: frozenset[int] = frozenset()
+
+    def __enter__(self) -> Self:
+        """Start beating."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self._over.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Raise `LeaseLost` when the request is no longer this run's, `DownloadCancelled` when all of it is gone."""
+        if self._lost:
+            raise LeaseLost
+        if len(self.cancelled) == len(self._claim.parts):
+            raise DownloadCancelled
+
+    def beat(self) -> None:
+        """Tell what is new and hear what was cancelled, now; raises `LeaseLost`."""
+        with self._one_at_a_time:
+            # A copy: the threads that fetch go on writing into it.
+            progress = dict(self._fetching.progress)
+            news = {pk: so_far for pk, so_far in progress.items() if self._told.get(pk) != so_far}
+            self.cancelled |= packaging.beat(self._claim, news)
+            self._told = progress
+        self._fetching.stop(self.cancelled)
+
+    def _run(self) -> None:
+        try:
+            while not self._over.wait(TICK_SECONDS):
+                try:
+                    self.beat()
+                except AWAY:
+                    # The work goes on; whether the lease did is seen when the database is back.
+                    connection.close()
+        except LeaseLost:
+            self._lost = True
+        except Exception:
+            # The edge of this thread. Without signs of life the request may be given to another run.
+            logger.exception("Request %s: no more signs of life could be given.", self._claim.request_id)
+            self._lost = True
+        finally:
+            connection.close()

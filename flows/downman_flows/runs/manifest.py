@@ -1,0 +1,77 @@
+"""What a package says of itself: where each file came from, how its completeness was proven, and what was left out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from downman.domain.errors import DownmanError
+from downman.domain.policy import STATIC_SOURCES
+from downman.domain.ports import StagedFile
+from downman.services.packaging import Claim, ClaimedPart, Failure
+
+NAME = "manifest.json"
+#: Raised when a reader of older manifests would misread a new one.
+VERSION = 1
+
+
+def manifest_of(
+    claim: Claim,
+    files: Mapping[str, tuple[ClaimedPart, StagedFile]],
+    left_out: Sequence[tuple[ClaimedPart, Failure]],
+) -> bytes:
+    """Write the manifest; `files` are by their names in the package."""
+    document = {
+        "manifest_version": VERSION,
+        "request": {
+            "id": claim.public_id,
+            "ordered_at": claim.created_at.astimezone(UTC).isoformat(),
+            "language": claim.language,
+            "run": claim.attempt,
+        },
+        "packaged_at": datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        "files": [_file(name, part, staged) for name, (part, staged) in files.items()],
+        "left_out": [_left_out(part, failure) for part, failure in left_out],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _resource(part: ClaimedPart) -> dict[str, Any]:
+    return {
+        "part": part.position + 1,
+        "resource": part.wanted.resource,
+        "title": part.title,
+        "source": part.wanted.kind.value,
+        "parameters": {
+            "format": part.wanted.format or None,
+            "bbox": part.wanted.bbox,
+            "crs": part.wanted.crs or None,
+            # A file that lies ready at its source cannot be cut.
+            "bbox_applied": bool(part.wanted.bbox) and part.wanted.kind not in STATIC_SOURCES,
+        },
+    }
+
+
+def _file(name: str, part: ClaimedPart, staged: StagedFile) -> dict[str, Any]:
+    return {
+        "name": name,
+        **_resource(part),
+        "source_url": part.wanted.url if part.wanted.kind != "file" else None,
+        "source_name": staged.name,
+        "modified_at": staged.modified_at.astimezone(UTC).isoformat() if staged.modified_at else None,
+        "size": staged.size,
+        "sha256": staged.sha256,
+        "completeness_proof": staged.proof,
+        "licence": part.licence or None,
+    }
+
+
+def _left_out(part: ClaimedPart, failure: Failure) -> dict[str, Any]:
+    if isinstance(failure, DownmanError):
+        reason = {"code": failure.code, "reason": str(failure)}
+    else:
+        reason = {
+            "code": "needs-approval",
+            "reason": "It is larger than the public may have; an administrator decides.",
+        }
+    return {**_resource(part), **reason}

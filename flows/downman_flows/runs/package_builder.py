@@ -1,0 +1,95 @@
+"""What goes into one package, under which names, and the links that come of a run."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from downman.domain.naming import TakenNames, safe_name
+from downman.domain.policy import Delivery, SourceKind
+from downman.domain.ports import Availability, StagedFile
+from downman.services.package_storage import package_target
+from downman.services.packaging import Claim, ClaimedPart, Failure, MadeLink
+from downman_flows.runs import manifest
+from downman_flows.runs.fetching import Fetched
+from downman_flows.storage.zip_package import Member, WrittenPackage, write_package
+
+
+class Contents:
+    """One package: files come in as they are fetched, the manifest last."""
+
+    def __init__(self, claim: Claim, package_dir: Path) -> None:
+        """Prepare; nothing is written until there is something to write."""
+        self._claim = claim
+        self._names = TakenNames(manifest.NAME)
+        self._files: dict[str, tuple[ClaimedPart, StagedFile]] = {}
+        self._left_out: list[tuple[ClaimedPart, Failure]] = []
+        self._name = f"download-{claim.public_id[:8]}{f'-{claim.attempt}' if claim.attempt > 1 else ''}.zip"
+        #: Its place, relative to the package folder.
+        self.target = package_target(claim.request_id, claim.attempt, self._name)
+        self._path = package_dir / self.target
+        self._package: WrittenPackage | None = None
+
+    def write(self, results: Iterable[Fetched], *, tick: Callable[[], None]) -> None:
+        """Zip the results as they come in; writes no package when none of them brought a file.
+
+        Raises `NoSpace`, and whatever `tick` or the results raise.
+        """
+        members = self._members(results)
+        first = next(members, None)
+        if first is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._package = write_package(
+            self._path,
+            chain([first], members),
+            manifest=(manifest.NAME, lambda: manifest.manifest_of(self._claim, self._files, self._left_out)),
+            tick=tick,
+        )
+
+    def links(self) -> list[MadeLink]:
+        """Give the link of the package, if there is one."""
+        if self._package is None:
+            return []
+        locator_ids = dict.fromkeys(part.locator_id for part, _ in self._files.values())
+        return [
+            MadeLink(
+                delivery=Delivery.PACKAGE,
+                name=self._name,
+                target=self.target,
+                size=self._package.size,
+                sha256=self._package.sha256,
+                locator_ids=tuple(locator_ids),
+            )
+        ]
+
+    def discard(self) -> None:
+        """Delete the package, which nobody was told of."""
+        self._path.unlink(missing_ok=True)
+        for folder in self._path.parents[:2]:
+            with contextlib.suppress(OSError):
+                folder.rmdir()  # where nothing else is in it
+        self._package = None
+
+    def _members(self, results: Iterable[Fetched]) -> Iterator[Member]:
+        for fetched in results:
+            if fetched.failure is not None:
+                self._left_out.append((fetched.part, fetched.failure))
+            staged = [file for file in fetched.files if isinstance(file, StagedFile)]
+            for name, file in zip(self._names.claim([file.name for file in staged]), staged, strict=True):
+                self._files[name] = (fetched.part, file)
+                yield Member(name=name, path=file.path, size=file.size, crc32=file.crc32, modified_at=file.modified_at)
+
+
+def direct_links(fetched: Fetched) -> Iterator[MadeLink]:
+    """Give the links of a part that is not packaged: one for each file; the first stands for the part."""
+    is_file = fetched.part.wanted.kind == SourceKind.FILE
+    for number, found in enumerate(fetched.files):
+        if isinstance(found, Availability):
+            yield MadeLink(
+                delivery=Delivery.FILE if is_file else Delivery.ADDRESS,
+                name=safe_name(found.name),
+                target=found.url,
+                size=found.size,
+                locator_ids=(fetched.part.locator_id,) if number == 0 else (),
+            )

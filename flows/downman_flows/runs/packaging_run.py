@@ -1,0 +1,149 @@
+"""How one run packages one request, from the claim to the record."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
+
+from downman.domain.errors import DownloadCancelled, LeaseLost, NoSpace, TemporaryError
+from downman.domain.status import RequestStatus
+from downman.services import package_storage, packaging, retention
+from downman.services.db_retry import patiently
+from downman.services.packaging import Claim, Failure, MadeLink, WaitsForSpace
+from downman_flows.runs.fetching import Fetched, Fetching
+from downman_flows.runs.heartbeat import Heart
+from downman_flows.runs.package_builder import Contents, direct_links
+from downman_flows.runs.report import Report, report_of
+from downman_flows.wiring import Tools
+
+logger = logging.getLogger(__name__)
+
+
+def package_request(request_id: int, *, owner: str, tools: Tools) -> Report:
+    """Deliver what is due of a request, for the run `owner`; safe to be called twice, or by two runs at once.
+
+    Raises what nobody expected, after the request was planned to be tried again.
+    """
+    try:
+        free_bytes = patiently(lambda: tools.free_bytes(stored_bytes=retention.stored_bytes))
+    except OSError:
+        # The folders cannot be reached: that is for the administrators to mend, and the order waits meanwhile.
+        _put_off(request_id, owner=owner, tools=tools)
+        raise
+    claim = patiently(partial(packaging.claim, request_id, owner=owner, free_bytes=free_bytes))
+    if claim is None:
+        return Report.nothing_due(request_id)
+    if isinstance(claim, WaitsForSpace):
+        patiently(retention.make_room)
+        return Report.waits_for_space(request_id, needed=claim.needed_bytes, free=claim.free_bytes)
+    logger.info("Request %s: %s parts to deliver.", request_id, len(claim.parts), extra={"request_id": request_id})
+    # An earlier run that was lost may have left a package that nobody was told of.
+    patiently(partial(package_storage.discard_unrecorded, request_id, keep_attempt=claim.attempt))
+    run = _Run(claim, tools)
+    try:
+        run.deliver()
+    except LeaseLost:
+        # Whoever has it now works in folders of their own.
+        tools.staging.discard_held(request_id)
+        return Report.lease_lost(request_id)
+    except Exception:
+        # The edge of the work: whatever it was, the request is not lost, and Prefect shows the run as failed.
+        run.put_off()
+        raise
+    return patiently(partial(report_of, request_id))
+
+
+def _put_off(request_id: int, *, owner: str, tools: Tools) -> None:
+    claim = patiently(partial(packaging.claim, request_id, owner=owner, free_bytes=sys.maxsize))
+    if isinstance(claim, Claim):
+        _Run(claim, tools).put_off()
+
+
+class _Run:
+    """One run's work on one claim."""
+
+    def __init__(self, claim: Claim, tools: Tools) -> None:
+        self._claim = claim
+        self._tools = tools
+        self._fetched: dict[int, Fetched] = {}
+
+    def deliver(self) -> None:
+        """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
+        with (
+            Fetching(self._claim.request_id, self._claim.parts, self._tools) as fetching,
+            Heart(self._claim, fetching) as heart,
+        ):
+            try:
+                results: Iterable[Fetched] = fetching.results(heart.check)
+                while not self._package_and_record(results, heart):
+                    # A part of the package was cancelled before the record: again, without it, from staging.
+                    results = list(self._fetched.values())
+                    patiently(heart.beat)
+            except DownloadCancelled:
+                self._record(links=(), failures={}, sizes={})
+        self._clear_staging()
+
+    def put_off(self) -> None:
+        """Plan everything to be tried again from the start, after a defect."""
+        failures: dict[int, Failure] = {part.locator_id: TemporaryError() for part in self._claim.parts}
+        for part in self._claim.parts:
+            # It may be what lies there that the run stumbled over.
+            self._tools.staging.discard(self._claim.request_id, part.locator_id)
+        with contextlib.suppress(LeaseLost):
+            self._record(links=(), failures=failures, sizes={})
+
+    def _package_and_record(self, results: Iterable[Fetched], heart: Heart) -> bool:
+        """Make one package of the results and record how each ended; False when it must be made anew."""
+        contents = Contents(self._claim, self._tools.package_dir)
+        left_out = heart.cancelled
+        try:
+            contents.write(self._packaged(results, left_out), tick=heart.check)
+        except NoSpace as exc:
+            contents.discard()
+            failed = {pk: Fetched(part=item.part, failure=exc) for pk, item in self._fetched.items() if item.staged}
+            self._fetched.update(failed)
+        try:
+            outcome = self._record_results(contents, left_out)
+        except LeaseLost:
+            if patiently(partial(packaging.is_recorded, self._claim, contents.target)):
+                # It was recorded, and the database was lost before it could say so.
+                return True
+            # For certain nobody was told of it; after any other error the record may stand.
+            contents.discard()
+            raise
+        if outcome is None:
+            contents.discard()
+        return outcome is not None
+
+    def _record_results(self, contents: Contents, left_out: frozenset[int]) -> RequestStatus | None:
+        delivered = [item for pk, item in self._fetched.items() if item.files and pk not in left_out]
+        direct = chain.from_iterable(direct_links(item) for item in delivered if not item.staged)
+        return self._record(
+            links=[*contents.links(), *direct],
+            failures={pk: item.failure for pk, item in self._fetched.items() if item.failure is not None},
+            sizes={item.part.locator_id: sum(file.size or 0 for file in item.files) for item in delivered},
+        )
+
+    def _record(
+        self, *, links: Sequence[MadeLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
+    ) -> RequestStatus | None:
+        return patiently(partial(packaging.record, self._claim, links=links, failures=failures, sizes=sizes))
+
+    def _packaged(self, results: Iterable[Fetched], left_out: frozenset[int]) -> Iterator[Fetched]:
+        """Keep every result, and give those that go into the package or are named in it as left out."""
+        for fetched in results:
+            self._fetched[fetched.part.locator_id] = fetched
+            if fetched.part.locator_id not in left_out and (fetched.staged or fetched.failure):
+                yield fetched
+
+    def _clear_staging(self) -> None:
+        """Delete what was delivered or will never be; keep what a later run resumes, but no room that is needed."""
+        for part in self._claim.parts:
+            fetched = self._fetched.get(part.locator_id)
+            failure = fetched.failure if fetched is not None else None
+            if isinstance(failure, TemporaryError) and not isinstance(failure, NoSpace):
+                self._tools.staging.tidy(self._claim.request_id, part.locator_id)
+            else:
+                self._tools.staging.discard(self._claim.request_id, part.locator_id)

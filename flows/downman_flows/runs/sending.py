@@ -1,0 +1,76 @@
+"""Sends the mails that are due."""
+
+import logging
+import smtplib
+from dataclasses import dataclass
+from functools import partial
+
+from prefect_email import EmailServerCredentials
+
+from downman.models import Notice
+from downman.services import notices
+from downman.services.db_retry import patiently
+from downman.services.mails import compose, to_email_message
+from downman.settings import app_settings
+from downman_flows.mail_server import MailServer, in_words, is_for_good
+
+logger = logging.getLogger(__name__)
+
+#: Mails taken at once: so many are late when their sender dies.
+BATCH = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """How many mails went out."""
+
+    sent: int
+    failed: int
+
+    def in_words(self) -> str:
+        """Say it in a sentence."""
+        failed = f" {self.failed} could not be sent; each says why." if self.failed else ""
+        return f"{self.sent} mails sent.{failed}"
+
+
+def send_due(credentials: EmailServerCredentials) -> Sent:
+    """Send every mail that is due, one after another, until none is left."""
+    settings = app_settings()
+    sent = failed = 0
+    with MailServer(credentials, timeout_seconds=settings.mail_timeout_seconds) as server:
+        while taken := patiently(partial(notices.take_due, BATCH)):
+            for notice in taken:
+                if _send_one(notice, server, sender=settings.mail_from):
+                    sent += 1
+                else:
+                    failed += 1
+    return Sent(sent=sent, failed=failed)
+
+
+def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
+    try:
+        server.send(to_email_message(compose(notice), sender))
+    except (OSError, smtplib.SMTPException) as exc:
+        _put_off(notice, in_words(exc), for_good=is_for_good(exc))
+    except ValueError as exc:
+        _put_off(notice, f"The address cannot be written into a mail: {exc}", for_good=True)
+    except Exception:
+        # The edge of one mail: what is wrong with it must not keep the others back.
+        logger.exception("The mail %s of request %s could not be written.", notice.kind, notice.request_id)
+        _put_off(notice, "It could not be written; the log says why.", for_good=False)
+    else:
+        # Not noted, it would be sent once more.
+        patiently(partial(notices.mark_sent, notice))
+        return True
+    return False
+
+
+def _put_off(notice: Notice, error: str, *, for_good: bool) -> None:
+    patiently(partial(notices.mark_failed, notice, error, for_good=for_good))
+    logger.warning(
+        "The mail %s of request %s was not taken: %s.",
+        notice.kind,
+        notice.request_id,
+        error,
+        extra={"request_id": notice.request_id, "job": "send-notices", "action": "send"},
+    )

@@ -1,0 +1,150 @@
+"""One try to fetch one body over HTTP: it goes on where an earlier one broke, and ends only with a proof."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import httpx
+
+from downman.domain.errors import SourceEndless
+from downman.domain.ports import Progress
+from downman_flows.sources.body import Body
+from downman_flows.sources.encodings import decoder_for
+from downman_flows.sources.file_names import name_of
+from downman_flows.sources.http_client import GuardedClient, Trace
+from downman_flows.sources.http_errors import broke, date_of, error_of, error_of_status
+from downman_flows.sources.integrity import content_length_of, content_range_of, digests_of, md5_of_etag, wrong_digest
+from downman_flows.sources.partial import Notes, Partial
+from downman_flows.storage.disk import full_disk_is_no_space
+from downman_flows.storage.hashing import Hashes
+
+#: No proof at all: a connection that breaks may look the same.
+CONNECTION_CLOSE = "connection-close"
+
+
+class DigestMismatch(Exception):
+    """The body is complete, but is not what its checksum says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """A complete body."""
+
+    name: str
+    hashes: Hashes
+    proof: str
+    modified_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """One try."""
+
+    client: GuardedClient
+    url: str
+    partial: Partial
+    #: Bytes above which it is stopped.
+    max_bytes: int
+    progress: Progress
+    trace: Trace
+
+    def receive(self) -> Received:
+        """Fetch the body, or what is missing of it; raises a `DownmanError` or `DigestMismatch`."""
+        notes = self.partial.resumable()
+        headers = {}
+        if notes is not None:
+            headers = {"Range": f"bytes={self.partial.path.stat().st_size}-", "If-Range": notes.validator}
+        with self.client.open("GET", self.url, headers, trace=self.trace) as response:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and notes is not None:
+                self.partial.discard()
+                raise broke("it changed meanwhile", received=0, expected=None)
+            failure = error_of_status(response)
+            if failure is not None:
+                raise failure
+            if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+                self._check_part(response, notes)
+            else:
+                self.partial.discard()
+                notes = None
+            return self._receive_body(response, notes)
+
+    def _check_part(self, response: httpx.Response, notes: Notes | None) -> None:
+        """Make sure that the part is the one that was asked for; else begin anew with the next try."""
+        part = content_range_of(response.headers)
+        fits = (
+            notes is not None
+            and part is not None
+            and part.first == self.partial.path.stat().st_size
+            and part.last == notes.total - 1
+            and part.total in {None, notes.total}
+            # A source may send the rest of another version, against the condition that it was asked under.
+            and _still_has(response.headers, notes.validator)
+            and not response.headers.get("Content-Encoding")
+        )
+        if not fits:
+            self.partial.discard()
+            raise broke("it sent another part than was asked for", received=0, expected=None)
+
+    def _receive_body(self, response: httpx.Response, notes: Notes | None) -> Received:
+        name = name_of(self.url, response.headers)
+        decoder = decoder_for(response.headers.get("Content-Encoding", ""), name)
+        total = notes.total if notes is not None else content_length_of(response.headers)
+        if total is not None and total > self.max_bytes:
+            raise SourceEndless(limit=self.max_bytes)
+        digests = digests_of(response)
+        etag_md5 = md5_of_etag(response.headers.get("ETag"))
+        algorithms = [digest.algorithm for digest in digests] + (["md5"] if etag_md5 else [])
+        with full_disk_is_no_space():
+            if notes is None and decoder is None:
+                self._note(response, total)
+            body = Body(self.partial.path, decoder=decoder, algorithms=algorithms, max_bytes=self.max_bytes)
+            try:
+                for done, of in body.write(response.iter_raw(), total=total):
+                    self.progress(done, of)
+            except (httpx.HTTPError, httpx.StreamError) as exc:
+                # httpx raises when a body ends before its announced length or its last chunk.
+                raise error_of(exc, received=body.kept.size, expected=total) from exc
+        if wrong_digest(digests, body.sent) is not None:
+            raise DigestMismatch
+        proofs = [digest.header.lower() for digest in digests]
+        if etag_md5 is not None and body.sent.hex("md5") == etag_md5:
+            proofs.append("etag-md5")
+        return Received(
+            name=name,
+            hashes=body.kept,
+            proof=proofs[0] if proofs else _proof_by_framing(response, total, encoded=decoder is not None),
+            modified_at=date_of(response.headers.get("Last-Modified")),
+        )
+
+    def _note(self, response: httpx.Response, total: int | None) -> None:
+        validator = _validator(response.headers)
+        if validator and total and response.headers.get("Accept-Ranges", "").lower() == "bytes":
+            self.partial.note(validator=validator, total=total)
+
+
+def _validator(headers: httpx.Headers) -> str:
+    """Give what makes a later `If-Range` safe: a strong ETag, else the date of the last change (RFC 9110, 13.1.5)."""
+    etag = str(headers.get("ETag", "")).strip()
+    if etag.startswith('"'):
+        return etag
+    changed, sent = date_of(headers.get("Last-Modified")), date_of(headers.get("Date"))
+    # Behind a weak ETag the bytes may differ, whatever the date says; and within one second (RFC 9110, 8.8.2.2).
+    if etag or changed is None or sent is None or sent - changed < timedelta(seconds=1):
+        return ""
+    return str(headers["Last-Modified"]).strip()
+
+
+def _still_has(headers: httpx.Headers, validator: str) -> bool:
+    """Say whether an answer is about the version that `validator` stands for, as far as it says."""
+    said = str(headers.get("ETag" if validator.startswith('"') else "Last-Modified", "")).strip()
+    return said in {"", validator}
+
+
+def _proof_by_framing(response: httpx.Response, total: int | None, *, encoded: bool) -> str:
+    """Say what marked the end of the body; of `connection-close` the caller must make sure itself."""
+    if total is not None:
+        return "content-length"
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return "chunked"
+    # Encoded data has an end, and a checksum, of its own.
+    return "encoding" if encoded else CONNECTION_CLOSE

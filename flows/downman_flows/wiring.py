@@ -1,0 +1,105 @@
+"""Where the worker's real parts are put together; nobody else constructs an adapter."""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import django
+
+from downman.domain.policy import SourceKind
+from downman.domain.ports import Source
+from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.file_source import FileSource
+from downman_flows.sources.http_source import HttpSource
+from downman_flows.storage.staging import Staging
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What the steps of packaging work with."""
+
+    sources: Mapping[SourceKind, Source]
+    staging: Staging
+    package_dir: Path
+    parallel_fetches: int
+    parallel_fetches_per_host: int
+    #: Bytes that must be free before work starts, in the staging and in the package folder.
+    staging_reserve_bytes: int
+    package_reserve_bytes: int
+    #: Bytes that all packages together may take; 0: as many as fit.
+    storage_budget_bytes: int = 0
+
+    def free_bytes(self, *, stored_bytes: Callable[[], int]) -> int:
+        """Give the bytes that one more order may take; negative when there is less than the reserve.
+
+        `stored_bytes` says what all packages take; it is asked only where there is a budget.
+        """
+        self.package_dir.mkdir(parents=True, exist_ok=True)
+        in_staging = self.staging.free_bytes() - self.staging_reserve_bytes
+        in_packages = shutil.disk_usage(self.package_dir).free - self.package_reserve_bytes
+        free = min(in_staging, in_packages)
+        if self.staging.is_on_disk_of(self.package_dir):
+            # What is fetched and the package made of it lie there at the same time.
+            free //= 2
+        return min(free, self.storage_budget_bytes - stored_bytes()) if self.storage_budget_bytes else free
+
+
+@cache
+def tools() -> Tools:
+    """Make the tools from the site's settings; once for each process, after Django was set up."""
+    from downman.settings import app_settings  # noqa: PLC0415
+
+    settings = app_settings()
+    networks = tuple(ip_network(network) for network in settings.private_addresses)
+    return Tools(
+        sources={
+            SourceKind.HTTP: HttpSource(
+                allowed_networks=networks, limits=FetchLimits(max_bytes=settings.max_resource_bytes)
+            ),
+            SourceKind.FILE: FileSource(roots=settings.file_roots),
+        },
+        staging=Staging(settings.staging_dir),
+        package_dir=settings.package_dir,
+        parallel_fetches=settings.parallel_fetches,
+        parallel_fetches_per_host=settings.parallel_fetches_per_host,
+        staging_reserve_bytes=settings.staging_reserve_bytes,
+        package_reserve_bytes=settings.package_reserve_bytes,
+        storage_budget_bytes=settings.storage_budget_bytes,
+    )
+
+
+async def in_site(work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+    """Run blocking work in a thread in which Django is set up, and leave no database connection behind.
+
+    The thread does not hold up the end of its process: a run that is cancelled ends at once, and leaves behind what a
+    killed one would (every step may run twice).
+    """
+    outcome: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            django.setup()
+            from django.db import connections  # noqa: PLC0415 - Django must be set up first
+
+            try:
+                result = work(*arguments, **options)
+            finally:
+                connections.close_all()
+        except BaseException as exc:  # noqa: BLE001 - the edge of this thread: whoever waits gets it
+            outcome.set_exception(exc)
+        else:
+            outcome.set_result(result)
+
+    threading.Thread(target=copy_context().run, args=(run,), name="site", daemon=True).start()
+    return await asyncio.wrap_future(outcome)
