@@ -46,7 +46,7 @@ def expired_certificate(folder: Path) -> Path:
 
 
 def server_context(file: Path) -> ssl.SSLContext:
-    """Give what a server needs to show a certificate."""
+    """Return what a server needs to show a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context

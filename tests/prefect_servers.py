@@ -63,7 +63,7 @@ class PrefectServer:
 
 @contextmanager
 def prefect_server_running(folder: Path) -> Iterator[PrefectServer]:
-    """Give a server that keeps all it has in a folder, and let Prefect's clients in this process use it."""
+    """Return a server that keeps all it has in a folder, and let Prefect's clients in this process use it."""
     database = EmbeddedDatabase(folder=folder / "postgres")
     database.start()
     try:

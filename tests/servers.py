@@ -123,7 +123,7 @@ class Answering(BaseHTTPRequestHandler):
             self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
 
     def first_number(self) -> int:
-        """Give the number in the second segment of the path."""
+        """Return the number in the second segment of the path."""
         return int(self.rest.partition("/")[0])
 
     # The behaviours.
@@ -290,7 +290,7 @@ class Answering(BaseHTTPRequestHandler):
 
 
 def digest_header(name: str, data: bytes) -> str:
-    """Give the value of one of the headers that hold a checksum."""
+    """Return the value of one of the headers that hold a checksum."""
     if name == "Content-MD5":
         return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
     encoded = base64.b64encode(hashlib.sha256(data).digest()).decode()
@@ -322,7 +322,7 @@ class Source:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def url(self, path: str) -> str:
-        """Give the address of a path."""
+        """Return the address of a path."""
         return f"{self.address}/{path}"
 
     def seen(self, path: str) -> int:
@@ -330,7 +330,7 @@ class Source:
         return Answering.seen[f"/{path}"]
 
     def ranges(self, path: str) -> list[str | None]:
-        """Give the ranges that were asked for of a path."""
+        """Return the ranges that were asked for of a path."""
         return Answering.ranges[f"/{path}"]
 
     def open_gate(self, path: str) -> None:

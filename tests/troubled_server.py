@@ -32,7 +32,7 @@ class TroubledServer:
             self._failing[re.compile(pattern)] = times
 
     def failed(self) -> bool:
-        """Say whether all that was to fail has."""
+        """Return whether all that was to fail has."""
         with self._lock:
             return not any(self._failing.values())
 

@@ -48,7 +48,7 @@ class Report:
 class Command:
     """One word after `downman`.
 
-    `run` gets the options of the command line and gives the report. It may raise `PrefectAway` (exit status 3),
+    `run` gets the options of the command line and gives the report. It may raise `PrefectUnavailable` (exit status 3),
     a `DownmanError` (exit status 1, its sentence) or Django's `CommandError`.
     """
 

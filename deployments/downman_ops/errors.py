@@ -1,5 +1,5 @@
 """What stops a deployment from coming up, said to the person who started it."""
 
 
-class StartRefused(Exception):
+class ConfigurationError(Exception):
     """The demo cannot start, or go on; its text is one sentence that says why and what to do."""

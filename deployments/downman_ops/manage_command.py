@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from downman.domain.errors import DownmanError
-from downman.prefect_api import PrefectAway
+from downman.prefect_api import PrefectUnavailable
 from downman_ops.commands import Command as What
 from downman_ops.commands import ExitStatus, Report
 from downman_ops.registry import COMMANDS
@@ -23,7 +23,7 @@ from downman_ops.rendering import as_json, as_text
 CORNER, REST_OF_LINE, BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
-class CannotSay(Exception):
+class ReportUnavailable(Exception):
     """There is no report; its text says why, and what to do."""
 
     def __init__(self, why: str, status: ExitStatus) -> None:
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         columns, height = shutil.get_terminal_size()
         try:
             text = as_text(_report(command, options), width=columns)
-        except CannotSay as exc:
+        except ReportUnavailable as exc:
             text = textwrap.fill(str(exc), columns)
         now = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M:%S")
         lines = [
@@ -103,7 +103,7 @@ class Command(BaseCommand):
     def _show(self, command: What, options: Mapping[str, Any]) -> ExitStatus:
         try:
             report = _report(command, options)
-        except CannotSay as exc:
+        except ReportUnavailable as exc:
             self.stderr.write(str(exc))
             return exc.status
         width = shutil.get_terminal_size().columns if self.stdout.isatty() else None
@@ -113,21 +113,21 @@ class Command(BaseCommand):
 
 
 def _report(command: What, options: Mapping[str, Any]) -> Report:
-    """Run a command. Raises `CannotSay`."""
+    """Run a command. Raises `ReportUnavailable`."""
     try:
         return command.run(options)
-    except PrefectAway as exc:
+    except PrefectUnavailable as exc:
         why = (
             f"Prefect's server does not answer ({exc}). Orders are kept and go on when it is back; see "
             "that it runs and that PREFECT_API_URL and PREFECT_API_AUTH_STRING are its own."
         )
-        raise CannotSay(why, ExitStatus.PREFECT_AWAY) from exc
+        raise ReportUnavailable(why, ExitStatus.PREFECT_AWAY) from exc
     except (OperationalError, InterfaceError) as exc:
         said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
         why = (
             f"The database cannot be used: {said}. See that PostgreSQL runs, and that DATABASES names it, its user and "
             "password; `downman doctor` looks at all of it."
         )
-        raise CannotSay(why, ExitStatus.WRONG) from exc
+        raise ReportUnavailable(why, ExitStatus.WRONG) from exc
     except (DownmanError, CommandError) as exc:
-        raise CannotSay(str(exc), ExitStatus.WRONG) from exc
+        raise ReportUnavailable(str(exc), ExitStatus.WRONG) from exc

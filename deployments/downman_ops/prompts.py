@@ -11,8 +11,8 @@ from downman.models import RequestEvent
 from downman.services.transitions import administrator
 
 
-def actor_of(options: Mapping[str, Any]) -> str:
-    """Give the name under which a deed is kept. Raises `CommandError` where nobody says one."""
+def get_actor(options: Mapping[str, Any]) -> str:
+    """Return the name under which a deed is kept. Raises `CommandError` where nobody says one."""
     name = options["actor"]
     try:
         actor = administrator(name or getpass.getuser())
@@ -22,7 +22,7 @@ def actor_of(options: Mapping[str, Any]) -> str:
     return actor[:longest]
 
 
-def must_agree(question: str, options: Mapping[str, Any]) -> None:
+def confirm(question: str, options: Mapping[str, Any]) -> None:
     """Ask the person at the terminal, unless `--yes` was said.
 
     Raises `CommandError` when the answer is not yes, and where nobody can answer.

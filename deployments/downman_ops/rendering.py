@@ -47,7 +47,7 @@ def _table(table: Table, width: int | None) -> str:
 
 
 def _widths(cells: Sequence[Sequence[str]], width: int | None) -> list[int]:
-    """Give the width of each column; columns of words are narrowed until the table fits."""
+    """Return the width of each column; columns of words are narrowed until the table fits."""
     columns = list(zip(*cells, strict=True))
     widths = [max(len(cell) for cell in column) for column in columns]
     of_words = [number for number, column in enumerate(columns) if any(" " in cell for cell in column[1:])]

@@ -65,8 +65,8 @@ class PoolSettings(BaseSettings):
             )
         return self
 
-    def concurrency_of(self, queue: Queue) -> int:
-        """Give how many runs of a queue may be under way at once."""
+    def get_concurrency(self, queue: Queue) -> int:
+        """Return how many runs of a queue may be under way at once."""
         limits = {
             Queue.PACKAGE: self.package_concurrency,
             Queue.NOTIFY: self.notify_concurrency,
@@ -83,8 +83,8 @@ class PoolSettings(BaseSettings):
         }
         return {queue.value: limit for queue, limit in limits.items() if limit}
 
-    def priority_of(self, queue: Queue) -> int:
-        """Give the rank of a queue; 1 is served first."""
+    def get_priority(self, queue: Queue) -> int:
+        """Return the rank of a queue; 1 is served first."""
         ranks = {
             Queue.PACKAGE: self.package_priority,
             Queue.NOTIFY: self.notify_priority,

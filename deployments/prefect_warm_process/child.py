@@ -38,7 +38,7 @@ def live(task: Task, *, template: int) -> NoReturn:
         TASKS[task.name](**task.arguments)
         status = 0
     except SystemExit as exc:
-        status = _status_of(exc)
+        status = _get_exit_status(exc)
     except BaseException:  # noqa: BLE001 - the edge of the process
         traceback.print_exc()
     finally:
@@ -90,7 +90,7 @@ def _settle(task: Task, template: int) -> None:
         sys.modules["numpy"].random.seed()
 
 
-def _status_of(exc: SystemExit) -> int:
+def _get_exit_status(exc: SystemExit) -> int:
     if exc.code is None:
         return 0
     if isinstance(exc.code, int):

@@ -9,7 +9,7 @@ from prefect.events import RelatedResource, emit_event
 from prefect.events.related import tags_as_related_resources
 
 
-def give_sign_of_life(flow_run: FlowRun) -> None:
+def emit_heartbeat(flow_run: FlowRun) -> None:
     """Emit the event that Prefect's own runs emit, with the same resources, so that automations know no difference."""
     related = [
         RelatedResource({"prefect.resource.id": f"prefect.flow.{flow_run.flow_id}", "prefect.resource.role": "flow"})

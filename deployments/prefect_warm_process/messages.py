@@ -73,19 +73,19 @@ class Ended:
 
 
 #: Tells worker and template apart that were loaded before and after an update of this file.
-DIALECT = str(zlib.crc32(Path(__file__).read_bytes()))
+PROTOCOL_VERSION = str(zlib.crc32(Path(__file__).read_bytes()))
 
 Message: TypeAlias = Order | Ready | Refused | Started | Stale | Ended
 _KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Order, Ready, Refused, Started, Stale, Ended)}
 
 
 def encode(message: Message) -> bytes:
-    """Give a message as one line."""
+    """Return a message as one line."""
     return json.dumps([type(message).__name__, asdict(message)]).encode() + b"\n"
 
 
 def decode(line: bytes) -> Any:
-    """Give the message of a line. Raises `ValueError` for anything else."""
+    """Return the message of a line. Raises `ValueError` for anything else."""
     try:
         name, content = json.loads(line)
         kind = _KINDS[name]

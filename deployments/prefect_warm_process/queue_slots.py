@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun
 
 
-class Places:
+class QueueSlots:
     """The places of one worker; a queue without a limit has as many as come."""
 
     def __init__(self) -> None:
@@ -15,7 +15,7 @@ class Places:
         self._held: dict[UUID, str] = {}
 
     def take(self, flow_run: FlowRun, limits: Mapping[str, int]) -> bool:
-        """Give a run a place unless its queue has none left here; a second time changes nothing."""
+        """Return a run a place unless its queue has none left here; a second time changes nothing."""
         queue = flow_run.work_queue_name or ""
         if flow_run.id not in self._held:
             if queue in limits and Counter(self._held.values())[queue] >= limits[queue]:

@@ -35,7 +35,7 @@ from prefect.runner._state_proposer import StateProposer
 from prefect.states import AwaitingRetry
 from prefect.utilities.engine import propose_state
 
-from prefect_warm_process.heartbeats import give_sign_of_life
+from prefect_warm_process.heartbeats import emit_heartbeat
 from prefect_warm_process.zygote_pool import ForkedProcess
 
 logger = logging.getLogger("prefect.worker.warm_process")
@@ -126,7 +126,7 @@ class Supervision:
         await self._stack.enter_async_context(self._channel)
         self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
         if self._heartbeat_seconds:
-            self._heartbeats = asyncio.create_task(self._give_signs_of_life())
+            self._heartbeats = asyncio.create_task(self._emit_heartbeats())
             self._stack.callback(self._heartbeats.cancel)
         return self
 
@@ -134,12 +134,12 @@ class Supervision:
         """Close it, and end what still runs."""
         await self._stack.__aexit__(*exc_info)  # type: ignore[arg-type]
 
-    async def _give_signs_of_life(self) -> None:
+    async def _emit_heartbeats(self) -> None:
         while True:
             await asyncio.sleep(self._heartbeat_seconds)
             for execution in list(self._executions.values()):
                 if time.monotonic() - execution.began >= self._heartbeat_seconds:
-                    give_sign_of_life(execution.flow_run)
+                    emit_heartbeat(execution.flow_run)
 
     @property
     def executing(self) -> int:
@@ -217,13 +217,13 @@ class Supervision:
                 await next(iter(self._executions.values())).ended.wait()
         async with anyio.create_task_group() as tasks:
             for execution in list(self._executions.values()):
-                tasks.start_soon(self._hand_back, execution)
+                tasks.start_soon(self._release, execution)
 
-    def hurry(self) -> None:
+    def skip_grace_period(self) -> None:
         """End the grace of `stop`, also of one that is still to come."""
         self._grace.cancel()
 
-    async def _hand_back(self, execution: Execution) -> None:
+    async def _release(self, execution: Execution) -> None:
         """End a run that has not ended by itself, and have it scheduled again: another worker takes it."""
         flow_run_id = execution.flow_run.id
         status = await self._channel.signal(flow_run_id, "reschedule")

@@ -31,12 +31,12 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessVariables, P
 from pydantic import Field
 
 from prefect_warm_process.messages import Task
-from prefect_warm_process.queue_slots import Places
+from prefect_warm_process.queue_slots import QueueSlots
 from prefect_warm_process.settings import WarmProcessSettings
 from prefect_warm_process.subscription import PoolSubscription
 from prefect_warm_process.supervision import Supervision
-from prefect_warm_process.worker_stats import EVERY_SECONDS, give_vitals
-from prefect_warm_process.zygote_pool import ForkedProcess, Recipe, Templates, TemplateUnusable, per_run
+from prefect_warm_process.worker_stats import EVERY_SECONDS, emit_worker_stats
+from prefect_warm_process.zygote_pool import ForkedProcess, ZygoteKey, ZygotePool, ZygoteUnusable, per_run
 
 #: Seconds after which a run is looked for again of which the server has told but which it has not given.
 SECOND_LOOK_SECONDS = 0.1
@@ -53,12 +53,12 @@ class WarmProcessJobConfiguration(ProcessJobConfiguration):
 
     @property
     def is_for_prefect(self) -> bool:
-        """Whether the run needs an interpreter of its own: another command, or packages to be installed for it."""
+        """Return whether the run needs an interpreter of its own: another command, or packages to be installed."""
         return self._command_configured or bool(self.env.get("PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES"))
 
-    def recipe(self, folder: str) -> Recipe:
-        """Give the recipe of the template from which the run is forked; without a folder of its own, in `folder`."""
-        return Recipe.of(self.env, folder=str(self.working_dir or folder), preload=tuple(self.preload))
+    def recipe(self, folder: str) -> ZygoteKey:
+        """Return the recipe of the template from which the run is forked; without a folder of its own, in `folder`."""
+        return ZygoteKey.of(self.env, folder=str(self.working_dir or folder), preload=tuple(self.preload))
 
 
 class WarmProcessVariables(ProcessVariables):
@@ -103,13 +103,13 @@ class WarmProcessWorker(ProcessWorker):
         self._settings = WarmProcessSettings()
         # A run that is due before the next poll must be known by now; until then it is waited for here.
         self._prefetch_seconds = max(self._prefetch_seconds, POLLS_AHEAD * PREFECT_WORKER_QUERY_SECONDS.value())
-        self._templates = Templates(
+        self._templates = ZygotePool(
             load_seconds=self._settings.load_seconds, max_idle=self._settings.max_idle_templates
         )
         self._polling = asyncio.Lock()
         #: Runs that were taken and that the server still counts as waiting.
         self._taken: dict[UUID, asyncio.Event] = {}
-        self._places = Places()
+        self._places = QueueSlots()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._told_of: set[UUID] = set()
@@ -152,7 +152,7 @@ class WarmProcessWorker(ProcessWorker):
         if self._stopping:
             self._logger.info("Told again to stop: handing back what is under way.")
             if self._supervision is not None:
-                self._supervision.hurry()
+                self._supervision.skip_grace_period()
         else:
             self._stopping = True
             self._logger.info(
@@ -193,7 +193,7 @@ class WarmProcessWorker(ProcessWorker):
         async with self._polling:
             if self._stopping:
                 return runs
-            with self._outliving_outages():
+            with self._tolerate_outages():
                 if self._subscription is not None and not self._subscription.connected:
                     await self.supervision.look_for_cancelled()
                 runs = await super().get_and_submit_flow_runs()
@@ -204,11 +204,11 @@ class WarmProcessWorker(ProcessWorker):
             return runs
 
     async def _sync_and_initialize(self) -> None:
-        with self._outliving_outages():
+        with self._tolerate_outages():
             await super()._sync_and_initialize()
 
     @contextmanager
-    def _outliving_outages(self) -> Iterator[None]:
+    def _tolerate_outages(self) -> Iterator[None]:
         """Look again the next time: after 7 minutes of such looks Prefect's own loop ends the worker, with its runs."""
         try:
             yield
@@ -279,10 +279,10 @@ class WarmProcessWorker(ProcessWorker):
             return ProcessWorkerResult(status_code=0, identifier="")
         return ProcessWorkerResult(status_code=result.status_code or 0, identifier=str(result.handle.pid))
 
-    async def _can_fork(self, recipe: Recipe, flow_run: FlowRun) -> bool:
+    async def _can_fork(self, recipe: ZygoteKey, flow_run: FlowRun) -> bool:
         try:
             await self._templates.warm(recipe)
-        except TemplateUnusable as exc:
+        except ZygoteUnusable as exc:
             self.get_flow_run_logger(flow_run).warning("Started without a template: %s.", exc)
             return False
         return True
@@ -311,15 +311,15 @@ class WarmProcessWorker(ProcessWorker):
         with scope:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._warm_up)
-                tasks.start_soon(self._give_vitals)
+                tasks.start_soon(self._emit_worker_stats)
                 tasks.start_soon(subscription.run)
                 tasks.start_soon(self._take_when_told)
 
-    async def _give_vitals(self) -> None:
+    async def _emit_worker_stats(self) -> None:
         started = datetime.now(UTC)
         resource: dict[str, str] = self._event_resource()  # type: ignore[no-untyped-call]
         while True:
-            give_vitals(
+            emit_worker_stats(
                 resource,
                 executing=self.supervision.executing,
                 queues=self._work_queues,
@@ -334,7 +334,7 @@ class WarmProcessWorker(ProcessWorker):
             )
             configuration.env = {**os.environ, **configuration._base_environment(), **configuration.env}  # noqa: SLF001
             await self._templates.warm(configuration.recipe(self._folder.name))
-        except TemplateUnusable as exc:
+        except ZygoteUnusable as exc:
             self._logger.warning("Runs start without a template: %s.", exc)
         except Exception:
             self._logger.exception("The template could not be prepared; the first run does it.")
@@ -400,7 +400,7 @@ class WarmProcessWorker(ProcessWorker):
         return runs
 
     def _limits(self) -> dict[str, int]:
-        """Give queue -> runs of it that may be under way here at once, as the pool says now."""
+        """Return queue -> runs of it that may be under way here at once, as the pool says now."""
         properties = self.work_pool.base_job_template.get("variables", {}).get("properties", {})
         limits: dict[str, int] = properties.get(LIMIT_PER_WORKER, {}).get("default") or {}
         return limits
@@ -446,8 +446,8 @@ class _Forks:
 
     def __init__(
         self,
-        templates: Templates,
-        recipe: Recipe,
+        templates: ZygotePool,
+        recipe: ZygoteKey,
         configuration: WarmProcessJobConfiguration,
         flow_run: FlowRun,
         folder: str,

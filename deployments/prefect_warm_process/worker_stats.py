@@ -13,7 +13,7 @@ EVENT = "warm-process.worker.vitals"
 EVERY_SECONDS = 30.0
 
 
-def give_vitals(resource: dict[str, str], *, executing: int, queues: Collection[str], started: datetime) -> None:
+def emit_worker_stats(resource: dict[str, str], *, executing: int, queues: Collection[str], started: datetime) -> None:
     """Emit the event with the worker's process, machine, memory and work; no queues: it serves all of its pool."""
     emit_event(
         event=EVENT,
@@ -30,7 +30,7 @@ def give_vitals(resource: dict[str, str], *, executing: int, queues: Collection[
 
 
 def memory_bytes() -> int:
-    """Give the memory of this process and of all below it, what they share counted once (Linux: PSS)."""
+    """Return the memory of this process and of all below it, what they share counted once (Linux: PSS)."""
     total = 0
     this = psutil.Process()
     for process in [this, *this.children(recursive=True)]:

@@ -19,7 +19,18 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from prefect_warm_process.messages import DIALECT, Ended, Message, Order, Ready, Refused, Stale, Started, decode, encode
+from prefect_warm_process.messages import (
+    PROTOCOL_VERSION,
+    Ended,
+    Message,
+    Order,
+    Ready,
+    Refused,
+    Stale,
+    Started,
+    decode,
+    encode,
+)
 
 #: Modules that every flow run needs, among them those that Prefect loads only when a run needs them.
 ENGINE = (
@@ -79,7 +90,7 @@ class LoadedFiles:
         self._looked_at = time.monotonic()
 
     def changed(self) -> bool:
-        """Say whether any was changed or deleted; what was seen within the last second counts."""
+        """Return whether any was changed or deleted; what was seen within the last second counts."""
         if time.monotonic() - self._looked_at < FRESH_SECONDS:
             return False
         self._looked_at = time.monotonic()
@@ -220,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m prefect_warm_process.zygote")
     parser.add_argument("descriptor", type=int, help="number of the socket to the worker")
-    parser.add_argument("dialect", help="`messages.DIALECT` of the worker")
+    parser.add_argument("dialect", help="`messages.PROTOCOL_VERSION` of the worker")
     parser.add_argument("preload", nargs="*", help="a module, or `module:function` to call")
     options = parser.parse_args(arguments)
     os.set_inheritable(options.descriptor, False)  # noqa: FBT003 - its only parameter
@@ -228,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = preload(ENGINE)
         complete_models()
         failed = preload(options.preload)
-        if options.dialect != DIALECT:
+        if options.dialect != PROTOCOL_VERSION:
             missing.append("the worker's own code has changed on disk; start it anew")
         reason = "; ".join(missing) or unsafe_to_fork(allowed=[options.descriptor])
         if reason:

@@ -13,7 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect_warm_process.messages import DIALECT, Ended, Order, Ready, Refused, Stale, Started, Task, decode, encode
+from prefect_warm_process.messages import (
+    PROTOCOL_VERSION,
+    Ended,
+    Order,
+    Ready,
+    Refused,
+    Stale,
+    Started,
+    Task,
+    decode,
+    encode,
+)
 
 logger = logging.getLogger("prefect.worker.warm_process")
 
@@ -25,16 +36,16 @@ MAX_MESSAGE = 8 * 1024 * 1024
 ONE_CERTIFICATE = Path(__file__).with_name("one_certificate.pem")
 #: Seconds for which a template that could not be started is not tried again.
 FAILED_SECONDS = 60.0
-#: Templates tried for one child, until it counts as impossible.
+#: Zygotes tried for one child, until it counts as impossible.
 MAX_TRIES = 3
 
 
-class TemplateUnusable(Exception):
+class ZygoteUnusable(Exception):
     """Nothing can be forked from this template: it could not be started, refused to fork, or died."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ZygoteKey:
     """What a template is made from; runs with the same recipe share one."""
 
     environment: tuple[tuple[str, str], ...]
@@ -42,14 +53,14 @@ class Recipe:
     preload: tuple[str, ...]
 
     @classmethod
-    def of(cls, environment: Mapping[str, str | None], *, folder: str, preload: tuple[str, ...]) -> "Recipe":
-        """Give the recipe for a run's environment; a variable that is None is one that must not be there."""
+    def of(cls, environment: Mapping[str, str | None], *, folder: str, preload: tuple[str, ...]) -> "ZygoteKey":
+        """Return the recipe for a run's environment; a variable that is None is one that must not be there."""
         kept = {name: value for name, value in environment.items() if value is not None and not _is_per_run(name)}
         return cls(environment=tuple(sorted(_lightened(kept).items())), folder=folder, preload=preload)
 
 
 def per_run(environment: Mapping[str, str | None]) -> dict[str, str]:
-    """Give the variables of a run that its template does not have."""
+    """Return the variables of a run that its template does not have."""
     return {name: value for name, value in environment.items() if value is not None and _is_per_run(name)}
 
 
@@ -93,7 +104,7 @@ class ForkedProcess:
 class Template:
     """One template process."""
 
-    def __init__(self, recipe: Recipe, *, load_seconds: float) -> None:
+    def __init__(self, recipe: ZygoteKey, *, load_seconds: float) -> None:
         """Nothing is started yet."""
         self.recipe = recipe
         self._load_seconds = load_seconds
@@ -103,11 +114,11 @@ class Template:
         self._waiting: dict[int, asyncio.Future[ForkedProcess | None]] = {}
 
     async def start(self) -> Ready:
-        """Start it and wait until everything is loaded. Raises `TemplateUnusable`."""
+        """Start it and wait until everything is loaded. Raises `ZygoteUnusable`."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", f"{__package__}.template", str(theirs.fileno()), DIALECT,
+                sys.executable, "-m", f"{__package__}.template", str(theirs.fileno()), PROTOCOL_VERSION,
                 *self.recipe.preload,
                 env=dict(self.recipe.environment), cwd=self.recipe.folder, pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
@@ -121,22 +132,22 @@ class Template:
         except TimeoutError as exc:
             self._process.kill()
             await self.close()
-            raise TemplateUnusable(f"it had not loaded everything within {self._load_seconds:g} s") from exc
+            raise ZygoteUnusable(f"it had not loaded everything within {self._load_seconds:g} s") from exc
         except (ValueError, ConnectionError) as exc:
             await self.close()
-            raise TemplateUnusable(f"its process ended with status {self._process.returncode} while loading") from exc
+            raise ZygoteUnusable(f"its process ended with status {self._process.returncode} while loading") from exc
         if isinstance(first, Refused):
             await self.close()
-            raise TemplateUnusable(first.reason)
+            raise ZygoteUnusable(first.reason)
         assert isinstance(first, Ready)  # noqa: S101 - the only other first word
         self.alive = True
         self._listening = asyncio.create_task(self._listen())
         return first
 
     async def fork(self, task: Task) -> ForkedProcess | None:
-        """Have a child forked. None: the code on disk has changed. Raises `TemplateUnusable`."""
+        """Have a child forked. None: the code on disk has changed. Raises `ZygoteUnusable`."""
         if not self.alive:
-            raise TemplateUnusable("its process has ended")
+            raise ZygoteUnusable("its process has ended")
         order = Order(number=next(self._numbers), task=task)
         answer: asyncio.Future[ForkedProcess | None] = asyncio.get_running_loop().create_future()
         self._waiting[order.number] = answer
@@ -160,7 +171,7 @@ class Template:
                 self._take(decode(line))
         self.alive = False
         for answer in self._waiting.values():
-            answer.set_exception(TemplateUnusable("its process has ended"))
+            answer.set_exception(ZygoteUnusable("its process has ended"))
         self._waiting.clear()
         for child in self.children.values():
             # They end with it; this is for a system that cannot promise so.
@@ -181,21 +192,21 @@ class Template:
                 self.children.pop(message.number).end(message.status)
 
 
-class Templates:
+class ZygotePool:
     """The templates of one worker: made when first needed, kept for the next run with the same recipe."""
 
     def __init__(self, *, load_seconds: float, max_idle: int) -> None:
         """Nothing is started yet. `max_idle` are kept while no child of theirs lives."""
         self._load_seconds = load_seconds
         self._max_idle = max_idle
-        self._templates: OrderedDict[Recipe, Template] = OrderedDict()
+        self._templates: OrderedDict[ZygoteKey, Template] = OrderedDict()
         self._retired: list[Template] = []
-        self._locks: dict[Recipe, asyncio.Lock] = {}
+        self._locks: dict[ZygoteKey, asyncio.Lock] = {}
         #: Why a template could not be started, for as long as it is not tried again.
-        self._failed: dict[Recipe, str] = {}
+        self._failed: dict[ZygoteKey, str] = {}
 
-    async def warm(self, recipe: Recipe) -> Template:
-        """Give a template that lives; start it if there is none. Raises `TemplateUnusable`."""
+    async def warm(self, recipe: ZygoteKey) -> Template:
+        """Return a template that lives; start it if there is none. Raises `ZygoteUnusable`."""
         async with self._locks.setdefault(recipe, asyncio.Lock()):
             template = self._templates.get(recipe)
             if template is None or not template.alive:
@@ -211,28 +222,28 @@ class Templates:
 
     async def _start(self, template: Template) -> Ready:
         if reason := self._failed.get(template.recipe):
-            raise TemplateUnusable(reason)
+            raise ZygoteUnusable(reason)
         try:
             return await template.start()
-        except TemplateUnusable as exc:
+        except ZygoteUnusable as exc:
             self._failed[template.recipe] = str(exc)
             asyncio.get_running_loop().call_later(FAILED_SECONDS, self._failed.pop, template.recipe, None)
             raise
 
-    async def fork(self, recipe: Recipe, task: Task) -> ForkedProcess:
-        """Have a child forked from what is on disk now. Raises `TemplateUnusable`."""
+    async def fork(self, recipe: ZygoteKey, task: Task) -> ForkedProcess:
+        """Have a child forked from what is on disk now. Raises `ZygoteUnusable`."""
         for _ in range(MAX_TRIES):
             template = await self.warm(recipe)
             try:
                 child = await template.fork(task)
-            except TemplateUnusable as exc:
+            except ZygoteUnusable as exc:
                 logger.warning("A template was lost (%s); a new one takes over.", exc)
                 continue
             if child is not None:
                 return child
             logger.info("The code on disk has changed; a new template takes over.")
             await self._retire(recipe, template)
-        raise TemplateUnusable(f"{MAX_TRIES} templates were lost one after the other")
+        raise ZygoteUnusable(f"{MAX_TRIES} templates were lost one after the other")
 
     async def close(self) -> None:
         """Let all go."""
@@ -249,7 +260,7 @@ class Templates:
         for recipe in idle[: max(0, len(self._templates) - self._max_idle)]:
             await self._retire(recipe, self._templates[recipe])
 
-    async def _retire(self, recipe: Recipe, template: Template) -> None:
+    async def _retire(self, recipe: ZygoteKey, template: Template) -> None:
         if self._templates.get(recipe) is not template:
             return
         del self._templates[recipe]

@@ -16,7 +16,7 @@ from downman.schemas import (
     ResourceOut,
     WishIn,
     WishOut,
-    raw_order_of,
+    to_raw_order,
 )
 from downman.services import cancelling, extending, generic, ordering, tracking
 from downman.services.transitions import REQUESTER
@@ -37,7 +37,7 @@ problems.install(api)
 
 @api.get("resources/", response={200: list[ResourceOut], 503: Problem}, summary="What can be ordered")
 def list_resources(request: HttpRequest) -> object:
-    """Give the catalogue."""
+    """Return the catalogue."""
     return list(Resource.objects.filter(offered=True))
 
 
@@ -45,7 +45,7 @@ def list_resources(request: HttpRequest) -> object:
 @decorate_view(problems.small_json_only)
 def place_request(request: HttpRequest, order: OrderIn) -> object:
     """Store an order; it is packaged as soon as its turn comes."""
-    return _placed(ordering.place_request(order.to_order(), raw_order=raw_order_of(order)))
+    return _placed(ordering.place_request(order.to_order(), raw_order=to_raw_order(order)))
 
 
 @api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="How an order stands")

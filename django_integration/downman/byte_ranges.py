@@ -62,7 +62,7 @@ def send_file(request: HttpRequest, path: Path, *, content_type: str = "applicat
         file.close()
         return settled
     status, start, size = HTTPStatus.OK, 0, stat.st_size
-    asked = _range_of(request, stat.st_size) if _still_same(request, etag=etag, modified=modified) else None
+    asked = _parse_range(request, stat.st_size) if _still_same(request, etag=etag, modified=modified) else None
     if asked is not None:
         start, size = asked
         if not size:
@@ -79,7 +79,7 @@ def send_file(request: HttpRequest, path: Path, *, content_type: str = "applicat
 
 
 def starts_a_download(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Say whether this answer is the start of a file: not a look at it, and not the rest of a download."""
+    """Return whether this answer is the start of a file: not a look at it, and not the rest of a download."""
     if request.method != "GET":
         return False
     if any(response.has_header(name) for name in _HANDED_OVER):
@@ -94,8 +94,8 @@ def _asks_for_the_start(request: HttpRequest) -> bool:
     return match is None or (bool(match[1]) and int(match[1]) == 0)
 
 
-def _range_of(request: HttpRequest, size: int) -> tuple[int, int] | None:
-    """Give start and size of the one range asked for; size 0: there are no such bytes; None: send the whole."""
+def _parse_range(request: HttpRequest, size: int) -> tuple[int, int] | None:
+    """Return start and size of the one range asked for; size 0: there are no such bytes; None: send the whole."""
     match = _ONE_RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
     if match is None or match.groups() == ("", ""):
         return None
@@ -111,6 +111,6 @@ def _range_of(request: HttpRequest, size: int) -> tuple[int, int] | None:
 
 
 def _still_same(request: HttpRequest, *, etag: str, modified: int) -> bool:
-    """Say whether `If-Range`, where it is sent, names what lies here."""
+    """Return whether `If-Range`, where it is sent, names what lies here."""
     condition = request.headers.get("If-Range")
     return not condition or condition == etag or parse_http_date_safe(condition) == modified

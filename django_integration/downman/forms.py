@@ -72,7 +72,7 @@ class WishForm(RequesterForm):
     )
 
     def to_wish(self) -> Wish:
-        """Give the wish in the domain's words."""
+        """Return the wish in the domain's words."""
         return Wish(**self.cleaned_data)
 
     def refuse(self, refusal: OrderRefused) -> None:
@@ -112,7 +112,7 @@ class OrderForm(RequesterForm):
     @classmethod
     def from_request(cls, request: HttpRequest) -> "OrderForm":
         """Read cart and choices from an address or from what was sent."""
-        user = visitor_of(request)
+        user = get_visitor(request)
         if request.method != "POST":
             return cls(None, cart=request.GET.getlist("resource"), user=user)
         removed = set(request.POST.getlist("remove"))
@@ -135,18 +135,18 @@ class OrderForm(RequesterForm):
         return reverse("downloads:order") + (f"?{query.urlencode()}" if self.resources else "")
 
     def lines(self) -> list[tuple[Resource, forms.BoundField | None]]:
-        """Give each resource of the cart with its choice of format, where there is one."""
+        """Return each resource of the cart with its choice of format, where there is one."""
         return [
             (resource, self[_format_field(resource)] if _format_field(resource) in self.fields else None)
             for resource in self.resources
         ]
 
     def box(self) -> list[forms.BoundField]:
-        """Give the four sides of the box."""
+        """Return the four sides of the box."""
         return [self[name] for name in BOX_FIELDS]
 
     def box_is_open(self) -> bool:
-        """Say whether the box has something to see."""
+        """Return whether the box has something to see."""
         names = (*BOX_FIELDS, "crs")
         return any(self[name].value() or self[name].errors for name in names)
 
@@ -160,7 +160,7 @@ class OrderForm(RequesterForm):
         return cleaned
 
     def to_order(self) -> Order:
-        """Give the order in the domain's words."""
+        """Return the order in the domain's words."""
         cleaned = self.cleaned_data
         bbox: BoundingBox | None = None
         if cleaned.get("minx") is not None:
@@ -177,7 +177,7 @@ class OrderForm(RequesterForm):
         return Order(email=cleaned["email"], language=cleaned["language"], lines=lines)
 
     def raw_order(self) -> Mapping[str, Any]:
-        """Give what was filled in, for the record; nothing that the page does not ask for."""
+        """Return what was filled in, for the record; nothing that the page does not ask for."""
         filled_in = {name: self.data[name] for name in self.fields if self.data.get(name)}
         return {**filled_in, "resources": [resource.pk for resource in self.resources]}
 
@@ -194,8 +194,8 @@ class OrderForm(RequesterForm):
         self.add_error(field if field in self.fields else None, message)
 
 
-def visitor_of(request: HttpRequest) -> User | None:
-    """Give the user who has logged in; None where nobody has, or the site has no users."""
+def get_visitor(request: HttpRequest) -> User | None:
+    """Return the user who has logged in; None where nobody has, or the site has no users."""
     visitor = getattr(request, "user", None)
     return visitor if isinstance(visitor, User) else None
 

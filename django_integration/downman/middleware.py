@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from downman.problems import ASK_AGAIN_AFTER, DATABASE_AWAY, database_away
+from downman.problems import ASK_AGAIN_AFTER, DATABASE_UNAVAILABLE, database_unavailable
 
 logger = logging.getLogger(__name__)
 
 
-class DatabaseAway:
+class DatabaseUnavailableMiddleware:
     """Answers 503 with a friendly page, or a problem of the API; it belongs before all that use sessions.
 
     What a view raises comes to `process_exception`. What another middleware raises was made an answer by Django before
@@ -31,11 +31,11 @@ class DatabaseAway:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Let the rest of the site answer; put a better answer in the place of one that only says that it failed."""
         response = self.get_response(request)
-        return _answer(request) if hasattr(request, "database_away") else response
+        return _answer(request) if hasattr(request, "database_unavailable") else response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer for a view that could not reach the database."""
-        if not isinstance(exception, DATABASE_AWAY):
+        if not isinstance(exception, DATABASE_UNAVAILABLE):
             return None
         logger.error("The database cannot be reached: %s", exception)
         return _answer(request)
@@ -43,15 +43,15 @@ class DatabaseAway:
 
 @receiver(got_request_exception)
 def _remember(request: HttpRequest, **_kwargs: Any) -> None:
-    if isinstance(sys.exception(), DATABASE_AWAY):
-        request.database_away = True  # type: ignore[attr-defined]
+    if isinstance(sys.exception(), DATABASE_UNAVAILABLE):
+        request.database_unavailable = True  # type: ignore[attr-defined]
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
     if request.path.startswith(reverse("downloads:api:api-root")):
-        return database_away()
+        return database_unavailable()
     # Without the request: the template must not come upon the visitor or the session, which lie in the database.
-    page = render_to_string("downloads/database_away.html")
+    page = render_to_string("downloads/database_unavailable.html")
     return HttpResponse(
         page,
         status=HTTPStatus.SERVICE_UNAVAILABLE,

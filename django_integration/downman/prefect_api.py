@@ -18,11 +18,11 @@ from downman.settings import app_settings
 PAGE = 200
 
 
-class PrefectAway(Exception):
+class PrefectUnavailable(Exception):
     """Prefect's server cannot be reached, does not take our login, or cannot answer; its text says which."""
 
 
-class LoginRefused(PrefectAway):
+class LoginRefused(PrefectUnavailable):
     """The server answers, but does not take our login."""
 
 
@@ -42,7 +42,7 @@ class PrefectApi:
         self.close = weakref.finalize(self, self._client.close)
 
     @classmethod
-    def of_settings(cls, *, timeout_seconds: float) -> "PrefectApi":
+    def from_settings(cls, *, timeout_seconds: float) -> "PrefectApi":
         """Make one for the server that the settings name."""
         settings = app_settings()
         return cls(
@@ -52,31 +52,31 @@ class PrefectApi:
         )
 
     def find(self, method: str, path: str, body: Any = None) -> Any:
-        """Give the JSON of an answer, or nothing where there is no such thing. Raises `PrefectAway`."""
+        """Return the JSON of an answer, or nothing where there is no such thing. Raises `PrefectUnavailable`."""
         answer = self._send(method, path, body)
         return None if answer is None else _json(answer)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Give the JSON of an answer. Raises `PrefectAway`, also when there is no such thing."""
+        """Return the JSON of an answer. Raises `PrefectUnavailable`, also when there is no such thing."""
         found = self.find(method, path, body)
         if found is None:
-            raise PrefectAway(f"HTTP {httpx.codes.NOT_FOUND:d}")
+            raise PrefectUnavailable(f"HTTP {httpx.codes.NOT_FOUND:d}")
         return found
 
     def version_and_time(self, *, timeout_seconds: float) -> tuple[str, datetime | None]:
-        """Give Prefect's version, and the time on the server's clock, in whole seconds, where the answer bears one.
+        """Return Prefect's version, and the time on the server's clock, in whole seconds, where the answer bears one.
 
-        Raises `PrefectAway`, also when what answers is something else.
+        Raises `PrefectUnavailable`, also when what answers is something else.
         """
         answer = self._send("GET", "admin/version", timeout_seconds=timeout_seconds)
         version = None if answer is None else _json(answer)
         if answer is None or not isinstance(version, str):
-            raise PrefectAway("what answers is no Prefect API")
+            raise PrefectUnavailable("what answers is no Prefect API")
         date = answer.headers.get("Date")
         return version, parsedate_to_datetime(date) if date else None
 
     def pages(self, path: str, body: Mapping[str, Any], *, most: int) -> Iterator[dict[str, Any]]:
-        """Give up to `most` items of a list that is asked for by POST, in pages of 200. Raises `PrefectAway`."""
+        """Return up to `most` items of a list that is asked for by POST. Raises `PrefectUnavailable`."""
         given = 0
         while given < most:
             page = self.ask("POST", path, {**body, "limit": min(PAGE, most - given), "offset": given})
@@ -92,13 +92,13 @@ class PrefectApi:
         try:
             answer = self._client.request(method, path, json=body, timeout=limits)
         except httpx.HTTPError as exc:
-            raise PrefectAway(type(exc).__name__) from exc
+            raise PrefectUnavailable(type(exc).__name__) from exc
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise LoginRefused(f"HTTP {answer.status_code}")
         if answer.is_error:
-            raise PrefectAway(f"HTTP {answer.status_code}")
+            raise PrefectUnavailable(f"HTTP {answer.status_code}")
         return answer
 
 
@@ -108,4 +108,4 @@ def _json(answer: httpx.Response) -> Any:
     try:
         return answer.json()
     except ValueError as exc:
-        raise PrefectAway("what answers is no Prefect API") from exc
+        raise PrefectUnavailable("what answers is no Prefect API") from exc

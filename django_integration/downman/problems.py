@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 #: What Django raises when the database cannot be reached, or cannot serve now.
-DATABASE_AWAY = (OperationalError, InterfaceError)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 #: Seconds after which it is worth asking again.
 ASK_AGAIN_AFTER = 10
 
@@ -33,7 +33,7 @@ def problem(status: HTTPStatus, detail: str, *, errors: list[dict[str, str]] | N
     return JsonResponse(body, status=status.value, content_type="application/problem+json")
 
 
-def database_away() -> HttpResponse:
+def database_unavailable() -> HttpResponse:
     """Make the answer for a database that cannot be reached."""
     detail = _("The site cannot reach its database just now. Orders are not affected. Ask again in a few seconds.")
     answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
@@ -80,12 +80,12 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(InterfaceError)
     def away(_request: HttpRequest, exc: Exception) -> HttpResponse:
         logger.error("The database cannot be reached: %s", exc)
-        return database_away()
+        return database_unavailable()
 
     @api.exception_handler(ResourceLocator.DoesNotExist)
     @api.exception_handler(DownloadLink.DoesNotExist)
     def nothing_there(_request: HttpRequest, _exc: Exception) -> HttpResponse:
-        return problem(HTTPStatus.NOT_FOUND, _("The order has nothing in that place. Places are counted from 0."))
+        return problem(HTTPStatus.NOT_FOUND, _("The order has nothing in that place. QueueSlots are counted from 0."))
 
     @api.exception_handler(GenericRequest.DoesNotExist)
     @api.exception_handler(DownloadRequest.DoesNotExist)

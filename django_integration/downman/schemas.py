@@ -50,7 +50,7 @@ class OrderIn(Schema):
     resources: list[LineIn]
 
     def to_order(self) -> Order:
-        """Give the order in the domain's words."""
+        """Return the order in the domain's words."""
         lines = tuple(
             OrderLine(resource=line.resource, format=line.format, bbox=line.bbox, crs=line.crs)
             for line in self.resources
@@ -132,7 +132,7 @@ class WishIn(Schema):
     map_view: dict[str, Any] | None = Field(None, description="A view of the portal's map, in the portal's own words.")
 
     def to_wish(self) -> Wish:
-        """Give the wish in the domain's words."""
+        """Return the wish in the domain's words."""
         return Wish(**self.model_dump())
 
 
@@ -172,6 +172,6 @@ class Problem(Schema):
     errors: list[FieldProblem] = Field(default_factory=list)
 
 
-def raw_order_of(order: OrderIn) -> dict[str, Any]:
-    """Give the order as it came, for the record."""
+def to_raw_order(order: OrderIn) -> dict[str, Any]:
+    """Return the order as it came, for the record."""
     return order.model_dump(mode="json", exclude_unset=True)

@@ -19,7 +19,7 @@ class SecretsRefused(ValueError):
 
 
 def with_secrets(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Give the environment with the value of each secret of these names in place of the name of its file.
+    """Return the environment with the value of each secret of these names in place of the name of its file.
 
     What is empty counts as not given. Raises `SecretsRefused`.
     """
@@ -38,7 +38,7 @@ def with_secrets(environment: Mapping[str, str], names: Iterable[str]) -> dict[s
 
 
 def secret_from(environment: Mapping[str, str], name: str) -> str:
-    """Give one secret, from NAME or from the file that NAME_FILE names; empty when neither says anything.
+    """Return one secret, from NAME or from the file that NAME_FILE names; empty when neither says anything.
 
     Raises `SecretsRefused`.
     """

@@ -162,8 +162,8 @@ _IN_WORDS = {int: "a whole number", float: "a number"}
 TYPES: Mapping[str, Any] = get_type_hints(AppSettings)
 
 
-def unit_of(item: "Field[Any]") -> str:
-    """Give the unit of a setting; empty for one that has none."""
+def get_unit(item: "Field[Any]") -> str:
+    """Return the unit of a setting; empty for one that has none."""
     ending = item.name.rpartition("_")[2]
     return str(item.metadata["unit"]) or (ending if ending in UNITS else "")
 
@@ -189,7 +189,7 @@ class SettingsRefused(ValueError):
 
 
 def settings_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Give the settings that an environment holds under their names, for `globals().update(...)` in a site's settings.
+    """Return the settings that an environment holds, for `globals().update(...)` in a site's settings.
 
     Lists are written with commas, truth as `true` or `false`; a secret may lie in a file (`secret_files`). What is
     empty counts as not given. Raises `SettingsRefused` with all that is unknown, and all that cannot be read.

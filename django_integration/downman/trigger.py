@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from downman.domain.errors import TriggerUnavailable
 from downman.domain.jobs import Job
 from downman.domain.ports import Trigger
-from downman.prefect_api import PAGE, PrefectApi, PrefectAway
+from downman.prefect_api import PAGE, PrefectApi, PrefectUnavailable
 from downman.settings import app_settings
 
 #: Prefect's states after which a run will do nothing more.
@@ -44,18 +44,18 @@ class PrefectTrigger:
                 # The deployment was made anew since we looked it up.
                 self._deployments.pop(job, None)
                 run = self._api.ask("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
-        except PrefectAway as exc:
+        except PrefectUnavailable as exc:
             raise TriggerUnavailable(reason=str(exc)) from exc
         return str(run["id"])
 
     def live(self, run_ids: Sequence[str]) -> frozenset[str]:
-        """Give those of the runs that have not ended; asks in pages of 200."""
+        """Return those of the runs that have not ended; asks in pages of 200."""
         found: set[str] = set()
         for start in range(0, len(run_ids), PAGE):
             page = list(run_ids[start : start + PAGE])
             try:
                 runs = self._api.ask("POST", "flow_runs/filter", {"flow_runs": {"id": {"any_": page}}, "limit": PAGE})
-            except PrefectAway as exc:
+            except PrefectUnavailable as exc:
                 raise TriggerUnavailable(reason=str(exc)) from exc
             found.update(str(run["id"]) for run in runs if _may_still_work(run))
         return frozenset(found)
@@ -68,7 +68,7 @@ class PrefectTrigger:
 
 
 def _may_still_work(run: Mapping[str, Any]) -> bool:
-    """Say whether a run has not ended, and is not waiting in a queue that was deleted, where nobody ever takes it."""
+    """Return whether a run has not ended, and does not wait in a queue that was deleted, for ever."""
     waits_nowhere = run["state_type"] == "SCHEDULED" and run["work_queue_id"] is None
     return run["state_type"] not in ENDED and not waits_nowhere
 
@@ -95,7 +95,7 @@ def _trigger(path: str, api_url: str, auth_string: str, timeout_seconds: float) 
 
 
 def current_trigger() -> Trigger:
-    """Give the trigger of the settings; one for each process."""
+    """Return the trigger of the settings; one for each process."""
     settings = app_settings()
     return _trigger(
         settings.trigger, settings.prefect_api_url, settings.prefect_api_auth_string, settings.trigger_timeout_seconds

@@ -7,7 +7,7 @@ from psycopg2.extensions import parse_dsn
 
 
 def database(url: str) -> dict[str, Any]:
-    """Give Django's settings for a PostgreSQL address."""
+    """Return Django's settings for a PostgreSQL address."""
     parts = parse_dsn(url)
     known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     return {
@@ -39,7 +39,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Before all that need the database, which may be away.
-    "downman.middleware.DatabaseAway",
+    "downman.middleware.DatabaseUnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -81,7 +81,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 
 
 def logging(level: str) -> dict[str, Any]:
-    """Give Django's settings for what is said to stderr, from a level on."""
+    """Return Django's settings for what is said to stderr, from a level on."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

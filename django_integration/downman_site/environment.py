@@ -111,14 +111,14 @@ def site_environment() -> SiteEnvironment:
     try:
         site = SiteEnvironment(**secrets)
     except ValidationError as exc:
-        reasons += sentences_of(exc, PREFIX)
+        reasons += to_sentences(exc, PREFIX)
     if reasons:
         raise EnvironmentRefused(reasons)
     return site
 
 
-def sentences_of(refusal: ValidationError, prefix: str) -> list[str]:
-    """Give a sentence for each thing that pydantic refuses, by the name of its variable and without its value."""
+def to_sentences(refusal: ValidationError, prefix: str) -> list[str]:
+    """Return a sentence for each thing that pydantic refuses, by the name of its variable and without its value."""
     return [
         (f"{prefix}{'_'.join(map(str, error['loc'])).upper()}: " if error["loc"] else "")
         + error["msg"].removeprefix("Value error, ")

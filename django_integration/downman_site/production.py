@@ -18,7 +18,7 @@ from downman_site.environment import NEEDED, EnvironmentRefused, SiteEnvironment
 
 
 def read() -> tuple[SiteEnvironment, dict[str, Any]]:
-    """Give what the environment tells the site, and the app. Raises `ImproperlyConfigured` with all that is wrong."""
+    """Return what the environment tells the site, and the app. Raises `ImproperlyConfigured` with all that is wrong."""
     site, app = SiteEnvironment.model_construct(), dict[str, Any]()
     reasons = [
         f"{name} is missing; {remedy}."

@@ -18,7 +18,7 @@ DEMO_DATA_DIR = (Path(__file__).parent / "data").resolve()
 
 
 def environment() -> dict[str, str]:
-    """Give the environment, filled up with the running demo's."""
+    """Return the environment, filled up with the running demo's."""
     file = HOME / "secrets" / "environment.json"
     written: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     return {**written, **os.environ}

@@ -77,7 +77,7 @@ class MailServer:
 
 
 def is_for_good(error: Exception) -> bool:
-    """Say whether the mail server will refuse this mail for ever."""
+    """Return whether the mail server will refuse this mail for ever."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= _PERMANENT for code, _ in error.recipients.values())
     # A refused login or sender is the administrators' to mend; the mail waits for them.

@@ -8,15 +8,15 @@ from prefect.states import Completed
 from prefect_email import EmailServerCredentials
 
 from downman.domain.jobs import Job
-from downman_flows.wiring import in_site
+from downman_flows.wiring import run_in_django
 
 
 @flow(name=Job.SEND_NOTICES.value, persist_result=False)
 async def send_notices() -> Any:
     """Send every mail that is due, over as few connections as the mail server allows."""
-    block = await in_site(_block_name)
+    block = await run_in_django(_block_name)
     credentials = await EmailServerCredentials.aload(block)
-    sent = await in_site(_send, credentials)
+    sent = await run_in_django(_send, credentials)
     if sent.sent or sent.failed:
         await acreate_markdown_artifact(key="notices", markdown=sent.in_words())
     return Completed(message=sent.in_words())

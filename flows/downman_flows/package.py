@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from downman.domain.jobs import Job
-from downman_flows.wiring import in_site, tools
+from downman_flows.wiring import run_in_django, tools
 
 
 @flow(name=Job.PACKAGE_REQUEST.value, persist_result=False)
@@ -19,7 +19,7 @@ async def package_request(request_id: int) -> Any:
     Only the flow function is asynchronous: a synchronous flow ends about a second late (docs/explanation). It takes an
     id, never a payload: what the request is about stands in the site's database.
     """
-    report = await in_site(_package, request_id, str(flow_run.get_id()))
+    report = await run_in_django(_package, request_id, str(flow_run.get_id()))
     if report.rows:
         await asyncio.gather(
             acreate_table_artifact(

@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tools:
+class Dependencies:
     """What the steps of packaging work with."""
 
     sources: Mapping[SourceKind, Source]
@@ -41,7 +41,7 @@ class Tools:
     storage_budget_bytes: int = 0
 
     def free_bytes(self, *, stored_bytes: Callable[[], int]) -> int:
-        """Give the bytes that one more order may take; negative when there is less than the reserve.
+        """Return the bytes that one more order may take; negative when there is less than the reserve.
 
         `stored_bytes` says what all packages take; it is asked only where there is a budget.
         """
@@ -49,20 +49,20 @@ class Tools:
         in_staging = self.staging.free_bytes() - self.staging_reserve_bytes
         in_packages = shutil.disk_usage(self.package_dir).free - self.package_reserve_bytes
         free = min(in_staging, in_packages)
-        if self.staging.is_on_disk_of(self.package_dir):
+        if self.staging.is_on_same_disk_as(self.package_dir):
             # What is fetched and the package made of it lie there at the same time.
             free //= 2
         return min(free, self.storage_budget_bytes - stored_bytes()) if self.storage_budget_bytes else free
 
 
 @cache
-def tools() -> Tools:
+def tools() -> Dependencies:
     """Make the tools from the site's settings; once for each process, after Django was set up."""
     from downman.settings import app_settings  # noqa: PLC0415
 
     settings = app_settings()
     networks = tuple(ip_network(network) for network in settings.private_addresses)
-    return Tools(
+    return Dependencies(
         sources={
             SourceKind.HTTP: HttpSource(
                 allowed_networks=networks, limits=FetchLimits(max_bytes=settings.max_resource_bytes)
@@ -79,7 +79,9 @@ def tools() -> Tools:
     )
 
 
-async def in_site(work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+async def run_in_django(
+    work: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+) -> Result:
     """Run blocking work in a thread in which Django is set up, and leave no database connection behind.
 
     The thread does not hold up the end of its process: a run that is cancelled ends at once, and leaves behind what a

@@ -10,13 +10,13 @@ from tests.acceptance.portal import Portal
 
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
-    """Give a demo that is ready."""
+    """Return a demo that is ready."""
     with DemoProcess(tmp_path_factory.mktemp("acceptance") / "home") as running:
         yield running
 
 
 @pytest.fixture(scope="package")
 def portal(demo: DemoProcess) -> Iterator[Portal]:
-    """Give somebody who orders from it."""
+    """Return somebody who orders from it."""
     with Portal(demo) as person:
         yield person

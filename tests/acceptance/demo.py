@@ -20,7 +20,7 @@ STOP_SECONDS = 30
 
 
 def free_ports(count: int) -> list[int]:
-    """Give ports that are free now, all different."""
+    """Return ports that are free now, all different."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -87,7 +87,7 @@ class Installation:
         return json.loads(text) if text else None
 
     def processes(self) -> list[str]:
-        """Give the command line of everything that runs for this home, the database included."""
+        """Return the command line of everything that runs for this home, the database included."""
         found = []
         for process in psutil.process_iter():
             try:

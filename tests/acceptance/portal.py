@@ -30,7 +30,7 @@ class Package:
     manifest: dict[str, Any]
 
     def read(self, name: str) -> bytes:
-        """Give one member."""
+        """Return one member."""
         with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
             return archive.read(name)
 
@@ -67,7 +67,7 @@ class Portal:
         return placed
 
     def look(self, order_id: str) -> dict[str, Any]:
-        """Give how an order stands."""
+        """Return how an order stands."""
         answer: dict[str, Any] = self.http.get(f"/downloads/api/requests/{order_id}/").raise_for_status().json()
         return answer
 
@@ -102,13 +102,13 @@ class Portal:
         return self.poll(lambda: self.mails_so_far(order_id), lambda mails: len(mails) >= count)  # type: ignore[no-any-return]
 
     def mails_so_far(self, order_id: str) -> list[EmailMessage]:
-        """Give the mails about an order that have come."""
+        """Return the mails about an order that have come."""
         files = sorted((self.demo.home / "mail").glob("*.eml"))
         mails = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
         return [mail for mail in mails if order_id in text_of(mail)]
 
     def staged(self) -> list[Path]:
-        """Give the files that lie in staging."""
+        """Return the files that lie in staging."""
         return [path for path in (self.demo.home / "staging").rglob("*") if path.is_file()]
 
     def shell(self, code: str) -> str:
@@ -119,7 +119,7 @@ class Portal:
 
 
 def text_of(mail: EmailMessage, kind: str = "plain") -> str:
-    """Give one form of a mail."""
+    """Return one form of a mail."""
     part = mail.get_body((kind,))
     assert part is not None
     content: str = part.get_content()

@@ -59,7 +59,7 @@ class Browser:
             self.driver.save_screenshot(str(Path(folder) / name))
 
     def complaints(self) -> list[str]:
-        """Give what the page's scripts and loads complained about."""
+        """Return what the page's scripts and loads complained about."""
         entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 

@@ -36,7 +36,7 @@ def until(condition: Callable[[], bool], seconds: float = GONE_SECONDS) -> bool:
 
 
 def refusal(home: Path, **environment: str) -> list[str]:
-    """Give what a demo says that does not start."""
+    """Return what a demo says that does not start."""
     refused = DemoProcess(home, **environment).start()
     assert refused.wait() == 1, refused.lines
     return refused.lines

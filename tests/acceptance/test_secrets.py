@@ -201,7 +201,7 @@ def _look_around(story: Story, person: Portal) -> None:
 
 
 def prefect_pages(parts: Parts, path: str) -> Iterator[Any]:
-    """Give all that Prefect has of a kind, page by page."""
+    """Return all that Prefect has of a kind, page by page."""
     for offset in range(0, 50 * PAGE, PAGE):
         page = parts.ask_prefect("POST", f"/{path}/filter", {"limit": PAGE, "offset": offset})
         yield page

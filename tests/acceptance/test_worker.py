@@ -22,8 +22,8 @@ def offer(portal: Portal, name: str, url: str) -> None:
     portal.offer({"id": name, "title": name, "source": "http", "url": url})
 
 
-def runs_of(demo: DemoProcess, flow: str) -> list[Any]:
-    """Give the runs of a flow, the newest first."""
+def get_runs(demo: DemoProcess, flow: str) -> list[Any]:
+    """Return the runs of a flow, the newest first."""
     body = {"flows": {"name": {"any_": [flow]}}, "sort": "START_TIME_DESC", "limit": 200}
     return list(demo.ask_prefect("POST", "/flow_runs/filter", body))
 
@@ -42,12 +42,12 @@ def test_the_pool_is_warm_and_preloads_the_flows(demo: DemoProcess) -> None:
 
 def test_orders_placed_together_share_the_runs_that_mail(demo: DemoProcess, portal: Portal, source: Source) -> None:
     offer(portal, "together", source.url("plain/together.bin"))
-    before = len(runs_of(demo, "send-notices"))
+    before = len(get_runs(demo, "send-notices"))
     orders = [portal.order("together") for _ in range(12)]
     for order_id in orders:
         assert portal.wait(order_id)["status"] == "ready"
         portal.mails(order_id, 2)
-    assert len(runs_of(demo, "send-notices")) - before < len(orders)
+    assert len(get_runs(demo, "send-notices")) - before < len(orders)
 
 
 def test_a_run_cancelled_in_prefect_ends_within_two_seconds_though_its_source_does_not_answer(
@@ -56,7 +56,7 @@ def test_a_run_cancelled_in_prefect_ends_within_two_seconds_though_its_source_do
     offer(portal, "slow", source.url("slow/x"))
     order_id = portal.order("slow")
     under_way(portal, order_id)
-    run = next(run for run in runs_of(demo, "package-request") if run["state_type"] == "RUNNING")
+    run = next(run for run in get_runs(demo, "package-request") if run["state_type"] == "RUNNING")
     began = time.monotonic()
     state = {"type": "CANCELLING", "name": "Cancelling"}
     demo.ask_prefect("POST", f"/flow_runs/{run['id']}/set_state", {"state": state, "force": False})
@@ -75,11 +75,11 @@ def test_an_order_under_way_when_the_demo_stops_goes_on_with_the_next_start(tmp_
         offer(portal, "slow", source.url("slow/x"))
         order_id = portal.order("slow")
         under_way(portal, order_id)
-        (run,) = runs_of(demo, "package-request")
+        (run,) = get_runs(demo, "package-request")
     with demo, Portal(demo) as portal:
         began = time.monotonic()
         (again,) = portal.poll(
-            lambda: runs_of(demo, "package-request"), lambda runs: [run["run_count"] for run in runs] == [2]
+            lambda: get_runs(demo, "package-request"), lambda runs: [run["run_count"] for run in runs] == [2]
         )
         # Neither the lease nor the look for stalled orders had to end: the run itself was handed on.
         assert time.monotonic() - began < 30

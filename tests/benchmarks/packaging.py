@@ -32,17 +32,17 @@ SMALL_PARTS = 200
 def package(urls: list[str], folder: Path) -> int:
     """Package the addresses as a worker does; give the bytes of the package."""
     from downman.domain.policy import DownloadPolicy, SourceKind
-    from downman.domain.ports import Wanted
+    from downman.domain.ports import FetchRequest
     from downman.services.packaging import Claim, ClaimedPart
     from downman_flows.runs.fetching import Fetching
-    from downman_flows.runs.package_builder import Contents
+    from downman_flows.runs.package_builder import PackageBuilder
     from downman_flows.sources.fetch_limits import FetchLimits
     from downman_flows.sources.http_source import HttpSource
     from downman_flows.storage.staging import Staging
-    from downman_flows.wiring import Tools
+    from downman_flows.wiring import Dependencies
 
     source = HttpSource(allowed_networks=[ip_network("127.0.0.1/32")], limits=FetchLimits())
-    tools = Tools(
+    tools = Dependencies(
         sources={SourceKind.HTTP: source},
         staging=Staging(folder / "staging"),
         package_dir=folder / "packages",
@@ -57,7 +57,7 @@ def package(urls: list[str], folder: Path) -> int:
             position=number,
             title="x",
             licence="",
-            wanted=Wanted(resource=str(number), kind=SourceKind.HTTP, url=url),
+            wanted=FetchRequest(resource=str(number), kind=SourceKind.HTTP, url=url),
             packaged=True,
             public_limit=None,
         )
@@ -67,7 +67,7 @@ def package(urls: list[str], folder: Path) -> int:
         request_id=1, public_id="0" * 36, owner="bench", attempt=1, created_at=datetime.now(tz=UTC), language="en",
         parts=parts, policy=DownloadPolicy(),
     )  # fmt: skip
-    contents = Contents(claim, tools.package_dir)
+    contents = PackageBuilder(claim, tools.package_dir)
     with Fetching(1, parts, tools) as fetching:
         contents.write(fetching.results(lambda: None), tick=lambda: None)
     (link,) = contents.links()
@@ -115,7 +115,7 @@ def write_data(folder: Path) -> tuple[Path, Path]:
 
 
 def peak_memory(address: str, size: int) -> int:
-    """Give the largest resident memory, in bytes, of a process that packages so many bytes."""
+    """Return the largest resident memory, in bytes, of a process that packages so many bytes."""
     command = [sys.executable, "-m", __name__ if __name__ != "__main__" else "tests.benchmarks.packaging"]
     done = subprocess.run(
         [*command, "--child", f"{address}/bytes/{size}/a.bin"], check=True, capture_output=True, text=True

@@ -39,7 +39,7 @@ class CpuTime:
         return self.own + self.below
 
     def __sub__(self, other: Self) -> "CpuTime":
-        """Give what was used between two readings."""
+        """Return what was used between two readings."""
         return CpuTime(own=self.own - other.own, below=self.below - other.below)
 
 

@@ -65,7 +65,7 @@ class Bench:
         return runs
 
     def timing(self, run_id: UUID) -> Timing:
-        """Give the times that the server has of a run."""
+        """Return the times that the server has of a run."""
         run = self.client.read_flow_run(run_id)
         assert run.start_time is not None
         assert run.end_time is not None
@@ -106,7 +106,7 @@ def deploy(client: SyncPrefectClient, pool: str) -> UUID:
 
 @contextmanager
 def bench(client: SyncPrefectClient, server: PrefectServer, pool: str, folder: Path) -> Iterator[Bench]:
-    """Give a worker that is ready, and stop it gently."""
+    """Return a worker that is ready, and stop it gently."""
     kind = TYPES[pool].type
     deployment = deploy(client, pool)
     # The processes of the runs load the flow as a module of this repository.

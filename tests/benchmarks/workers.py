@@ -30,7 +30,7 @@ BATCH = 100
 #: Seconds by which the kernel's two ways of counting a worker's CPU time may differ; they round.
 ROUNDING = 0.1
 
-Figures = dict[str, float]
+Samples = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Used:
         return cls(*(CpuTime.of(pid) for pid in pids))
 
 
-def memory(at: Bench, when: str) -> Figures:
-    """Give the memory of the worker and its template, while no run is there."""
+def memory(at: Bench, when: str) -> Samples:
+    """Return the memory of the worker and its template, while no run is there."""
     parts = {"worker": at.worker.pid} | ({"template": at.template.pid} if at.template else {})
     found = {name: Memory.of(pid) for name, pid in parts.items()}
     figures = {f"memory {when}, worker and template: RSS, MB": sum(part.resident for part in found.values())}
@@ -74,8 +74,8 @@ def memory(at: Bench, when: str) -> Figures:
     return {name: size / MEGABYTE for name, size in figures.items()}
 
 
-def idle(at: Bench, seconds: float) -> Figures:
-    """Give how busy all are while nothing is to be done, in percent of one core."""
+def idle(at: Bench, seconds: float) -> Samples:
+    """Return how busy all are while nothing is to be done, in percent of one core."""
     before = Used.by(at)
     time.sleep(seconds)  # it is what is measured
     after = Used.by(at)
@@ -89,8 +89,8 @@ def idle(at: Bench, seconds: float) -> Figures:
     }
 
 
-def in_turn(at: Bench, count: int, when: str) -> Figures:
-    """Give how long a run takes that is alone."""
+def in_turn(at: Bench, count: int, when: str) -> Samples:
+    """Return how long a run takes that is alone."""
     timings = [at.timing(run) for _ in range(count) for run in at.run()]
     to_running = [timing.began - timing.created for timing in timings]
     to_completed = [timing.ended - timing.created for timing in timings]
@@ -102,8 +102,8 @@ def in_turn(at: Bench, count: int, when: str) -> Figures:
     }
 
 
-def at_once(at: Bench, count: int) -> Figures:
-    """Give how long many runs take that are there at once, and what each costs."""
+def at_once(at: Bench, count: int) -> Samples:
+    """Return how long many runs take that are there at once, and what each costs."""
     before = Used.by(at)
     runs = at.run(count)
     after = Used.by(at)
@@ -123,8 +123,8 @@ def at_once(at: Bench, count: int) -> Figures:
     }
 
 
-def grown_old(at: Bench, amounts: Amounts) -> Figures:
-    """Give the same as at first, after many more runs."""
+def grown_old(at: Bench, amounts: Amounts) -> Samples:
+    """Return the same as at first, after many more runs."""
     left = amounts.later
     while left > 0:
         left -= len(at.run(min(BATCH, left)))
@@ -133,16 +133,16 @@ def grown_old(at: Bench, amounts: Amounts) -> Figures:
 
 
 def percentile(values: Sequence[float], share: int) -> float:
-    """Give the smallest value that so many percent of all do not exceed."""
+    """Return the smallest value that so many percent of all do not exceed."""
     return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
 
 
 def span(timings: Sequence[Timing]) -> float:
-    """Give the seconds from the first creation to the last end."""
+    """Return the seconds from the first creation to the last end."""
     return max(timing.ended for timing in timings) - min(timing.created for timing in timings)
 
 
-def measured(pool: str, server: PrefectServer, folder: Path, amounts: Amounts) -> Figures:
+def measured(pool: str, server: PrefectServer, folder: Path, amounts: Amounts) -> Samples:
     """Measure one worker."""
     reaped = resource.getrusage(resource.RUSAGE_CHILDREN)
     with get_client(sync_client=True) as client, bench(client, server, pool, folder) as at:

@@ -21,14 +21,14 @@ UNSENT = "SELECT count(*) FROM downloads_notice WHERE status NOT IN ('sent', 'fa
 
 
 def is_over(scene: Scene) -> bool:
-    """Say whether every order and every mail has come to its end."""
+    """Return whether every order and every mail has come to its end."""
     ((orders,),) = scene.parts.query(OPEN, tuple(ENDED))
     ((mails,),) = scene.parts.query(UNSENT)
     return not orders and not mails and not _under_way(scene)
 
 
 def wrong(scene: Scene, customers: Customers) -> Iterator[str]:
-    """Give everything that is not as it must be, in sentences."""
+    """Return everything that is not as it must be, in sentences."""
     orders = scene.parts.query("SELECT id, public_id::text, status, email FROM downloads_downloadrequest ORDER BY id")
     for number, order_id, _status, recipient in orders:
         for fault in _of_order(scene, customers, number, order_id):

@@ -66,7 +66,7 @@ def plan(*, seed: int, orders: int, seconds: float) -> Plan:
 
 
 def expected_end(path: str) -> str:
-    """Give how a part from this source must end, when nobody cancels it."""
+    """Return how a part from this source must end, when nobody cancels it."""
     behaviour = path.partition("/")[0]
     return next(end for source, (_, end) in SOURCES.items() if source.partition("/")[0] == behaviour)
 

@@ -12,13 +12,13 @@ from prefect_warm_process.child import NAME as RUN_TITLE
 from tests.acceptance.faults.parts import PREFECT, SITE, WORKER, kill, until
 from tests.acceptance.faults.scene import Scene
 
-Trouble = Callable[[Scene, random.Random], None]
-TROUBLES: dict[str, Trouble] = {}
+MailServerError = Callable[[Scene, random.Random], None]
+TROUBLES: dict[str, MailServerError] = {}
 #: Seconds for which something is away or stands still.
 AWAY_SECONDS = 4.0
 
 
-def trouble(make: Trouble) -> Trouble:
+def trouble(make: MailServerError) -> MailServerError:
     """Register a trouble by its name."""
     TROUBLES[make.__name__.replace("_", " ")] = make
     return make

@@ -24,8 +24,8 @@ from downman.checks.values import in_words
 from downman.domain import jobs, notices, policy, status
 from downman.domain.errors import PermanentError, TemporaryError
 from downman.monitoring.metrics import samples
-from downman.settings import PREFIX, TYPES, AppSettings, unit_of
-from downman_ops.launch.environment import secret_names, variable_of
+from downman.settings import PREFIX, TYPES, AppSettings, get_unit
+from downman_ops.launch.environment import get_variable_name, secret_names
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.settings import DemoSettings, PoolSettings, PrefectConnection
 from downman_site.environment import NEEDED, SiteEnvironment
@@ -70,8 +70,8 @@ ENVIRONMENT_EXAMPLE = """\
 DJANGO_SETTINGS_MODULE=downman_site.production"""
 
 
-def sentences_of(enum: type[StrEnum]) -> dict[str, str]:
-    """Give the sentence behind each member, as it stands in the source."""
+def to_sentences(enum: type[StrEnum]) -> dict[str, str]:
+    """Return the sentence behind each member, as it stands in the source."""
     found = re.findall(r'^    \w+ = "([^"]+)"  #: (.+)$', inspect.getsource(enum), flags=re.MULTILINE)
     assert len(found) == len(enum), f"every member of {enum.__name__} needs a sentence"
     return dict(found)
@@ -88,14 +88,14 @@ def states(title: str, transitions: Mapping[Any, frozenset[Any]]) -> str:
     enum = type(next(iter(transitions)))
     rows = [
         (f"`{value}`", sentence, ", ".join(f"`{target}`" for target in sorted(transitions[enum(value)])) or "final")
-        for value, sentence in sentences_of(enum).items()
+        for value, sentence in to_sentences(enum).items()
     ]
     return f"## {title}\n\n{enum.__doc__}\n\n{table('state', 'meaning', 'may become', rows=rows)}"
 
 
 def enum_table(title: str, enum: type[StrEnum]) -> str:
     """Write one enum that has no moves."""
-    rows = [(f"`{value}`", sentence) for value, sentence in sentences_of(enum).items()]
+    rows = [(f"`{value}`", sentence) for value, sentence in to_sentences(enum).items()]
     return f"## {title}\n\n{enum.__doc__}\n\n{table('value', 'meaning', rows=rows)}"
 
 
@@ -126,7 +126,7 @@ def settings_page() -> str:
             (
                 f"`{name}`",
                 in_words(TYPES[item.name]),
-                unit_of(item),
+                get_unit(item),
                 shown_default,
                 item.metadata["sentence"] + (a_secret(name) if item.metadata["secret"] else ""),
             )
@@ -139,7 +139,7 @@ def settings_page() -> str:
         "`true` or `false`.\n\n"
         + table("setting", "type", "unit", "default", "what it is", rows=rows)
         + "\n"
-        + enum_table("Behaviours", policy.Behaviour)
+        + enum_table("Behaviours", policy.PackagingMode)
         + "\nAn administrator may change the behaviour, the cart limit, the validity and the public limit as the site runs,\n"
         "under *Download policy* in the admin; what is left empty there is the site's setting.\n\n"
         "## What is refused\n\nMade from `django_integration/downman/checks/findings.py`. Every command of Django looks, `manage.py check` tells;\n"
@@ -180,14 +180,14 @@ def environment_page() -> str:
 
 
 def own_fields(settings: type[BaseSettings]) -> list[str]:
-    """Give the fields that a class declares itself."""
+    """Return the fields that a class declares itself."""
     return [name for name in settings.model_fields if name in settings.__annotations__]
 
 
 def variable_row(settings: type[BaseSettings], name: str) -> tuple[str, ...]:
     """Write one variable of the environment."""
     field = settings.model_fields[name]
-    variable = variable_of(settings, name)
+    variable = get_variable_name(settings, name)
     secret = field.annotation is SecretStr
     return (
         f"`{variable}`",
@@ -235,7 +235,7 @@ def shown(value: Any) -> str:
 def environment_example() -> str:
     """Write the file of all variables that a deployment may set, those that it must set first."""
     declared = {
-        variable_of(settings, name): (
+        get_variable_name(settings, name): (
             settings.model_fields[name].description or "",
             shown(settings.model_fields[name].default),
         )
@@ -270,7 +270,7 @@ def comment(text: str) -> list[str]:
 def jobs_page() -> str:
     """Write the page of jobs, queues and schedules."""
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
-    meaning = sentences_of(jobs.Job)
+    meaning = to_sentences(jobs.Job)
     rows = []
     for item in deployments:
         schedules = ", ".join(schedule_in_words(plan) for plan in item.get("schedules", []))
@@ -367,7 +367,7 @@ def _value_of(action: Action) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Give every page by its path."""
+    """Return every page by its path."""
     return {
         PAGES / "states.md": states_page(),
         PAGES / "settings.md": settings_page(),

@@ -1,6 +1,6 @@
 """Environments that are refused at a start: examples for the reference page, each tried by a test."""
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.environment import checked_environment
 
 EXAMPLES: tuple[dict[str, str], ...] = (
@@ -32,9 +32,9 @@ EXAMPLES: tuple[dict[str, str], ...] = (
 
 
 def refusal(environment: dict[str, str]) -> str:
-    """Give what is said to an environment; empty when it is taken."""
+    """Return what is said to an environment; empty when it is taken."""
     try:
         checked_environment(environment)
-    except StartRefused as exc:
+    except ConfigurationError as exc:
         return str(exc)
     return ""

@@ -18,7 +18,7 @@ __all__ = ["prefect_server"]
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
-    """Give a server of its own."""
+    """Return a server of its own."""
     folder: Path = tmp_path_factory.mktemp("postgres")
     server = EmbeddedDatabase(folder=folder / "server")
     server.start()
@@ -36,7 +36,7 @@ def django_db_modify_db_settings(postgres: EmbeddedDatabase) -> None:
 
 @pytest.fixture(autouse=True)
 def _site(settings: Settings, tmp_path: Path) -> None:
-    """Give every test its own folders, and no Prefect: orders are started by the test."""
+    """Return every test its own folders, and no Prefect: orders are started by the test."""
     settings.DOWNLOADS_TRIGGER = "downman.trigger.NoTrigger"
     settings.DOWNLOADS_PACKAGE_DIR = tmp_path / "packages"
     settings.DOWNLOADS_STAGING_DIR = tmp_path / "staging"
@@ -45,7 +45,7 @@ def _site(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.fixture
 def resource(db: None) -> Resource:
-    """Give a resource of the catalogue."""
+    """Return a resource of the catalogue."""
     return Resource.objects.create(
         id="dem",
         title="Elevation",
@@ -59,5 +59,5 @@ def resource(db: None) -> Resource:
 
 @pytest.fixture
 def roads(db: None) -> Resource:
-    """Give another one, without choices."""
+    """Return another one, without choices."""
     return Resource.objects.create(id="roads", title="Roads", source="http", url="http://127.0.0.1/roads.zip")

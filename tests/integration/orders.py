@@ -10,7 +10,7 @@ from downman.domain.status import LinkStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest
 from downman.services.generic import register
 from downman.services.ordering import place_request
-from downman.services.transitions import changing
+from downman.services.transitions import lock_order
 
 EMAIL = "ana@example.org"
 
@@ -34,13 +34,13 @@ def link_to(
 
 
 def delivered(*resources: str, days: int = 7, age_days: int = 0) -> DownloadRequest:
-    """Give an order of which everything is in one package, as a run leaves it."""
+    """Return an order of which everything is in one package, as a run leaves it."""
     request = order(*resources)
     link = link_to(request, days=days, age_days=age_days)
     request.locators.update(status="delivered", link=link)
     DownloadRequest.objects.filter(pk=request.pk).update(status="packaging", due_at=None)
-    with changing(request.pk, actor="test") as change:
-        change.settle(delivered=True)
+    with lock_order(request.pk, actor="test") as change:
+        change.recompute_status(delivered=True)
     return change.request
 
 

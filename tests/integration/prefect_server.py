@@ -11,6 +11,6 @@ __all__ = ["AUTH", "PrefectServer", "prefect_server"]
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    """Give a real Prefect server on a PostgreSQL of its own, once for all tests."""
+    """Return a real Prefect server on a PostgreSQL of its own, once for all tests."""
     with prefect_server_running(tmp_path_factory.mktemp("prefect")) as server:
         yield server

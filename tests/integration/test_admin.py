@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from downman.domain.policy import Behaviour
+from downman.domain.policy import PackagingMode
 from downman.models import PolicyRecord, Resource
 from downman.services.policy import administrators, current_policy
 from tests.integration.orders import EMAIL, delivered, order
@@ -75,6 +75,6 @@ def test_the_rules_are_one_row_that_counts_at_once(admin_client: Client) -> None
     assert admin_client.post("/admin/downloads/policyrecord/add/", rules).status_code == 302
     assert admin_client.get("/admin/downloads/policyrecord/add/").status_code == 403
     policy = current_policy()
-    assert (policy.behaviour, policy.cart_limit, policy.validity_days) == (Behaviour.DYNAMIC, 3, 2)
+    assert (policy.behaviour, policy.cart_limit, policy.validity_days) == (PackagingMode.DYNAMIC, 3, 2)
     assert PolicyRecord.objects.count() == 1
     assert administrators() == ("ana@example.org", "eva@example.org")

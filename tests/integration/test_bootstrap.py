@@ -33,11 +33,11 @@ Given = TypeVar("Given")
 
 
 def run_bootstrap(
-    file: PrefectFile | None = None, *, lost_before: datetime | None = None, **settings: Any
+    file: PrefectFile | None = None, *, crashed_before: datetime | None = None, **settings: Any
 ) -> list[str]:
     async def all_lines() -> list[str]:
         wanted = file or read_prefect_file()
-        return [line async for line in bootstrap(PoolSettings(**settings), wanted, lost_before=lost_before)]
+        return [line async for line in bootstrap(PoolSettings(**settings), wanted, crashed_before=crashed_before)]
 
     try:
         return asyncio.run(all_lines())
@@ -71,7 +71,7 @@ def queues() -> dict[str, tuple[int | None, int | None]]:
 
 
 def when(deployment: Any) -> list[object]:
-    """Give the times of a deployment's schedules; the moment from which an interval counts is made anew each time."""
+    """Return the times of a deployment's schedules; the moment from which an interval counts is made anew each time."""
     return [getattr(schedule.schedule, "interval", None) or schedule.schedule.cron for schedule in deployment.schedules]
 
 
@@ -257,8 +257,8 @@ def test_runs_that_a_dead_worker_left_are_declared_lost(prefect_server: PrefectS
     run = ask(leave_a_run)
     started = datetime.now(UTC)
 
-    assert f"run {run.name}: declared lost" not in run_bootstrap(lost_before=started - timedelta(hours=1))
-    assert f"run {run.name}: declared lost" in run_bootstrap(lost_before=started)
+    assert f"run {run.name}: declared lost" not in run_bootstrap(crashed_before=started - timedelta(hours=1))
+    assert f"run {run.name}: declared lost" in run_bootstrap(crashed_before=started)
     assert ask(lambda client: client.read_flow_run(run.id)).state_type == StateType.CRASHED
 
 

@@ -57,7 +57,7 @@ def test_an_order_is_refused_the_same_way(client: Client, away: None) -> None:
 
 @pytest.fixture
 def logged_in(client: Client, transactional_db: None) -> Client:
-    """Give a browser whose session lies in the database."""
+    """Return a browser whose session lies in the database."""
     client.force_login(User.objects.create_superuser("eva"))
     return client
 

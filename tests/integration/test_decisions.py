@@ -20,13 +20,13 @@ WISHES = "/admin/downloads/genericrequest/"
 
 @pytest.fixture
 def undecided(resource: Resource, roads: Resource) -> DownloadRequest:
-    """Give an order of which one part waits for a decision."""
+    """Return an order of which one part waits for a decision."""
     Resource.objects.filter(pk="dem").update(restricted=True)
     return order("dem", "roads")
 
 
 def staff(*permissions: str) -> Client:
-    """Give the browser of somebody who works at the portal."""
+    """Return the browser of somebody who works at the portal."""
     user = User.objects.create_user("pep", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     browser = Client()

@@ -11,13 +11,13 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from downman.domain.errors import LeaseLost, SourceBroke
+from downman.domain.errors import LeaseLost, TransferInterrupted
 from downman.models import DownloadLink, DownloadRequest, ResourceLocator
 from downman.services import approvals, cancelling, packaging, recovery, retention
 from downman.services.package_storage import package_path
 from downman_flows.runs.fetching import Fetching
 from downman_flows.runs.packaging_run import package_request
-from downman_flows.wiring import Tools
+from downman_flows.wiring import Dependencies
 from tests.integration.orders import order
 from tests.integration.test_steps import offer, opened, server, staged, states, tools
 from tests.servers import DATA, Source
@@ -28,8 +28,8 @@ PLENTY = 10**15
 
 
 @pytest.fixture
-def lost(server: Source, tools: Tools) -> DownloadRequest:
-    """Give a request whose run fetched everything and was lost before it recorded anything."""
+def lost(server: Source, tools: Dependencies) -> DownloadRequest:
+    """Return a request whose run fetched everything and was lost before it recorded anything."""
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
     claim = packaging.claim(request.pk, owner="lost", free_bytes=PLENTY)
     assert isinstance(claim, packaging.Claim)
@@ -41,7 +41,7 @@ def lost(server: Source, tools: Tools) -> DownloadRequest:
 
 
 def test_the_next_run_goes_on_from_the_parts_that_were_verified(
-    lost: DownloadRequest, server: Source, tools: Tools
+    lost: DownloadRequest, server: Source, tools: Dependencies
 ) -> None:
     package_request(lost.pk, owner="run-2", tools=tools)
     assert [status for status, _ in states(lost)] == ["delivered", "delivered"]
@@ -51,13 +51,13 @@ def test_the_next_run_goes_on_from_the_parts_that_were_verified(
 
 
 def test_a_verified_part_that_was_damaged_since_is_fetched_again(
-    lost: DownloadRequest, server: Source, tools: Tools
+    lost: DownloadRequest, server: Source, tools: Dependencies
 ) -> None:
     part = lost.locators.first()
     assert part is not None
-    body = tools.staging.folder_of(lost.pk, part.pk) / "body"
+    body = tools.staging.get_folder(lost.pk, part.pk) / "body"
     body.write_bytes(b"x" * len(DATA))
-    with pytest.raises(SourceBroke, match="not what went in"):
+    with pytest.raises(TransferInterrupted, match="not what went in"):
         package_request(lost.pk, owner="run-2", tools=tools)
     ResourceLocator.objects.update(retry_at=timezone.now())
     package_request(lost.pk, owner="run-3", tools=tools)
@@ -66,7 +66,9 @@ def test_a_verified_part_that_was_damaged_since_is_fetched_again(
         assert archive.read("a.bin") == DATA
 
 
-def test_a_package_that_a_lost_run_left_unrecorded_is_removed_by_the_next(lost: DownloadRequest, tools: Tools) -> None:
+def test_a_package_that_a_lost_run_left_unrecorded_is_removed_by_the_next(
+    lost: DownloadRequest, tools: Dependencies
+) -> None:
     folder = package_path(f"{lost.pk:010d}/0001")
     folder.mkdir(parents=True)
     (folder / ".download.zip.partial").write_bytes(b"half")
@@ -74,7 +76,7 @@ def test_a_package_that_a_lost_run_left_unrecorded_is_removed_by_the_next(lost: 
     assert not folder.exists()
 
 
-def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, tools: Tools) -> None:
+def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
     claim = packaging.claim(request.pk, owner="lost", free_bytes=PLENTY)
     assert isinstance(claim, packaging.Claim)
@@ -89,7 +91,7 @@ def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, 
     assert not folder.exists()
 
 
-def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(server: Source, tools: Tools) -> None:
+def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
     package_request(request.pk, owner="run-1", tools=tools)
     first = DownloadLink.objects.get()
@@ -114,7 +116,7 @@ def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(serve
     assert list(request.notices.values_list("kind", flat=True)) == ["received", "ready", "ready"]
 
 
-def test_a_package_that_is_gone_is_fetched_again(server: Source, tools: Tools) -> None:
+def test_a_package_that_is_gone_is_fetched_again(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
     package_request(request.pk, owner="run-1", tools=tools)
     package_path(DownloadLink.objects.get().target).unlink()
@@ -131,7 +133,7 @@ def test_two_requests_do_not_count_on_the_same_room(server: Source) -> None:
     ResourceLocator.objects.update(bytes_total=60)
     assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=100), packaging.Claim)
     waits = packaging.claim(second.pk, owner="run-2", free_bytes=100)
-    assert waits == packaging.WaitsForSpace(needed_bytes=60, free_bytes=40)
+    assert waits == packaging.InsufficientSpace(needed_bytes=60, free_bytes=40)
     second.refresh_from_db()
     assert (second.status, states(second), second.attempt) == ("queued", [("waiting_for_space", "no-space")], 2)
     # What the first one has written is no longer free, so it is not counted twice.
@@ -143,19 +145,19 @@ def test_two_requests_do_not_count_on_the_same_room(server: Source) -> None:
 def test_sizes_that_nobody_knows_count_as_the_default_beside_others_and_not_alone(server: Source) -> None:
     names = offer(server, "plain/a.bin", "plain/b.bin")
     first, second = order(names[0]), order(names[1])
-    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=0), packaging.WaitsForSpace)
+    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=0), packaging.InsufficientSpace)
     ResourceLocator.objects.update(retry_at=timezone.now())
     assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=1), packaging.Claim)
     first.refresh_from_db()
     assert first.reserved_bytes == 100_000_000
     waits = packaging.claim(second.pk, owner="run-2", free_bytes=199_999_999)
-    assert waits == packaging.WaitsForSpace(needed_bytes=100_000_000, free_bytes=99_999_999)
+    assert waits == packaging.InsufficientSpace(needed_bytes=100_000_000, free_bytes=99_999_999)
     ResourceLocator.objects.update(retry_at=timezone.now())
     assert isinstance(packaging.claim(second.pk, owner="run-2", free_bytes=200_000_000), packaging.Claim)
 
 
 def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
-    server: Source, tools: Tools, settings: Any
+    server: Source, tools: Dependencies, settings: Any
 ) -> None:
     requests = [order(name) for name in offer(server, "plain/a.bin", "plain/b.bin", "plain/c.bin")]
     for request in requests:
@@ -164,7 +166,7 @@ def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
     DownloadLink.objects.filter(pk=used.pk).update(last_download_at=timezone.now())
     budget = (used.size or 0) + (newest.size or 0)
     settings.DOWNLOADS_STORAGE_BUDGET_BYTES = budget
-    assert retention.clean_expired() == retention.Cleaned()  # a link is a promise
+    assert retention.clean_expired() == retention.CleanupResult()  # a link is a promise
 
     settings.DOWNLOADS_EVICT_PROMISED = True
     cleaned = retention.clean_expired()
@@ -175,7 +177,9 @@ def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
     assert full.free_bytes(stored_bytes=retention.stored_bytes) == 0
 
 
-def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(server: Source, tools: Tools) -> None:
+def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(
+    server: Source, tools: Dependencies
+) -> None:
     request = order(*offer(server, "slow/a.bin", "plain/b.bin"))
     slow, _quick = request.locators.all()
 
@@ -199,7 +203,7 @@ def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(se
     assert request.status == "ready"
 
 
-def test_a_database_that_drops_every_connection_is_survived(server: Source, tools: Tools) -> None:
+def test_a_database_that_drops_every_connection_is_survived(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "slow/x", "plain/a.bin"))
     slow, _quick = request.locators.all()
 
@@ -227,7 +231,9 @@ def test_a_database_that_drops_every_connection_is_survived(server: Source, tool
     assert (request.status, [status for status, _ in states(request)]) == ("ready", ["cancelled", "delivered"])
 
 
-def test_a_record_whose_answer_was_lost_stands(server: Source, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_whose_answer_was_lost_stands(
+    server: Source, tools: Dependencies, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = order(*offer(server, "plain/a.bin"))
     real = packaging.record
 
@@ -242,12 +248,12 @@ def test_a_record_whose_answer_was_lost_stands(server: Source, tools: Tools, mon
     assert package_path(DownloadLink.objects.get().target).is_file()
 
 
-def test_a_run_whose_request_was_given_to_another_leaves_nothing(server: Source, tools: Tools) -> None:
+def test_a_run_whose_request_was_given_to_another_leaves_nothing(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
     claim = packaging.claim(request.pk, owner="run-1", free_bytes=PLENTY)
     assert isinstance(claim, packaging.Claim)
-    assert packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
-    assert not packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
+    assert packaging.release(request.pk, owner="run-1", reason="its worker was lost")
+    assert not packaging.release(request.pk, owner="run-1", reason="its worker was lost")
     with pytest.raises(LeaseLost):
         packaging.beat(claim, {})
     assert isinstance(packaging.claim(request.pk, owner="run-2", free_bytes=PLENTY), packaging.Claim)

@@ -30,14 +30,14 @@ def whole(settings: Any, prefect_server: PrefectServer, transactional_db: None) 
 
 @pytest.fixture
 def hanging() -> Iterator[int]:
-    """Give a port on which everybody is let in, and nobody is answered."""
+    """Return a port on which everybody is let in, and nobody is answered."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture
 def move_database(transactional_db: None) -> Iterator[Any]:
-    """Give a way to let the database be looked for elsewhere."""
+    """Return a way to let the database be looked for elsewhere."""
     where = {name: connection.settings_dict[name] for name in ("HOST", "PORT")}
 
     def move(port: int) -> None:

@@ -35,11 +35,11 @@ from downman.domain.errors import (
     LeaseLost,
     NoSpace,
     OrderRefused,
-    SourceBroke,
     SourceMissing,
+    TransferInterrupted,
 )
 from downman.domain.notices import NOTICE_FOR, NOTICE_FOR_GENERIC, NoticeKind
-from downman.domain.policy import Behaviour, Delivery
+from downman.domain.policy import Delivery, PackagingMode
 from downman.domain.request import Wish, outcome_of
 from downman.domain.status import (
     ENDED_REQUESTS,
@@ -79,7 +79,7 @@ from downman.services import (
     tracking,
 )
 from downman.services.package_storage import package_target
-from downman.services.packaging import Claim, MadeLink, NeedsApproval
+from downman.services.packaging import Claim, NeedsApproval, NewLink
 from downman.services.transitions import REQUESTER, part_of
 from tests.integration.orders import order
 
@@ -94,7 +94,7 @@ ENDS = st.sampled_from(
         "delivered",
         "delivered",
         "delivered",
-        SourceBroke(received=1, expected=2, reason="x"),
+        TransferInterrupted(received=1, expected=2, reason="x"),
         SourceMissing(reason="HTTP 404"),
         NoSpace(),
         NeedsApproval(size=10**9),
@@ -132,8 +132,8 @@ class Portal(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self._example.__exit__(None, None, None)
 
-    @initialize(behaviour=st.sampled_from(Behaviour))
-    def open(self, behaviour: Behaviour) -> None:
+    @initialize(behaviour=st.sampled_from(PackagingMode))
+    def open(self, behaviour: PackagingMode) -> None:
         PolicyRecord(behaviour=behaviour.value).save()
         order("dem", "roads", "tin")
         order("dem", "large", "secret")
@@ -160,7 +160,7 @@ class Portal(RuleBasedStateMachine):
 
     def place(self, draw: Draw) -> None:
         if sum(row.status not in ENDED_REQUESTS for row in self._rows[DownloadRequest]) < 3:
-            PolicyRecord(behaviour=draw(st.sampled_from(Behaviour)).value).save()
+            PolicyRecord(behaviour=draw(st.sampled_from(PackagingMode)).value).save()
             order(*sorted(draw(st.sets(st.sampled_from(["dem", "roads", "tin", "secret"]), min_size=1))))
 
     def accept(self, draw: Draw) -> None:
@@ -297,7 +297,7 @@ class Portal(RuleBasedStateMachine):
         assert not budget or not active.filter(delivery=Delivery.PACKAGE).exists()
 
     def send_mails(self, draw: Draw) -> None:
-        for notice in notices.take_due(4):
+        for notice in notices.claim_due(4):
             if draw(st.booleans()):
                 notices.mark_sent(notice)
             else:
@@ -333,12 +333,12 @@ def fitting_first(kept: list[Any], fits: Callable[[Any], bool] = lambda _row: Tr
 
 
 def rows() -> Rows:
-    """Give everything that the services keep."""
+    """Return everything that the services keep."""
     return {model: list(model.objects.order_by("pk")) for model in MODELS}
 
 
 def facts_of(kept: Rows) -> list[dict[str, Any]]:
-    """Give what rows hold, so that it can be compared."""
+    """Return what rows hold, so that it can be compared."""
     return [{**vars(row), "_state": None} for model in MODELS for row in kept[model]]
 
 
@@ -443,16 +443,16 @@ def deliveries_told(number: int) -> int:
     return Notice.objects.filter(request=number, kind__in=kinds).exclude(fact__contains="again").count()
 
 
-def links_of(claim: Claim, delivered: Collection[int]) -> list[MadeLink]:
+def links_of(claim: Claim, delivered: Collection[int]) -> list[NewLink]:
     """Make the links of a run as a worker does: one package, and the others each with a file that lies beside it."""
     packaged = tuple(part.locator_id for part in claim.parts if part.packaged and part.locator_id in delivered)
     alone = [part.locator_id for part in claim.parts if not part.packaged and part.locator_id in delivered]
     target = package_target(claim.request_id, claim.attempt, "a.zip")
-    package = MadeLink(
+    package = NewLink(
         delivery=Delivery.PACKAGE, name="a.zip", target=target, size=10, sha256="0" * 64, locator_ids=packaged
     )
     files = [
-        MadeLink(delivery=Delivery.FILE, name="a.tif", target="file:///a.tif", size=5, locator_ids=ids)
+        NewLink(delivery=Delivery.FILE, name="a.tif", target="file:///a.tif", size=5, locator_ids=ids)
         for pk in alone
         for ids in ((pk,), ())
     ]

@@ -17,7 +17,7 @@ DATA = bytes(range(256)) * 40
 
 @pytest.fixture
 def link(resource: Resource, settings: Any) -> DownloadLink:
-    """Give the link of a package that lies in its place."""
+    """Return the link of a package that lies in its place."""
     made = DownloadLink.objects.create(
         request=order("dem"),
         delivery="package",

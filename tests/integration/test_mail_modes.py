@@ -57,7 +57,7 @@ def listening(handler: Keeping | None = None, *, hostname: str = HOST, **options
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """Give a server's certificate that this process trusts, as an administrator sets it."""
+    """Return a server's certificate that this process trusts, as an administrator sets it."""
     file = good_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     return server_context(file)

@@ -22,7 +22,7 @@ NEXT_YEAR = datetime(2099, 7, 1, 15, 30, tzinfo=UTC)
 
 @pytest.fixture
 def request_(resource: Resource, roads: Resource) -> DownloadRequest:
-    """Give an order of which one part was delivered and the other failed."""
+    """Return an order of which one part was delivered and the other failed."""
     Resource.objects.filter(pk="dem").update(title="Elevation <of> everything & more")
     request = order("dem", "roads")
     link = DownloadLink.objects.create(

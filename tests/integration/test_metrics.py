@@ -27,7 +27,7 @@ from tests.integration.monitoring.console import order_in, retrying
 from tests.integration.orders import EMAIL, delivered, link_to, order
 from tests.integration.prefect_server import AUTH, PrefectServer
 from tests.integration.test_bootstrap import run_bootstrap
-from tests.integration.test_scale import Watch, _many
+from tests.integration.test_scale import TransferWatchdog, _many
 from tests.integration.worker.workers import Worker, until
 
 __all__ = ["_many"]
@@ -45,7 +45,7 @@ def _no_prefect(settings: Any) -> None:
 
 
 def scraped() -> Mapping[tuple[str, ...], float]:
-    """Give what Prometheus reads: each value by its name, without the prefix, and its labels' values in their order."""
+    """Return what Prometheus reads: each value by its name, without the prefix, and its labels' values."""
     answer = Client().get(METRICS)
     assert answer.status_code == 200
     return {
@@ -245,7 +245,7 @@ def test_reading_asks_the_same_number_of_questions(resource: Resource, roads: Re
 
 @pytest.mark.django_db
 def test_with_a_hundred_thousand_orders_nothing_is_read_whole(_many: None) -> None:  # noqa: PT019 - its value is not needed, its order is
-    watch = Watch()
+    watch = TransferWatchdog()
     with connection.execute_wrapper(watch):
         assert scraped()["orders", "ready"] == 2000
     assert watch.complaints == []

@@ -16,17 +16,17 @@ pytestmark = pytest.mark.django_db
 def test_a_fact_is_worth_one_mail_however_often_it_is_said(resource: Resource) -> None:
     request = order("dem")
     for _ in range(3):
-        notices.owe_notice(request, NoticeKind.READY, fact="1")
-    notices.owe_notice(request, NoticeKind.READY, fact="2")
+        notices.enqueue_notice(request, NoticeKind.READY, fact="1")
+    notices.enqueue_notice(request, NoticeKind.READY, fact="2")
     assert Notice.objects.filter(kind="ready").count() == 2
 
 
 def test_a_taken_mail_is_not_given_to_a_second_sender_until_the_first_is_long_silent(resource: Resource) -> None:
     order("dem")
-    (taken,) = notices.take_due(10)
-    assert notices.take_due(10) == []
+    (taken,) = notices.claim_due(10)
+    assert notices.claim_due(10) == []
     Notice.objects.update(due_at=timezone.now())
-    assert [notice.pk for notice in notices.take_due(10)] == [taken.pk]
+    assert [notice.pk for notice in notices.claim_due(10)] == [taken.pk]
 
 
 def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_given_up(resource: Resource) -> None:
@@ -34,7 +34,7 @@ def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_gi
     hours = []
     created = timezone.now()
     for _ in range(5):
-        notice = notices.take_due(1)[0]
+        notice = notices.claim_due(1)[0]
         assert notices.mark_failed(notice, "421 come back later", for_good=False) == "retrying"
         notice.refresh_from_db()
         # Chance adds up to a tenth.
@@ -42,12 +42,12 @@ def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_gi
         Notice.objects.update(due_at=timezone.now())
     assert hours == [1, 1, 1, 6, 6]
     Notice.objects.update(created_at=created - timedelta(days=5, hours=23))
-    notice = notices.take_due(1)[0]
+    notice = notices.claim_due(1)[0]
     assert notices.mark_failed(notice, "421 come back later", for_good=False) == "failed"
     notice = Notice.objects.get()
     assert notice.attempts == 6
     assert notice.last_error == "421 come back later"
-    assert notices.take_due(1) == []
+    assert notices.claim_due(1) == []
 
 
 def test_a_recipient_who_is_refused_is_given_up_at_once(resource: Resource) -> None:
@@ -57,5 +57,5 @@ def test_a_recipient_who_is_refused_is_given_up_at_once(resource: Resource) -> N
     assert not is_for_good(smtplib.SMTPRecipientsRefused({"ana@example.org": (450, b"greylisted")}))
     assert not is_for_good(smtplib.SMTPServerDisconnected("gone"))
     assert not is_for_good(smtplib.SMTPAuthenticationError(535, b"bad password"))
-    assert notices.mark_failed(notices.take_due(1)[0], in_words(refused), for_good=True) == "failed"
+    assert notices.mark_failed(notices.claim_due(1)[0], in_words(refused), for_good=True) == "failed"
     assert Notice.objects.get().last_error == "550 no such user"

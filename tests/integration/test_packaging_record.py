@@ -6,13 +6,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from downman.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceBroke, SourceMissing
+from downman.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceMissing, TransferInterrupted
 from downman.domain.policy import Delivery
 from downman.domain.request import Wish
 from downman.domain.status import GenericStatus, LocatorStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, Notice, Resource, ResourceLocator
 from downman.services import cancelling, extending, generic, orphans, packaging, recovery, retention, tracking
-from downman.services.packaging import MadeLink
+from downman.services.packaging import NewLink
 from downman.settings import app_settings
 from tests.integration.orders import order
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.django_db
 PLENTY = 10**15
 
 
-def made(*locator_ids: int, target: str = "1/1/a.zip") -> MadeLink:
-    return MadeLink(
+def made(*locator_ids: int, target: str = "1/1/a.zip") -> NewLink:
+    return NewLink(
         delivery=Delivery.PACKAGE, name="a.zip", target=target, size=10, sha256="0" * 64, locator_ids=locator_ids
     )
 
@@ -81,7 +81,9 @@ def test_a_passing_failure_is_planned_as_a_later_run_with_growing_delays(resourc
     for number, minutes in enumerate([5, 60, 360, 720, 1440, 1440], start=1):
         claim = claimed(request, owner=f"run-{number}")
         part = claim.parts[0].locator_id
-        packaging.record(claim, links=(), failures={part: SourceBroke(received=1, expected=2, reason="x")}, sizes={})
+        packaging.record(
+            claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={}
+        )
         request.refresh_from_db()
         row = ResourceLocator.objects.get()
         assert (request.status, row.status, row.attempts, request.attempt) == ("queued", "retrying", number, number + 1)
@@ -99,11 +101,15 @@ def test_after_six_days_it_is_given_up_and_said(resource: Resource) -> None:
     ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=5, hours=23))
     claim = claimed(request)
     part = claim.parts[0].locator_id
-    packaging.record(claim, links=(), failures={part: SourceBroke(received=1, expected=2, reason="x")}, sizes={})
+    packaging.record(
+        claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={}
+    )
     assert statuses(request) == ("queued", ["retrying"])
     ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=6), retry_at=timezone.now())
     claim = claimed(request, owner="run-2")
-    packaging.record(claim, links=(), failures={part: SourceBroke(received=1, expected=2, reason="x")}, sizes={})
+    packaging.record(
+        claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={}
+    )
     assert statuses(request) == ("failed", ["failed"])
     assert ResourceLocator.objects.get().error_code == "gave-up"
     assert kinds() == ["failed"]
@@ -153,13 +159,13 @@ def test_a_run_whose_order_is_forgotten_meanwhile_has_lost_its_lease(resource: R
     assert retention.clean_expired().forgotten == 1
     with pytest.raises(LeaseLost):
         packaging.record(claim, links=(), failures={}, sizes={})
-    assert not packaging.hand_back(request.pk, owner="run-1", reason="its worker was lost")
+    assert not packaging.release(request.pk, owner="run-1", reason="its worker was lost")
 
 
 @pytest.mark.parametrize("statement", [1, 2])
 def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource, statement: int) -> None:
     claim = claimed(order("dem"))
-    failures = {claim.parts[0].locator_id: SourceBroke(reason="status 503")}
+    failures = {claim.parts[0].locator_id: TransferInterrupted(reason="status 503")}
     said = []
 
     def a_run_ends_after(execute: Callable[..., Any], *statement_and_context: Any) -> Any:
@@ -212,10 +218,10 @@ def test_a_link_expires_and_its_package_is_deleted(resource: Resource) -> None:
     package = app_settings().package_dir / "1/1/a.zip"
     package.parent.mkdir(parents=True)
     package.write_bytes(b"0123456789")
-    assert retention.clean_expired() == retention.Cleaned()
+    assert retention.clean_expired() == retention.CleanupResult()
 
     DownloadLink.objects.update(expires_at=timezone.now())
-    assert retention.clean_expired() == retention.Cleaned(expired=1, deleted=1, freed_bytes=10)
+    assert retention.clean_expired() == retention.CleanupResult(expired=1, deleted=1, freed_bytes=10)
     assert statuses(request) == ("expired", ["delivered"])
     assert list(app_settings().package_dir.iterdir()) == []
 
@@ -244,14 +250,14 @@ def test_the_owner_is_warned_once_before_a_link_ends_and_again_after_keeping_it_
     claim = claimed(request)
     packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=40))
-    assert retention.clean_expired() == retention.Cleaned(warned=1)
-    assert retention.clean_expired() == retention.Cleaned()
+    assert retention.clean_expired() == retention.CleanupResult(warned=1)
+    assert retention.clean_expired() == retention.CleanupResult()
     until = extending.extend(request.pk, actor="requester")
     assert until - timezone.now() > timedelta(days=6, hours=23)
     with pytest.raises(ExtensionRefused):
         extending.extend(request.pk, actor="requester")
     DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=1))
-    assert retention.clean_expired() == retention.Cleaned(warned=1)
+    assert retention.clean_expired() == retention.CleanupResult(warned=1)
     assert kinds() == ["ready", "expiring", "expiring"]
     DownloadLink.objects.update(created_at=timezone.now() - timedelta(days=30))
     with pytest.raises(ExtensionRefused):
@@ -272,10 +278,10 @@ def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource, s
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
     (app_settings().staging_dir / str(request.pk) / "1").mkdir(parents=True)
-    assert orphans.sweep_orphans() == orphans.Swept(packages=0, stagings=0, freed_bytes=0)
+    assert orphans.sweep_orphans() == orphans.SweepResult(packages=0, stagings=0, freed_bytes=0)
 
     settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
-    assert orphans.sweep_orphans() == orphans.Swept(packages=2, stagings=1, freed_bytes=2)
+    assert orphans.sweep_orphans() == orphans.SweepResult(packages=2, stagings=1, freed_bytes=2)
     assert [path for path in app_settings().package_dir.rglob("*") if path.is_file()] == [owned]
     assert list(app_settings().staging_dir.iterdir()) == []
 
@@ -289,7 +295,7 @@ def test_what_a_live_run_writes_is_left_alone(resource: Resource, settings: Any)
     package.parent.mkdir(parents=True)
     package.write_bytes(b"x")
     settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
-    assert orphans.sweep_orphans() == orphans.Swept(packages=0, stagings=0, freed_bytes=0)
+    assert orphans.sweep_orphans() == orphans.SweepResult(packages=0, stagings=0, freed_bytes=0)
     assert folder.is_dir()
     assert package.is_file()
 

@@ -26,7 +26,7 @@ def tracking_page(request: DownloadRequest) -> str:
 
 
 def shown_as(status: RequestStatus, parts: Sequence[dict[str, Any]]) -> DownloadRequest:
-    """Give an order in a state, as the services would leave it."""
+    """Return an order in a state, as the services would leave it."""
     request = order("dem", "roads")
     for position, facts in enumerate(parts):
         ResourceLocator.objects.filter(request=request, position=position).update(**facts)

@@ -117,7 +117,7 @@ def ask_the_api() -> None:
 
 
 def clean_with_nothing_due() -> None:
-    assert retention.clean_expired() == retention.Cleaned()
+    assert retention.clean_expired() == retention.CleanupResult()
 
 
 def clean_with_20_links_due() -> None:
@@ -136,7 +136,7 @@ def recover() -> None:
 
 
 def take_mails() -> None:
-    for notice in notices.take_due(50):
+    for notice in notices.claim_due(50):
         notices.mark_sent(notice)
 
 
@@ -173,13 +173,13 @@ def look_at_the_list() -> None:
     ids=lambda work: work.__name__,
 )
 def test_it_costs_by_what_it_does_not_by_what_is_kept(_many: None, work: Callable[[], None]) -> None:  # noqa: PT019 - its value is not needed, its order is
-    watch = Watch()
+    watch = TransferWatchdog()
     with connection.execute_wrapper(watch):
         work()
     assert watch.complaints == []
 
 
-class Watch:
+class TransferWatchdog:
     """Has each query explained, where it stands in the work; one of each form."""
 
     def __init__(self) -> None:

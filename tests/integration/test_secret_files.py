@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from downman.settings import AppSettings, SettingsRefused, settings_from_environment
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.environment import checked_environment
 
 NAME = "PREFECT_API_AUTH_STRING"
@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def refused(file: Path) -> str:
-    with pytest.raises(StartRefused) as refusal:
+    with pytest.raises(ConfigurationError) as refusal:
         checked_environment({f"{NAME}_FILE": str(file)})
     said = str(refusal.value)
     assert said.startswith(f"{NAME}_FILE names {file}, which ")

@@ -74,7 +74,7 @@ WARNED: list[tuple[str, dict[str, object]]] = [
 
 @pytest.fixture
 def sound(settings: Any) -> Any:
-    """Give the settings of a site that people use."""
+    """Return the settings of a site that people use."""
     settings.DOWNLOADS_TRIGGER = "downman.trigger.PrefectTrigger"
     settings.DOWNLOADS_SITE_URL = "https://portal.example.org/"
     settings.DOWNLOADS_MAIL_FROM = "The portal <downloads@example.org>"

@@ -22,7 +22,7 @@ from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.file_source import FileSource
 from downman_flows.sources.http_source import HttpSource
 from downman_flows.storage.staging import Staging
-from downman_flows.wiring import Tools
+from downman_flows.wiring import Dependencies
 from tests.integration.orders import order
 from tests.servers import DATA, Source
 
@@ -36,12 +36,12 @@ def server() -> Iterator[Source]:
 
 
 @pytest.fixture
-def tools(tmp_path: Path) -> Iterator[Tools]:
+def tools(tmp_path: Path) -> Iterator[Dependencies]:
     http = HttpSource(
         allowed_networks=(ip_network("127.0.0.1/32"),), limits=FetchLimits(backoff_seconds=0.01, max_bytes=10**9)
     )
     (tmp_path / "files").mkdir()
-    yield Tools(
+    yield Dependencies(
         sources={SourceKind.HTTP: http, SourceKind.FILE: FileSource(roots=[tmp_path / "files"])},
         staging=Staging(tmp_path / "staging"),
         package_dir=tmp_path / "packages",
@@ -76,7 +76,7 @@ def staged(tmp_path: Path) -> list[Path]:
 
 
 def test_every_kind_of_bad_part_is_left_out_with_its_reason_and_the_good_ones_come(
-    server: Source, tools: Tools, tmp_path: Path
+    server: Source, tools: Dependencies, tmp_path: Path
 ) -> None:
     PolicyRecord.objects.create(max_public_bytes=2_000_000)
     paths = {
@@ -104,7 +104,7 @@ def test_every_kind_of_bad_part_is_left_out_with_its_reason_and_the_good_ones_co
     assert staged(tmp_path) == []
 
 
-def test_hostile_and_equal_names_stay_inside_the_package(server: Source, tools: Tools, tmp_path: Path) -> None:
+def test_hostile_and_equal_names_stay_inside_the_package(server: Source, tools: Dependencies, tmp_path: Path) -> None:
     names = ["..%2F..%2Fx.bin", "%2Fetc%2Fpasswd", "a%00b.bin", "CON.bin", "n" * 300 + ".bin", "same.bin", "SAME.bin",
              "manifest.json"]  # fmt: skip
     request = order(*offer(server, *(f"named/{name}" for name in names)))
@@ -120,7 +120,7 @@ def test_hostile_and_equal_names_stay_inside_the_package(server: Source, tools: 
 
 
 def test_nothing_that_can_be_delivered_is_a_failed_order_without_a_package(
-    server: Source, tools: Tools, tmp_path: Path
+    server: Source, tools: Dependencies, tmp_path: Path
 ) -> None:
     request = order(*offer(server, "status/404/x"))
     package_request(request.pk, owner="run-1", tools=tools)
@@ -131,7 +131,7 @@ def test_nothing_that_can_be_delivered_is_a_failed_order_without_a_package(
     assert request.notices.filter(kind="failed").exists()
 
 
-def test_a_second_run_brings_only_what_was_left(server: Source, tools: Tools) -> None:
+def test_a_second_run_brings_only_what_was_left(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin", "unwell/5/b.bin"))
     package_request(request.pk, owner="run-1", tools=tools)
     assert [status for status, _ in states(request)] == ["delivered", "retrying"]
@@ -146,7 +146,7 @@ def test_a_second_run_brings_only_what_was_left(server: Source, tools: Tools) ->
 
 
 def test_a_cancelled_request_stops_its_transfer_and_leaves_nothing(
-    server: Source, tools: Tools, tmp_path: Path
+    server: Source, tools: Dependencies, tmp_path: Path
 ) -> None:
     request = order(*offer(server, "slow/a.bin"))
     ended = threading.Event()
@@ -169,7 +169,7 @@ def test_a_cancelled_request_stops_its_transfer_and_leaves_nothing(
     assert not DownloadLink.objects.exists()
 
 
-def test_a_full_disk_makes_the_request_wait(server: Source, tools: Tools) -> None:
+def test_a_full_disk_makes_the_request_wait(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
     package_request(request.pk, owner="run-1", tools=replace(tools, package_reserve_bytes=10**18))
     assert states(request) == [("waiting_for_space", "no-space")]
@@ -178,7 +178,7 @@ def test_a_full_disk_makes_the_request_wait(server: Source, tools: Tools) -> Non
     assert states(request) == [("delivered", "")]
 
 
-def test_a_defect_delays_the_request_and_is_not_hidden(server: Source, tools: Tools, settings: Any) -> None:
+def test_a_defect_delays_the_request_and_is_not_hidden(server: Source, tools: Dependencies, settings: Any) -> None:
     request = order(*offer(server, "plain/a.bin"))
     settings.DOWNLOADS_PACKAGE_DIR = Path("/proc/none")
     broken = replace(tools, package_dir=Path("/proc/none"))
@@ -187,7 +187,7 @@ def test_a_defect_delays_the_request_and_is_not_hidden(server: Source, tools: To
     assert states(request) == [("retrying", "temporary")]
 
 
-def test_many_small_parts_of_one_order(server: Source, tools: Tools) -> None:
+def test_many_small_parts_of_one_order(server: Source, tools: Dependencies) -> None:
     PolicyRecord.objects.create(cart_limit=200)
     request = order(*offer(server, *(f"plain/{number}.bin" for number in range(200))))
     package_request(request.pk, owner="run-1", tools=tools)

@@ -25,7 +25,7 @@ from tests.integration.test_bootstrap import ask, run_bootstrap
 
 @pytest.fixture
 def prefect(prefect_server: PrefectServer, settings: Any) -> PrefectServer:
-    """Give a server with our deployments, to which the site hands its work."""
+    """Return a server with our deployments, to which the site hands its work."""
     run_bootstrap()
     settings.DOWNLOADS_TRIGGER = "downman.trigger.PrefectTrigger"
     settings.DOWNLOADS_PREFECT_API_URL = prefect_server.url
@@ -42,7 +42,7 @@ def trigger(prefect: PrefectServer) -> Iterator[PrefectTrigger]:
 
 
 def run_of(request: DownloadRequest) -> Any:
-    """Give the flow run that Prefect has for a request."""
+    """Return the flow run that Prefect has for a request."""
     request.refresh_from_db()
     run_id = request.run_id
     assert run_id is not None
@@ -73,7 +73,7 @@ def test_runs_that_have_ended_or_never_were_are_not_alive(trigger: PrefectTrigge
 
 @pytest.fixture
 def deaf() -> Iterator[str]:
-    """Give the address of a server that takes connections and never says a word."""
+    """Return the address of a server that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/api"
 

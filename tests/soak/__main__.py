@@ -154,7 +154,7 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _soak(folder: Path, seed: int) -> Iterator[Soak]:
-    """Give a worker at the start of its life."""
+    """Return a worker at the start of its life."""
     locks = folder / "locks"
     locks.mkdir()
     with prefect_server_running(folder) as server, get_client(sync_client=True) as client:

@@ -76,7 +76,7 @@ def of_holdings(before: Holdings, after: Holdings) -> Iterator[str]:
 
 
 def at_work_together(runs: Mapping[UUID, Run], queue: str) -> Iterator[list[UUID]]:
-    """Give for each run of a queue those that were at work when it began, itself among them."""
+    """Return for each run of a queue those that were at work when it began, itself among them."""
     changes = []
     for run_id, run in runs.items():
         if queue in {ALL, run.queue} and (span := _at_work(run)) is not None:
@@ -93,14 +93,14 @@ def at_work_together(runs: Mapping[UUID, Run], queue: str) -> Iterator[list[UUID
 
 
 def seconds_to_cancel(run: Run) -> float | None:
-    """Give how long it took to end a run that was cancelled."""
+    """Return how long it took to end a run that was cancelled."""
     if run.end is None or run.end.end_time is None or run.cancelled_at is None:
         return None
     return run.end.end_time.timestamp() - run.cancelled_at.timestamp()
 
 
 def seconds_to_end(run: Run) -> float | None:
-    """Give how long it took from asking for a run to its end, when nothing was done to it."""
+    """Return how long it took from asking for a run to its end, when nothing was done to it."""
     if run.end is None or run.end.end_time is None or run.end.created is None or run.cancelled_at or run.saw_restart:
         return None
     return run.end.end_time.timestamp() - run.end.created.timestamp()
@@ -117,7 +117,7 @@ def _possible(run: Run) -> set[StateType]:
 
 
 def _at_work(run: Run) -> tuple[datetime, datetime] | None:
-    """Give the time in which a run took a place of its queue for sure; one that is cancelled gives it back."""
+    """Return the time in which a run took a place of its queue for sure; one that is cancelled gives it back."""
     if run.end is None or run.end.start_time is None or run.end.end_time is None:
         return None
     end = min(run.end.end_time, run.cancelled_at) if run.cancelled_at else run.end.end_time

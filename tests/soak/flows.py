@@ -90,7 +90,7 @@ def alone(folder: Path, run_id: str) -> Iterator[None]:
 
 
 def holder(lock: Path) -> psutil.Process | None:
-    """Give the process that holds a lock file; None when it has ended, or has not said who it is."""
+    """Return the process that holds a lock file; None when it has ended, or has not said who it is."""
     try:
         pid, _, began = lock.read_text().strip().partition(" ")
         process = psutil.Process(int(pid))
@@ -101,5 +101,5 @@ def holder(lock: Path) -> psutil.Process | None:
 
 
 def holder_lives(lock: Path) -> bool:
-    """Say whether a lock file is held. One that does not say by whom is: it was made a moment ago."""
+    """Return whether a lock file is held. One that does not say by whom is: it was made a moment ago."""
     return holder(lock) is not None or (lock.exists() and not lock.read_text())

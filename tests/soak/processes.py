@@ -40,7 +40,7 @@ class Holdings:
 
 
 def lives(process: psutil.Process) -> bool:
-    """Say whether a process is there, and not a zombie."""
+    """Return whether a process is there, and not a zombie."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -48,12 +48,12 @@ def lives(process: psutil.Process) -> bool:
 
 
 def templates(worker: Worker) -> list[psutil.Process]:
-    """Give the processes from which the worker forks, or did."""
+    """Return the processes from which the worker forks, or did."""
     return [process for process in _children(psutil.Process(worker.pid)) if _is_template(process)]
 
 
 def runs(worker: Worker) -> list[psutil.Process]:
-    """Give the processes of the worker's runs."""
+    """Return the processes of the worker's runs."""
     return [process for template in templates(worker) for process in _children(template)]
 
 
@@ -65,7 +65,7 @@ def others(worker: Worker, folder: Path) -> list[str]:
 
 
 def marked(folder: Path) -> Iterator[psutil.Process]:
-    """Give every process that the worker has started, and the worker: they have the soak's variable."""
+    """Return every process that the worker has started, and the worker: they have the soak's variable."""
     for process in psutil.process_iter():
         try:
             if process.environ().get(FOLDER) == str(folder):

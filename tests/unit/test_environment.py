@@ -4,7 +4,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from downman_ops import settings
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch import service_settings
 from downman_ops.launch.environment import CLASSES, checked_environment, known_names, secret_names
 from downman_ops.launch.orphan_processes import MARK
@@ -52,7 +52,7 @@ def test_what_can_be_meant_is_taken_as_it_is(given: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("name", secret_names())
 def test_no_refusal_repeats_a_secret(name: str) -> None:
-    with pytest.raises(StartRefused) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         checked_environment({name: SECRET, f"{name}_FILE": "/some/file", "DOWNMAN_PROT": "1"})
     assert name in str(refused.value)
     assert SECRET not in str(refused.value)

@@ -24,7 +24,7 @@ from downman.domain.status import (
     LinkStatus,
     LocatorStatus,
     RequestStatus,
-    final_of,
+    get_final_statuses,
 )
 
 #: How a run may end for one part.
@@ -155,7 +155,7 @@ class OneOrder(RuleBasedStateMachine):
     def what_is_over_is_over(self) -> None:
         if self.status in ENDED_REQUESTS:
             assert all(item.status in SETTLED_LOCATORS for item in self.resources)
-            assert all(item.link.status in final_of(LINK_TRANSITIONS) for item in self.resources if item.link)
+            assert all(item.link.status in get_final_statuses(LINK_TRANSITIONS) for item in self.resources if item.link)
 
     @invariant()
     def an_undecided_resource_waits(self) -> None:

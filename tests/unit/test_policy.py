@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from downman.domain.policy import MAIL_RETRIES, SOURCE_RETRIES, Behaviour, DownloadPolicy, RetryPolicy, SourceKind
+from downman.domain.policy import MAIL_RETRIES, SOURCE_RETRIES, DownloadPolicy, PackagingMode, RetryPolicy, SourceKind
 
 
 def retries(policy: RetryPolicy) -> list[timedelta]:
@@ -33,7 +33,7 @@ def test_a_mail_is_tried_hourly_three_times_then_every_six_hours_for_six_days() 
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "packaged"), [(Behaviour.ALL, True), (Behaviour.DYNAMIC, False), (Behaviour.NEVER, False)]
+    ("behaviour", "packaged"), [(PackagingMode.ALL, True), (PackagingMode.DYNAMIC, False), (PackagingMode.NEVER, False)]
 )
-def test_files_that_lie_ready_are_packaged_only_where_everything_is(behaviour: Behaviour, packaged: bool) -> None:  # noqa: FBT001
+def test_files_that_lie_ready_are_packaged_only_where_everything_is(behaviour: PackagingMode, packaged: bool) -> None:  # noqa: FBT001
     assert DownloadPolicy(behaviour=behaviour).packages(SourceKind.HTTP) is packaged

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from downman.domain.jobs import WORK_POOL, Job, Queue
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, DeploymentSpec, read_prefect_file
 
 DEPLOYMENTS = read_prefect_file().deployments
@@ -58,7 +58,7 @@ def test_a_fault_in_the_file_is_an_error(tmp_path: Path, good: str, bad: str, sa
     file = tmp_path / "prefect.yaml"
     file.write_text(text.replace(good, bad))
 
-    with pytest.raises(StartRefused, match="is wrong") as refused:
+    with pytest.raises(ConfigurationError, match="is wrong") as refused:
         read_prefect_file(file)
     assert said in str(refused.value)
 
@@ -73,7 +73,7 @@ def test_a_fault_in_the_file_is_an_error(tmp_path: Path, good: str, bad: str, sa
 def test_an_entrypoint_that_is_another_or_no_flow_is_an_error(entrypoint: str, said: str) -> None:
     spec = next(spec for spec in DEPLOYMENTS if spec.name == Job.PACKAGE_REQUEST)
 
-    with pytest.raises(StartRefused, match=said):
+    with pytest.raises(ConfigurationError, match=said):
         spec.model_copy(update={"entrypoint": entrypoint}).flow()
 
 

@@ -14,7 +14,7 @@ from downman.domain.status import (
     LinkStatus,
     LocatorStatus,
     RequestStatus,
-    final_of,
+    get_final_statuses,
     sources_of,
 )
 
@@ -37,7 +37,7 @@ def test_every_state_has_its_row_and_leads_to_known_states_only(table: Mapping[A
 def test_sources_and_final_states_are_the_table_read_backwards(table: Mapping[Any, frozenset[Any]]) -> None:
     for source, target in product(table, table):
         assert (source in sources_of(table, target)) == (target in table[source])
-    assert final_of(table) == {state for state in table if not table[state]}
+    assert get_final_statuses(table) == {state for state in table if not table[state]}
 
 
 def part(status: LocatorStatus, approval: Approval = Approval.NOT_REQUIRED, link: LinkStatus | None = None) -> Part:

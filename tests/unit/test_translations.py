@@ -19,7 +19,7 @@ HOW = "run `python -m downman_site.manage make_translations`, translate what is 
 
 
 def messages(text: str) -> set[str]:
-    """Give the messages of a catalogue without dates and places."""
+    """Return the messages of a catalogue without dates and places."""
     kept = [line for line in text.splitlines() if not line.startswith(("#", '"POT-Creation-Date'))]
     return set("\n".join(kept).split("\n\n"))
 

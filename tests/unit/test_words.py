@@ -10,11 +10,15 @@ from downman.templatetags import display as words
 
 
 def resource(
-    status: LocatorStatus = LocatorStatus.QUEUED, *, approval: str = "", takeable: bool = False, missing: bool = False
+    status: LocatorStatus = LocatorStatus.QUEUED,
+    *,
+    approval: str = "",
+    downloadable: bool = False,
+    missing: bool = False,
 ) -> TrackedResource:
     return TrackedResource(
         position=0, resource="dem", title="Elevation", format="", status=status.value, approval=approval, error="",
-        note="", attempts=0, retry_at=None, bytes_done=0, bytes_total=None, takeable=takeable, missing=missing,
+        note="", attempts=0, retry_at=None, bytes_done=0, bytes_total=None, downloadable=downloadable, missing=missing,
         can_cancel=False,
     )  # fmt: skip
 
@@ -46,16 +50,16 @@ def test_every_state_of_an_order_has_words(status: RequestStatus, language: str)
         told = order(status, resource(), links=(link(),))
         assert words.heading(told)
         assert words.explanation(told).endswith(".")
-        assert status.value in words.MOODS
+        assert status.value in words.STATUS_STYLES
 
 
 @pytest.mark.parametrize("status", list(LocatorStatus))
 def test_every_state_of_a_resource_has_a_word(status: LocatorStatus) -> None:
-    assert words.resource_state(resource(status))
+    assert words.part_state(resource(status))
 
 
 def test_a_rejected_resource_is_not_called_cancelled() -> None:
-    assert words.resource_state(resource(LocatorStatus.CANCELLED, approval="rejected")) == "Not approved"
+    assert words.part_state(resource(LocatorStatus.CANCELLED, approval="rejected")) == "Not approved"
 
 
 def test_an_order_that_waits_for_a_source_does_not_say_that_it_waits_its_turn() -> None:
@@ -78,7 +82,7 @@ def test_an_order_whose_links_are_over_is_shown_as_expired_before_the_cleaning_c
 
 
 def test_an_order_can_be_placed_again_when_something_of_it_is_missing() -> None:
-    good = resource(LocatorStatus.DELIVERED, takeable=True)
+    good = resource(LocatorStatus.DELIVERED, downloadable=True)
     bad = resource(LocatorStatus.FAILED, missing=True)
     assert order(RequestStatus.READY_WITH_ERRORS, good, bad, links=(link(),)).can_order_again
     assert not order(RequestStatus.READY, good, links=(link(),)).can_order_again
@@ -87,16 +91,16 @@ def test_an_order_can_be_placed_again_when_something_of_it_is_missing() -> None:
 def test_what_is_stopped_by_an_administrator_does_not_wait_for_a_decision() -> None:
     held = resource(LocatorStatus.ON_HOLD, approval="accepted")
     undecided = resource(LocatorStatus.ON_HOLD, approval="pending")
-    assert [words.resource_state(row) for row in (held, undecided)] == ["On hold", "Waiting for approval"]
+    assert [words.part_state(row) for row in (held, undecided)] == ["On hold", "Waiting for approval"]
     assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held)) == "On hold"
     assert "has stopped the work" in words.explanation(order(RequestStatus.AWAITING_APPROVAL, held))
     assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held, undecided)) == "Waiting for approval"
 
 
 def test_a_resource_whose_link_has_ended_is_not_called_ready() -> None:
-    ended, good = resource(LocatorStatus.DELIVERED), resource(LocatorStatus.DELIVERED, takeable=True)
-    assert [words.resource_state(row) for row in (ended, good)] == ["Expired", "Ready"]
-    assert [words.resource_mood(row) for row in (ended, good)] == ["over", "good"]
+    ended, good = resource(LocatorStatus.DELIVERED), resource(LocatorStatus.DELIVERED, downloadable=True)
+    assert [words.part_state(row) for row in (ended, good)] == ["Expired", "Ready"]
+    assert [words.part_style(row) for row in (ended, good)] == ["over", "good"]
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from downman.prefect_api import PrefectAway
+from downman.prefect_api import PrefectUnavailable
 
 #: Sets Prefect up, again and again without harm.
 BOOTSTRAP = "python -m downman_ops.prefect_setup.bootstrap"
@@ -45,10 +45,10 @@ def wrong(part: str, found: str, remedy: str) -> Finding:
 
 
 def looked_at(part: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """Give what a look finds; one that fails itself is a finding, and does not hide the others."""
+    """Return what a look finds; one that fails itself is a finding, and does not hide the others."""
     try:
         return list(look())
-    except PrefectAway as exc:
+    except PrefectUnavailable as exc:
         return [
             wrong(part, f"could not be looked at: Prefect's server did not answer ({exc})", "Run the doctor again.")
         ]

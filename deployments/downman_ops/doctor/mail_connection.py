@@ -20,7 +20,7 @@ _TRUST = "Give it a certificate for that name, or trust its authority (SSL_CERT_
 _USER = f"Set DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, then: {BOOTSTRAP}"
 
 
-class Trouble(Exception):
+class MailServerError(Exception):
     """What is wrong with the mail server: its text goes on after the server's name."""
 
     def __init__(self, found: str, *, remedy: str, part: str = "") -> None:
@@ -43,7 +43,7 @@ class Login:
     timeout_seconds: float
 
     @classmethod
-    def of_block(cls, data: Mapping[str, Any], *, timeout_seconds: float) -> Self:
+    def from_block(cls, data: Mapping[str, Any], *, timeout_seconds: float) -> Self:
         """Read what Prefect's block `EmailServerCredentials` holds."""
         by_port = {port: kind for kind, port in _PORTS.items()}
         kind = data.get("smtp_type") or "SSL"
@@ -60,14 +60,14 @@ class Login:
 
 @contextmanager
 def connected(login: Login) -> Iterator[smtplib.SMTP]:
-    """Give a connection that is logged in. Raises `Trouble`, also for what goes wrong while it is used."""
+    """Return a connection that is logged in. Raises `MailServerError`, also for what goes wrong while it is used."""
     try:
         server = _connect(login)
         try:
             if login.kind == "STARTTLS":
                 server.ehlo_or_helo_if_needed()
                 if not server.has_extn("starttls"):
-                    raise Trouble("offers no STARTTLS", remedy=_TYPE)
+                    raise MailServerError("offers no STARTTLS", remedy=_TYPE)
                 server.starttls(context=ssl.create_default_context())
             if login.user:
                 server.login(login.user, login.password)
@@ -103,10 +103,10 @@ _WORDS: Sequence[tuple[type[Exception], str, str]] = (
 )
 
 
-def _in_words(exc: Exception, login: Login) -> Trouble:
+def _in_words(exc: Exception, login: Login) -> MailServerError:
     # Where an answer was waited for in vain, smtplib speaks of a connection that was ended.
     if isinstance(exc, smtplib.SMTPServerDisconnected) and isinstance(exc.__context__, OSError):
         exc = exc.__context__
     words, remedy = next((words, remedy) for kind, words, remedy in _WORDS if isinstance(exc, kind))
     known = {"strerror": getattr(exc, "strerror", ""), "timeout_seconds": login.timeout_seconds}
-    return Trouble(words.format_map(vars(exc) | known), remedy=remedy)
+    return MailServerError(words.format_map(vars(exc) | known), remedy=remedy)

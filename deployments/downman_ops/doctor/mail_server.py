@@ -13,7 +13,7 @@ from urllib.parse import quote
 from downman.prefect_api import PrefectApi
 from downman.settings import app_settings
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, ok, warning, wrong
-from downman_ops.doctor.mail_connection import Login, Trouble, connected
+from downman_ops.doctor.mail_connection import Login, MailServerError, connected
 
 PART, TEST_PART = "mail server", "test mail"
 #: How long the mail server may take for each answer, where no test mail is sent.
@@ -40,7 +40,7 @@ def look_at_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterato
     data: Mapping[str, Any] = block["data"]
     patience = app_settings().mail_timeout_seconds
     # A look is one of many, made every few minutes; who sends a test mail waits for it.
-    login = Login.of_block(data, timeout_seconds=patience if test_mail_to else min(patience, LOOK_SECONDS))
+    login = Login.from_block(data, timeout_seconds=patience if test_mail_to else min(patience, LOOK_SECONDS))
     yield from _differing(login)
     if not data.get("verify", True):
         yield warning(PART, "the block says that certificates are not verified", BOOTSTRAP)
@@ -49,7 +49,7 @@ def look_at_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterato
             yield _reached(login, server)
             if test_mail_to is not None:
                 yield _send_test(server, test_mail_to)
-    except Trouble as exc:
+    except MailServerError as exc:
         yield wrong(exc.part or PART, f"{login.host}:{login.port} ({login.kind}) {exc}", exc.remedy)
 
 
@@ -90,11 +90,11 @@ def _send_test(server: smtplib.SMTP, recipient: str) -> Finding:
     try:
         server.send_message(message)
     except smtplib.SMTPSenderRefused as exc:
-        raise Trouble(
+        raise MailServerError(
             f"refuses the sender ({exc.smtp_code})", remedy="Set DOWNLOADS_MAIL_FROM to one it takes.", part=TEST_PART
         ) from exc
     except smtplib.SMTPRecipientsRefused as exc:
         codes = ", ".join(sorted({str(code) for code, _ in exc.recipients.values()}))
         remedy = "See the address; the mail server's log says why."
-        raise Trouble(f"refuses the recipient ({codes})", remedy=remedy, part=TEST_PART) from exc
+        raise MailServerError(f"refuses the recipient ({codes})", remedy=remedy, part=TEST_PART) from exc
     return ok(TEST_PART, f"taken by the mail server, with the Message-ID {message['Message-ID']}")

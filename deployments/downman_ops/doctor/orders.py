@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Min
 from django.utils import timezone
 
-from downman.domain.status import OPEN_REQUESTS, OWED_NOTICES, NoticeStatus
+from downman.domain.status import OPEN_REQUESTS, UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, Notice
 from downman.services.policy import administrators
 from downman.settings import AppSettings, app_settings
@@ -37,7 +37,7 @@ def look_at_mails() -> Iterator[Finding]:
     """Look at who sends and who decides, at mails past their time, and at those that were given up lately."""
     settings, now = app_settings(), timezone.now()
     yield from _addresses(settings)
-    owed = Notice.objects.filter(status__in=OWED_NOTICES, due_at__lt=now).aggregate(
+    owed = Notice.objects.filter(status__in=UNSENT_NOTICES, due_at__lt=now).aggregate(
         count=Count("pk"), oldest=Min("due_at")
     )
     yield _overdue(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from downman.domain.jobs import WORK_POOL, Queue
-from downman.prefect_api import LoginRefused, PrefectApi, PrefectAway
+from downman.prefect_api import LoginRefused, PrefectApi, PrefectUnavailable
 from downman.settings import AppSettings, app_settings
 from downman_ops.doctor.clock import compare_clocks
 from downman_ops.doctor.deployments import look_at_automations, look_at_deployments
@@ -28,10 +28,10 @@ _HALF_A_SECOND = timedelta(seconds=0.5)
 
 
 def look_at_prefect(*, test_mail_to: str | None) -> tuple[list[Finding], bool]:
-    """Give the findings, and say whether Prefect's server could be asked. The database is not touched."""
+    """Return the findings, and say whether Prefect's server could be asked. The database is not touched."""
     settings = app_settings()
     try:
-        api = PrefectApi.of_settings(timeout_seconds=ANSWER_SECONDS)
+        api = PrefectApi.from_settings(timeout_seconds=ANSWER_SECONDS)
     except (httpx.InvalidURL, ValueError):
         remedy = "Set PREFECT_API_URL to an address such as http://127.0.0.1:4200/api."
         return [wrong(PART, "the address of its API is none", remedy)], False
@@ -44,7 +44,7 @@ def look_at_prefect(*, test_mail_to: str | None) -> tuple[list[Finding], bool]:
             found.append(compare_clocks("Prefect", theirs=date + _HALF_A_SECOND, before=before, after=after))
         # Times that the server wrote are compared with its own clock.
         return found + _looks(api, now=date or after, test_mail_to=test_mail_to), True
-    except PrefectAway as exc:
+    except PrefectUnavailable as exc:
         return [_away(exc, settings)], False
     finally:
         api.close()
@@ -81,7 +81,7 @@ def _version(version: str, settings: AppSettings) -> Finding:
     return (warning if is_near else wrong)(PART, f"{found}; {installed} is installed here", remedy)
 
 
-def _away(exc: PrefectAway, settings: AppSettings) -> Finding:
+def _away(exc: PrefectUnavailable, settings: AppSettings) -> Finding:
     where = _where(settings)
     if isinstance(exc, LoginRefused):
         remedy = "Set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING."
@@ -91,6 +91,6 @@ def _away(exc: PrefectAway, settings: AppSettings) -> Finding:
 
 
 def _where(settings: AppSettings) -> str:
-    """Give the address without a login that somebody may have written into it."""
+    """Return the address without a login that somebody may have written into it."""
     parts = urlsplit(settings.prefect_api_url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -43,7 +43,7 @@ def _since(run: dict[str, Any]) -> datetime:
 
 
 def _heard_of(api: PrefectApi, run_ids: list[str], *, now: datetime) -> set[str]:
-    """Give those of the runs that gave a sign of life of late."""
+    """Return those of the runs that gave a sign of life of late."""
     heard: set[str] = set()
     for start in range(0, len(run_ids), PAGE):
         occurred = {"since": (now - SILENCE).isoformat(), "until": (now + SILENCE).isoformat()}

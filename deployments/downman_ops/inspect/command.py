@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Count, Q, Sum
 
 from downman.domain.jobs import Queue
-from downman.domain.status import OPEN_REQUESTS, OWED_NOTICES, LocatorStatus, RequestStatus
+from downman.domain.status import OPEN_REQUESTS, UNSENT_NOTICES, LocatorStatus, RequestStatus
 from downman.models import DownloadRequest, Notice, RequestEvent, ResourceLocator
 from downman.prefect_api import PrefectApi
 from downman_ops.commands import Command, Report, Table
@@ -17,11 +17,11 @@ from downman_ops.inspect.runs import (
     AUTO,
     RunsTable,
     count_runs_in,
+    get_order,
+    get_runs,
     next_of_schedules,
-    order_of,
     prefect,
     runs_in,
-    runs_of,
     shown,
 )
 
@@ -61,15 +61,15 @@ def active(options: Mapping[str, Any]) -> Report:
     api, most = prefect(), options["limit"]
     found = runs_in(api, AT_WORK, sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
     runs, note = shown(found, most, what="runs")
-    orders = _orders_of(runs)
+    orders = _get_orders(runs)
     table = RunsTable(
         name="active",
         title="Runs at work",
         columns=("queue", "order", "order_status", "bytes_done", "bytes_total", "worker", "state", "since", "run"),
         more={
-            "order_status": ("order is", lambda run: getattr(orders.get(order_of(run)), "status", None)),
-            "bytes_done": ("bytes", lambda run: getattr(orders.get(order_of(run)), "bytes_done", None)),
-            "bytes_total": ("of bytes", lambda run: getattr(orders.get(order_of(run)), "bytes_total", None)),
+            "order_status": ("order is", lambda run: getattr(orders.get(get_order(run)), "status", None)),
+            "bytes_done": ("bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_done", None)),
+            "bytes_total": ("of bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_total", None)),
         },
     )
     tables = [table.of(api, runs, note=note)]
@@ -93,8 +93,8 @@ def active(options: Mapping[str, Any]) -> Report:
     return Report(tables=tables)
 
 
-def _orders_of(runs: Sequence[Mapping[str, Any]]) -> dict[int | None, Any]:
-    numbers = [number for run in runs if (number := order_of(run)) is not None]
+def _get_orders(runs: Sequence[Mapping[str, Any]]) -> dict[int | None, Any]:
+    numbers = [number for run in runs if (number := get_order(run)) is not None]
     found = DownloadRequest.objects.filter(pk__in=numbers)
     # The total of an order is known when those of all its parts are.
     unknown = Count("locators", filter=Q(locators__bytes_total=None))
@@ -113,7 +113,7 @@ def _held_by_others(api: PrefectApi, runs: Sequence[Mapping[str, Any]], most: in
     leased = DownloadRequest.objects.filter(lease_until__isnull=False).order_by("lease_until")[:most]
     others = [order for order in leased if order.lease_owner not in running]
     # They may have started since the others were asked for, or be more than is shown.
-    known = runs_of(api, [order.lease_owner for order in others if _is_run(order.lease_owner)])
+    known = get_runs(api, [order.lease_owner for order in others if _is_run(order.lease_owner)])
     states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in AT_WORK}
     at_work = {run["id"] for run in known} - set(states)
     return [
@@ -205,7 +205,7 @@ def _waiting_orders(most: int) -> list[Table]:
 
 
 def _waiting_mails(most: int) -> Table:
-    owed = Notice.objects.filter(status__in=sorted(OWED_NOTICES))
+    owed = Notice.objects.filter(status__in=sorted(UNSENT_NOTICES))
     found = list(owed.order_by("due_at").defer("last_error", "recipient")[: most + 1])
     total = owed.count() if len(found) > most else None
     mails, note = shown(found, most, what="mails", total=total)

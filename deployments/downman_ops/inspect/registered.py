@@ -12,7 +12,7 @@ MOST = 200
 
 
 def registered(_options: Mapping[str, Any]) -> Report:
-    """Show it. Raises `PrefectAway`."""
+    """Show it. Raises `PrefectUnavailable`."""
     api = prefect()
     ours = {"deployments": {"tags": {"all_": [TAG]}}, "sort": "NAME_ASC"}
     deployments = [

@@ -19,26 +19,29 @@ WORKER = "prefect.worker.name"
 
 
 def prefect() -> PrefectApi:
-    """Give the Prefect server of the settings."""
-    return PrefectApi.of_settings(timeout_seconds=PATIENCE_SECONDS)
+    """Return the Prefect server of the settings."""
+    return PrefectApi.from_settings(timeout_seconds=PATIENCE_SECONDS)
 
 
 def runs_in(
     api: PrefectApi, states: Collection[str], *, sort: str, most: int, queue: str | None = None
 ) -> list[dict[str, Any]]:
-    """Give up to `most` runs of our pool in these types of state. Raises `PrefectAway`."""
+    """Return up to `most` runs of our pool in these types of state. Raises `PrefectUnavailable`."""
     return list(api.pages("flow_runs/filter", {**_filter(states, queue), "sort": sort}, most=most))
 
 
-def runs_of(api: PrefectApi, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Give those of these runs that Prefect knows. Raises `PrefectAway`."""
+def get_runs(api: PrefectApi, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return those of these runs that Prefect knows. Raises `PrefectUnavailable`."""
     return list(api.pages("flow_runs/filter", {"flow_runs": {"id": {"any_": list(ids)}}}, most=len(ids)))
 
 
 def count_runs_in(
     api: PrefectApi, states: Collection[str], *, queue: str | None = None, when: Mapping[str, Any] | None = None
 ) -> int:
-    """Count the runs of our pool in these types of state; `when` bounds their times or tags. Raises `PrefectAway`."""
+    """Count the runs of our pool in these types of state; `when` bounds their times or tags.
+
+    Raises `PrefectUnavailable`.
+    """
     return int(api.ask("POST", "flow_runs/count", _filter(states, queue, when or {})))
 
 
@@ -51,7 +54,7 @@ def _filter(states: Collection[str], queue: str | None, when: Mapping[str, Any] 
 
 
 def next_of_schedules(api: PrefectApi) -> list[dict[str, Any]]:
-    """Give the next run of each of our deployments that have a schedule. Raises `PrefectAway`."""
+    """Return the next run of each of our deployments that have a schedule. Raises `PrefectUnavailable`."""
     ours = api.pages("deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}}, most=PAGE)
     found: list[dict[str, Any]] = []
     for deployment in ours:
@@ -65,8 +68,8 @@ def next_of_schedules(api: PrefectApi) -> list[dict[str, Any]]:
     return found
 
 
-def jobs_of(api: PrefectApi, runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Give deployment -> job of some runs. Raises `PrefectAway`."""
+def get_jobs(api: PrefectApi, runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return deployment -> job of some runs. Raises `PrefectUnavailable`."""
     wanted = sorted({run["deployment_id"] for run in runs if run["deployment_id"]})
     if not wanted:
         return {}
@@ -75,34 +78,34 @@ def jobs_of(api: PrefectApi, runs: Iterable[Mapping[str, Any]]) -> dict[str, str
     return {deployment["id"]: deployment["name"] for deployment in found}
 
 
-def order_of(run: Mapping[str, Any]) -> int | None:
-    """Give the number of the order that a run is for."""
+def get_order(run: Mapping[str, Any]) -> int | None:
+    """Return the number of the order that a run is for."""
     number = run["parameters"].get("request_id")
     return number if isinstance(number, int) else None
 
 
-def worker_of(run: Mapping[str, Any]) -> str:
-    """Give the name of the worker that took a run."""
+def get_worker(run: Mapping[str, Any]) -> str:
+    """Return the name of the worker that took a run."""
     return str(run["labels"].get(WORKER) or "")
 
 
 def since(run: Mapping[str, Any]) -> datetime | None:
-    """Give when a run got its state."""
-    return time_of(run["state"]["timestamp"]) if run["state"] else None
+    """Return when a run got its state."""
+    return get_time(run["state"]["timestamp"]) if run["state"] else None
 
 
-def message_of(run: Mapping[str, Any]) -> str:
-    """Give what a run's state says, cut where somebody wrote a novel."""
+def get_message(run: Mapping[str, Any]) -> str:
+    """Return what a run's state says, cut where somebody wrote a novel."""
     return ((run["state"] or {}).get("message") or "").split("\n")[0][:200]
 
 
-def time_of(text: str | None) -> datetime | None:
+def get_time(text: str | None) -> datetime | None:
     """Read a time of Prefect's."""
     return datetime.fromisoformat(text) if text else None
 
 
 def shown(found: Sequence[Any], most: int, *, what: str, total: int | None = None) -> tuple[Sequence[Any], str]:
-    """Give what is shown of what was found, one more than may be, with a note of what is not."""
+    """Return what is shown of what was found, one more than may be, with a note of what is not."""
     if len(found) <= most:
         return found, ""
     return found[:most], f"{most} of {total if total is not None else 'more'} {what}; --limit shows more."
@@ -112,12 +115,12 @@ def shown(found: Sequence[Any], most: int, *, what: str, total: int | None = Non
 Columns = Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]]
 COLUMNS: Columns = {
     "queue": ("queue", lambda run: run["work_queue_name"]),
-    "order": ("order", order_of),
+    "order": ("order", get_order),
     "state": ("state", lambda run: run["state_name"]),
-    "worker": ("worker", worker_of),
+    "worker": ("worker", get_worker),
     "since": ("since", since),
-    "planned": ("at", lambda run: time_of(run["next_scheduled_start_time"])),
-    "message": ("message", message_of),
+    "planned": ("at", lambda run: get_time(run["next_scheduled_start_time"])),
+    "message": ("message", get_message),
     "run": ("run", lambda run: run["id"]),
 }
 
@@ -133,8 +136,8 @@ class RunsTable:
     more: Columns = field(default_factory=dict)
 
     def of(self, api: PrefectApi, runs: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
-        """Fill it. Raises `PrefectAway`."""
-        jobs = jobs_of(api, runs)
+        """Fill it. Raises `PrefectUnavailable`."""
+        jobs = get_jobs(api, runs)
         known: Columns = {
             **COLUMNS,
             **self.more,

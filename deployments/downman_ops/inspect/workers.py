@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import Any
 
 from downman.domain.jobs import WORK_POOL, Queue
-from downman.monitoring.worker_stats import newest_vitals
+from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.commands import Report, Table
-from downman_ops.inspect.runs import UNDER_WAY, count_runs_in, prefect, runs_in, time_of, worker_of
+from downman_ops.inspect.runs import UNDER_WAY, count_runs_in, get_time, get_worker, prefect, runs_in
 
 MOST_WORKERS = 100
 #: Workers that gave no sign of life for longer are left out.
@@ -21,11 +21,11 @@ ENDED = ("COMPLETED", "FAILED", "CRASHED")
 
 
 def stats(_options: Mapping[str, Any]) -> Report:
-    """Show, for each worker and each queue, what is and was done. Raises `PrefectAway`."""
+    """Show, for each worker and each queue, what is and was done. Raises `PrefectUnavailable`."""
     api, now = prefect(), datetime.now(UTC)
     with ThreadPoolExecutor(max_workers=8) as threads:
         seen = threads.submit(_seen, api, now)
-        vitals = threads.submit(newest_vitals, api, now)
+        vitals = threads.submit(get_newest_worker_stats, api, now)
         at_work = threads.submit(runs_in, api, UNDER_WAY, sort="EXPECTED_START_TIME_ASC", most=PAGE)
         newest = {
             queue: threads.submit(runs_in, api, ENDED, sort="END_TIME_DESC", most=PAGE, queue=queue) for queue in Queue
@@ -73,22 +73,22 @@ def _workers(
     for worker in sorted(seen, key=lambda worker: (worker["status"] != "ONLINE", worker["name"])):
         name = worker["name"]
         said = vitals.get(name, {})
-        own = [run for run in runs if worker_of(run) == name]
+        own = [run for run in runs if get_worker(run) == name]
         yield (
             name,
             str(worker["status"]).lower(),
-            time_of(worker["last_heartbeat_time"]),
+            get_time(worker["last_heartbeat_time"]),
             (", ".join(said["queues"]) if said.get("queues") else "all") if said else None,
             sum(run["state_type"] in UNDER_WAY for run in own),
             *(sum(run["state_type"] == state for run in own) for state in ENDED),
             *_speed(own),
             said.get("memory_bytes"),
-            time_of(said.get("started")),
+            get_time(said.get("started")),
         )
 
 
 def _speed(runs: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
-    """Give the mean and the 95th percentile (nearest rank) of the seconds that completed runs took."""
+    """Return the mean and the 95th percentile (nearest rank) of the seconds that completed runs took."""
     seconds = sorted(float(run["total_run_time"]) for run in runs if run["state_type"] == "COMPLETED")
     return (fmean(seconds), seconds[math.ceil(0.95 * len(seconds)) - 1]) if seconds else (None, None)
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import psycopg2
 from psycopg2 import sql
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 
 #: The database that every PostgreSQL server has.
 MAINTENANCE_DATABASE = "postgres"
@@ -13,26 +13,26 @@ CONNECT_SECONDS = 10
 
 
 def sibling(url: str, database: str) -> str:
-    """Give the address of another database of the same server."""
+    """Return the address of another database of the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 def prefect_url(url: str) -> str:
-    """Give the address as Prefect's driver wants it: asyncpg, which says `ssl` where others say `sslmode`."""
+    """Return the address as Prefect's driver wants it: asyncpg, which says `ssl` where others say `sslmode`."""
     parts = urlsplit(url)
     query = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)]
     return urlunsplit(parts._replace(scheme="postgresql+asyncpg", query=urlencode(query)))
 
 
 def ensure_database(url: str) -> None:
-    """Make the database unless it is there. Raises `StartRefused` when the server or the database is out of reach."""
+    """Make the database unless it is there. Raises `ConfigurationError` when it is out of reach."""
     name = urlsplit(url).path.lstrip("/")
     try:
         if not _is_there(url, name):
             _make(url, name)
     except psycopg2.Error as exc:
         reason = " ".join(str(exc).split())
-        raise StartRefused(f"The database {name!r} cannot be reached or made: {reason}") from exc
+        raise ConfigurationError(f"The database {name!r} cannot be reached or made: {reason}") from exc
 
 
 def _is_there(url: str, name: str) -> bool:

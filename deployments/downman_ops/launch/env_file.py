@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.environment import checked_environment
 
 #: A line of an environment file that systemd's `EnvironmentFile` and a shell read alike.
@@ -12,11 +12,11 @@ _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(?:\"([^\"$`\\]*)\"|'([^']*)'|([^\
 
 
 def read_file(file: Path) -> dict[str, str]:
-    """Read an environment file. Raises `StartRefused` for what systemd and a shell would not read alike."""
+    """Read an environment file. Raises `ConfigurationError` for what systemd and a shell would not read alike."""
     try:
         lines = file.read_text().splitlines()
     except OSError as exc:
-        raise StartRefused(f"{file} cannot be read: {exc.strerror}.") from exc
+        raise ConfigurationError(f"{file} cannot be read: {exc.strerror}.") from exc
     found = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -24,7 +24,7 @@ def read_file(file: Path) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if match is None:
             # The line is not repeated: it may hold a secret.
-            raise StartRefused(
+            raise ConfigurationError(
                 f"{file}, line {number}: write NAME=value, with single quotes around what is not one plain word."
             )
         found[match[1]] = match[2] or match[3] or match[4] or ""
@@ -32,7 +32,7 @@ def read_file(file: Path) -> dict[str, str]:
 
 
 def enter(file: Path | None = None) -> None:
-    """Make what the file says, over what this process was given, its environment. Raises `StartRefused`."""
+    """Make what the file says, over what this process was given, its environment. Raises `ConfigurationError`."""
     found = checked_environment({**os.environ, **(read_file(file) if file else {})})
     os.environ.clear()
     os.environ.update(found)

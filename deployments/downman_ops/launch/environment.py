@@ -11,11 +11,11 @@ from downman.domain.jobs import Queue
 from downman.domain.loopback import is_this_machine
 from downman.secret_files import SUFFIX, SecretsRefused, with_secrets
 from downman.settings import SECRET_SETTINGS, SETTING_FIELDS, SettingsRefused, settings_from_environment, unknown
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.orphan_processes import MARK
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.settings import DemoSettings, PoolSettings, PrefectConnection
-from downman_site.environment import sentences_of
+from downman_site.environment import to_sentences
 from prefect_warm_process.settings import WarmProcessSettings
 
 #: Names that begin so are ours alone.
@@ -28,21 +28,21 @@ CLASSES: tuple[type[BaseSettings], ...] = (
 )  # fmt: skip
 
 
-def variable_of(settings: type[BaseSettings], field: str) -> str:
-    """Give the variable from which a field is read."""
+def get_variable_name(settings: type[BaseSettings], field: str) -> str:
+    """Return the variable from which a field is read."""
     return f"{settings.model_config.get('env_prefix', '')}{field.upper()}"
 
 
 def known_names() -> frozenset[str]:
-    """Give every variable of ours that means something."""
-    names = {variable_of(settings, field) for settings in CLASSES for field in settings.model_fields}
+    """Return every variable of ours that means something."""
+    names = {get_variable_name(settings, field) for settings in CLASSES for field in settings.model_fields}
     return frozenset({*names, *SETTING_FIELDS, MARK, *(name + SUFFIX for name in secret_names())})
 
 
 def secret_names() -> list[str]:
-    """Give the variables whose values are secrets; each may lie in a file instead."""
+    """Return the variables whose values are secrets; each may lie in a file instead."""
     names = {
-        variable_of(settings, name)
+        get_variable_name(settings, name)
         for settings in CLASSES
         for name, field in settings.model_fields.items()
         if field.annotation is SecretStr
@@ -51,10 +51,10 @@ def secret_names() -> list[str]:
 
 
 def checked_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give the environment with its secrets read from their files.
+    """Return the environment with its secrets read from their files.
 
-    Raises `StartRefused` with everything in it that is unknown, cannot be read, contradicts itself or is unsafe, a line
-    each, with what to do about it.
+    Raises `ConfigurationError` with everything in it that is unknown, cannot be read, contradicts itself or is unsafe,
+    a line each, with what to do about it.
     """
     wrong = [*_unknown(environment)]
     try:
@@ -65,7 +65,7 @@ def checked_environment(environment: Mapping[str, str]) -> dict[str, str]:
         wrong += [*_invalid(filled), *_unreadable(filled), *_contradictions(filled), *_unsafe(filled)]
     if wrong:
         # Two classes may declare the same variable.
-        raise StartRefused("\n".join(dict.fromkeys(wrong)))
+        raise ConfigurationError("\n".join(dict.fromkeys(wrong)))
     return filled
 
 
@@ -84,10 +84,10 @@ def _invalid(environment: Mapping[str, str]) -> Iterator[str]:
             # Not by calling the class, which would read the environment of this process besides.
             settings.__pydantic_validator__.validate_python(source(), self_instance=settings.model_construct())
         except ValidationError as exc:
-            yield from sentences_of(exc, str(settings.model_config.get("env_prefix", "")))
+            yield from to_sentences(exc, str(settings.model_config.get("env_prefix", "")))
         except SettingsError as exc:
             field = re.findall(r'field "(\w+)"', str(exc))[0]
-            yield f'{variable_of(settings, field)} is not JSON; write a list as in \'["one", "two"]\'.'
+            yield f'{get_variable_name(settings, field)} is not JSON; write a list as in \'["one", "two"]\'.'
 
 
 def _unreadable(environment: Mapping[str, str]) -> list[str]:
@@ -118,7 +118,7 @@ def _contradictions(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _equal_ranks(environment: Mapping[str, str]) -> Iterator[str]:
-    fields = {variable_of(PoolSettings, f"{queue}_priority"): f"{queue}_priority" for queue in Queue}
+    fields = {get_variable_name(PoolSettings, f"{queue}_priority"): f"{queue}_priority" for queue in Queue}
     ranks = {
         name: environment.get(name) or str(PoolSettings.model_fields[field].default) for name, field in fields.items()
     }

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.env_file import read_file
 from downman_ops.launch.service_settings import ServiceSettings
 
@@ -61,11 +61,11 @@ class Installation:
 
     @property
     def is_this_machine(self) -> bool:
-        """Whether it is to run here, and not in a folder only."""
+        """Return whether it is to run here, and not in a folder only."""
         return self.root == Path("/")
 
     def install_steps(self) -> Iterator[Step]:
-        """Give what is left to do."""
+        """Return what is left to do."""
         if self.is_this_machine and not _has_user():
             yield Step(
                 what=f"make the system user {USER}",
@@ -82,7 +82,7 @@ class Installation:
         yield from self._enabling_steps()
 
     def uninstall_steps(self) -> Iterator[Step]:
-        """Give what can be taken away: what is kept are configuration, secrets and data."""
+        """Return what can be taken away: what is kept are configuration, secrets and data."""
         there = self._enabled()
         if there and self.has_systemd:
             yield Step(what=f"stop {', '.join(there)}", do=lambda: _run("systemctl", "stop", *there))
@@ -93,13 +93,15 @@ class Installation:
                 yield Step(what=f"delete {path}", do=path.unlink)
 
     def wanted(self) -> list[str]:
-        """Give the units that the environment file asks for. Raises `StartRefused` for those that there are not."""
+        """Return the units that the environment file asks for. Raises `ConfigurationError` for unknown ones."""
         said = read_file(self.environment if self.environment.exists() else HERE / "downman.env")
         names = (said.get("DOWNMAN_SERVICES") or str(_default("services"))).split(",")
         unknown = sorted({name.strip() for name in names} - {*SERVICES, PACKAGE})
         if unknown:
             known = ", ".join([*SERVICES, PACKAGE])
-            raise StartRefused(f"{self.environment}: DOWNMAN_SERVICES names {', '.join(unknown)}; there are {known}.")
+            raise ConfigurationError(
+                f"{self.environment}: DOWNMAN_SERVICES names {', '.join(unknown)}; there are {known}."
+            )
         units = [TARGET, *(SERVICES[name.strip()] for name in names if name.strip() in SERVICES)]
         if PACKAGE not in {name.strip() for name in names}:
             return units
@@ -120,7 +122,7 @@ class Installation:
 
     @property
     def has_systemd(self) -> bool:
-        """Whether a systemd runs that can be told."""
+        """Return whether a systemd runs that can be told."""
         # As sd_booted(3) has it.
         return self.is_this_machine and Path("/run/systemd/system").is_dir()
 
@@ -167,7 +169,7 @@ class Installation:
         return file.read_text().replace(USUAL, str(CHECKOUT))
 
     def _enabled(self) -> list[str]:
-        """Give our units that are enabled, as the links say by which systemd knows it."""
+        """Return our units that are enabled, as the links say by which systemd knows it."""
         target = self.units / "multi-user.target.wants" / TARGET
         services = sorted(self.units.glob(f"{TARGET}.wants/downman-*.service"))
         return [link.name for link in (target, *services) if link.is_symlink()]
@@ -191,7 +193,7 @@ def _has_user() -> bool:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
-        raise StartRefused(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
+        raise ConfigurationError(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
 
 
 def main() -> int:
@@ -204,10 +206,10 @@ def main() -> int:
     installation = Installation(arguments.root.resolve())
     try:
         if installation.is_this_machine and os.geteuid() != 0:
-            raise StartRefused("Only root can do this; become root, or name a folder with --root.")
+            raise ConfigurationError("Only root can do this; become root, or name a folder with --root.")
         steps = list(installation.install_steps() if arguments.what == "install" else installation.uninstall_steps())
         return _carry_out(steps, installation, arguments)
-    except (StartRefused, OSError) as exc:
+    except (ConfigurationError, OSError) as exc:
         print(f"downman: {exc}", file=sys.stderr)  # noqa: T201
         return 1
 

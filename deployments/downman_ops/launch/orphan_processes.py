@@ -11,11 +11,11 @@ GRACE_SECONDS = 3
 
 
 def leftovers(home: Path) -> list[psutil.Process]:
-    """Give all processes of the demo in `home` but this one."""
+    """Return all processes of the demo in `home` but this one."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _belongs(process, home)]
 
 
-def stop_leftovers(home: Path) -> int:
+def stop_orphan_processes(home: Path) -> int:
     """Stop all processes of the demo in `home` but this one; give how many there were."""
     stopped = 0
     # Twice: what was just being started by one of them is found the second time.

@@ -14,12 +14,12 @@ DEFAULTS = {
 
 
 def for_all(home: Path) -> dict[str, str]:
-    """Give what every program of Prefect gets; `home` is a folder of its own."""
+    """Return what every program of Prefect gets; `home` is a folder of its own."""
     return {"PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
 
 def for_server(home: Path, *, database_url: str, login: str) -> dict[str, str]:
-    """Give what its server gets besides: where it keeps everything, and the user and password that open it."""
+    """Return what its server gets besides: where it keeps everything, and the user and password that open it."""
     return {
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": prefect_url(database_url),
         "PREFECT_SERVER_API_AUTH_STRING": login,

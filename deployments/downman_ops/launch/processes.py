@@ -37,8 +37,8 @@ class ProcessSpec:
     command: Sequence[str]
 
 
-def processes_of(demo: Demo) -> list[ProcessSpec]:
-    """Give the processes of a demo in the order in which they are started."""
+def get_processes(demo: Demo) -> list[ProcessSpec]:
+    """Return the processes of a demo in the order in which they are started."""
     python = sys.executable
     root = str(demo.home.root)
     site = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from downman.domain.jobs import WORK_POOL, Queue
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch import prefect_environment
 from downman_ops.launch.env_file import enter
 from downman_ops.launch.service_settings import ServiceSettings
@@ -59,7 +59,7 @@ def main() -> int:
     try:
         enter(arguments.env_file)
         _become(arguments)
-    except StartRefused as exc:
+    except ConfigurationError as exc:
         print("\n".join(f"downman: {line}" for line in str(exc).splitlines()), file=sys.stderr)  # noqa: T201
     return 1
 
@@ -91,10 +91,12 @@ def _become(arguments: argparse.Namespace) -> None:
 def _prefect(settings: ServiceSettings, home: Path) -> list[str]:
     url = settings.prefect_database_url.get_secret_value()
     if not url:
-        raise StartRefused("DOWNMAN_PREFECT_DATABASE_URL is not set: Prefect's server needs a PostgreSQL database.")
+        raise ConfigurationError(
+            "DOWNMAN_PREFECT_DATABASE_URL is not set: Prefect's server needs a PostgreSQL database."
+        )
     login = os.environ.get("PREFECT_API_AUTH_STRING", "")
     if ":" not in login:
-        raise StartRefused(
+        raise ConfigurationError(
             "PREFECT_API_AUTH_STRING is not set to user:password: anybody who reaches Prefect's server could run it."
         )
     os.environ.update(prefect_environment.for_server(home / "prefect", database_url=url, login=login))
@@ -130,7 +132,7 @@ def _worker(settings: ServiceSettings, arguments: argparse.Namespace) -> list[st
     queues = [name.strip() for name in arguments.queues.split(",") if name.strip()]
     unknown = sorted(set(queues) - set(Queue))
     if unknown or not queues:
-        raise StartRefused(f"--queues {arguments.queues}: the queues are {', '.join(Queue)}.")
+        raise ConfigurationError(f"--queues {arguments.queues}: the queues are {', '.join(Queue)}.")
     os.environ["PREFECT_WORKER_QUERY_SECONDS"] = str(settings.poll_seconds)
     program = ["-m", "prefect", "worker", "start", f"--pool={WORK_POOL}", f"--type={PoolSettings().worker_type}"]
     program += [f"--work-queue={queue}" for queue in queues]
@@ -147,10 +149,12 @@ def _check_site() -> None:
         django.setup()
         found = [message for message in run_checks(include_deployment_checks=True) if not message.is_silenced()]
     except (ImproperlyConfigured, ImportError, ValueError) as exc:
-        raise StartRefused(f"{os.environ['DJANGO_SETTINGS_MODULE']}: {exc}") from exc
+        raise ConfigurationError(f"{os.environ['DJANGO_SETTINGS_MODULE']}: {exc}") from exc
     wrong = [message for message in found if message.level >= ERROR]
     if wrong:
-        raise StartRefused("\n".join(f"{message.id}: {message.msg} {message.hint or ''}".strip() for message in wrong))
+        raise ConfigurationError(
+            "\n".join(f"{message.id}: {message.msg} {message.hint or ''}".strip() for message in wrong)
+        )
     for message in found:
         print(f"downman: {message.id}: {message.msg} {message.hint or ''}".strip(), file=sys.stderr)  # noqa: T201
 

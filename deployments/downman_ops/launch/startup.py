@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from downman.domain.jobs import WORK_POOL
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.demo_environment import Demo
 from downman_ops.prefect_setup.prefect_startup_api import UNREADY, PrefectApi
 
@@ -23,7 +23,7 @@ BOOTSTRAP = (sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--dec
 MANAGE = (sys.executable, "-m", "downman_site.manage")
 
 
-class BringUp:
+class Startup:
     """One start, step by step, beside the processes. `stop` may be set by others to end it early."""
 
     def __init__(self, demo: Demo, environment: Mapping[str, str], *, timeout_seconds: float) -> None:
@@ -36,7 +36,7 @@ class BringUp:
         self.stop = threading.Event()
 
     def run(self) -> None:
-        """Return when everything is ready, or when told to stop. Raises `StartRefused` with the reason otherwise."""
+        """Return when everything is ready, or when told to stop; else raise `ConfigurationError` with the reason."""
         # Prefect's objects take seconds of loading and waiting, in which the site's tables can be made.
         bootstrap = self._begin("bootstrap", *BOOTSTRAP, f"--wait-seconds={self._timeout:.0f}")
         self._finish("migrate", self._begin("migrate", *MANAGE, "migrate", "--verbosity=1", "--no-input"))
@@ -58,14 +58,14 @@ class BringUp:
         self._until(lambda: process.poll() is not None, f"the step {name}", name)
         if process.returncode and not self.stop.is_set():
             said = self._log(name).read_text(errors="replace").strip().splitlines() or ["nothing"]
-            raise StartRefused(
+            raise ConfigurationError(
                 f"The step {name} failed, saying: {said[-1].strip()[:MAX_QUOTED]} (all of it is in {self._log(name)})"
             )
 
     def _until(self, condition: Callable[[], bool], what: str, log: str) -> None:
         while not self.stop.is_set() and not condition():
             if time.monotonic() > self._deadline:
-                raise StartRefused(
+                raise ConfigurationError(
                     f"Still waiting for {what} after {self._timeout:.0f} s; its log is {self._log(log)}. "
                     "DOWNMAN_READY_TIMEOUT_SECONDS gives a slow machine more time."
                 )

@@ -8,7 +8,7 @@ import psutil
 
 from downman_ops.launch.demo_home import DemoHome
 from downman_ops.launch.embedded_database import EmbeddedDatabase
-from downman_ops.launch.orphan_processes import stop_leftovers
+from downman_ops.launch.orphan_processes import stop_orphan_processes
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
         psutil.Process(launcher).wait()
     print(f"The launcher (process {launcher}) is gone: stopping what it started.", flush=True)  # noqa: T201
-    stop_leftovers(home)
+    stop_orphan_processes(home)
     if DemoHome(root=home).postgres.exists():
         EmbeddedDatabase(folder=DemoHome(root=home).postgres).stop()
 

@@ -15,7 +15,7 @@ from downman.services import cancelling, notices, retrying
 from downman.services.ordering import order_again
 from downman_ops.commands import Report
 from downman_ops.orders.details import find_order
-from downman_ops.prompts import actor_of, must_agree
+from downman_ops.prompts import confirm, get_actor
 
 LATER = "Where Prefect is away, it is done when that is back."
 #: Why nothing of an order can be tried now, and what to do instead.
@@ -35,7 +35,7 @@ def retry(options: Mapping[str, Any]) -> Report:
     if options["again"]:
         return _place_again(order)
     try:
-        parts = retrying.try_now(order.pk, actor=actor_of(options))
+        parts = retrying.try_now(order.pk, actor=get_actor(options))
     except IllegalTransition as exc:
         order.refresh_from_db()
         raise CommandError(f"Order {order.pk} {NOTHING_WAITS.get(RequestStatus(order.status), IS_OVER)}") from exc
@@ -57,7 +57,7 @@ def _place_again(order: DownloadRequest) -> Report:
 def cancel(options: Mapping[str, Any]) -> Report:
     """Cancel an order, or one part or link of it, after a question. Raises `IllegalTransition`."""
     order = find_order(options["order"])
-    actor = actor_of(options)
+    actor = get_actor(options)
     if options["note"] and options["part"] is None:
         raise CommandError("A note is told about a part: say which with --part, or leave --note out.")
     if options["part"] is not None:
@@ -66,7 +66,7 @@ def cancel(options: Mapping[str, Any]) -> Report:
         return _cancel_link(order, options, actor)
     if order.status in ENDED_REQUESTS:
         raise IllegalTransition(status=_state(order))
-    must_agree(
+    confirm(
         f"Cancel order {order.pk}? What is under way stops, its links end, and the person is told. This cannot be "
         "undone.",
         options,
@@ -80,7 +80,7 @@ def _cancel_part(order: DownloadRequest, options: Mapping[str, Any], actor: str)
     part = order.locators.filter(position=number - 1).first() if number > 0 else None
     if part is None:
         raise CommandError(f"Order {order.pk} has no part {number}. `show {order.pk}` numbers them.")
-    must_agree(
+    confirm(
         f"Cancel part {number} of order {order.pk} ({part.resource_id})? The rest of the order goes on; what lies in "
         "one package with it is packaged again, without it. This cannot be undone.",
         options,
@@ -94,7 +94,7 @@ def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str)
     link = order.links.filter(pk=number).first()
     if link is None:
         raise CommandError(f"Order {order.pk} has no link {number}. `show {order.pk}` numbers them.")
-    must_agree(
+    confirm(
         f"End link {number} of order {order.pk}? Nobody can take what it leads to any more. This cannot be undone.",
         options,
     )
@@ -107,14 +107,14 @@ def resend(options: Mapping[str, Any]) -> Report:
     order = find_order(options["order"])
     chosen = _chosen_mails(order, options)
     if options["all"] and chosen:
-        must_agree(f"Send {_count(len(chosen), 'mail')} of order {order.pk} once more?", options)
+        confirm(f"Send {_count(len(chosen), 'mail')} of order {order.pk} once more?", options)
     for notice in chosen:
         notices.resend(notice.pk)
     return Report(done=[f"Order {order.pk}: {_count(len(chosen), 'mail')} to be sent in a moment. {LATER}"])
 
 
 def _chosen_mails(order: DownloadRequest, options: Mapping[str, Any]) -> list[Notice]:
-    """Give the mails that were meant; raises `CommandError` where there are none."""
+    """Return the mails that were meant; raises `CommandError` where there are none."""
     if options["mail"] is not None:
         chosen = list(order.notices.filter(pk=options["mail"]))
         missing = f"Order {order.pk} has no mail {options['mail']}. `show {order.pk}` numbers them."

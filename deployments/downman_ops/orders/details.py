@@ -8,11 +8,11 @@ from django.core.management.base import CommandError
 from django.utils import translation
 
 from downman.domain.jobs import Job
-from downman.domain.status import OWED_NOTICES
+from downman.domain.status import UNSENT_NOTICES
 from downman.models import DownloadRequest
-from downman.prefect_api import PrefectApi, PrefectAway
+from downman.prefect_api import PrefectApi, PrefectUnavailable
 from downman.services.links import status_now
-from downman.services.tracking import words_of
+from downman.services.tracking import get_error_text
 from downman_ops.commands import Report, Table
 
 #: Events, mails or links that are shown; the newest.
@@ -26,7 +26,7 @@ LONGEST = 200
 
 
 def find_order(number: int) -> DownloadRequest:
-    """Give the order; raises `CommandError` where there is none."""
+    """Return the order; raises `CommandError` where there is none."""
     found = DownloadRequest.objects.filter(pk=number).first()
     if found is None:
         raise CommandError(f"There is no order {number}. `requests` lists those that there are.")
@@ -93,7 +93,7 @@ def _parts(order: DownloadRequest) -> Table:
             row.retry_at,
             row.bytes_done,
             row.bytes_total,
-            words_of(row),
+            get_error_text(row),
             row.decision_note,
         )
         for row in order.locators.all()
@@ -127,7 +127,7 @@ def _links(order: DownloadRequest) -> Table:
         )
         for link in order.links.order_by("-pk")[: MOST + 1]
     ]
-    return _newest_of("links", "Links, newest first", columns, rows)
+    return _get_newest("links", "Links, newest first", columns, rows)
 
 
 def _mails(order: DownloadRequest) -> Table:
@@ -148,13 +148,13 @@ def _mails(order: DownloadRequest) -> Table:
             mail.recipient,
             mail.status,
             mail.attempts,
-            mail.due_at if mail.status in OWED_NOTICES else None,
+            mail.due_at if mail.status in UNSENT_NOTICES else None,
             mail.sent_at,
             mail.last_error[:LONGEST],
         )
         for mail in order.notices.order_by("-pk")[: MOST + 1]
     ]
-    return _newest_of("mails", "Mails, newest first", columns, rows)
+    return _get_newest("mails", "Mails, newest first", columns, rows)
 
 
 def _events(order: DownloadRequest) -> Table:
@@ -170,10 +170,10 @@ def _events(order: DownloadRequest) -> Table:
         )
         for event in order.events.select_related("locator").order_by("-pk")[: MOST + 1]
     ]
-    return _newest_of("events", "History, newest first", columns, rows)
+    return _get_newest("events", "History, newest first", columns, rows)
 
 
-def _newest_of(name: str, title: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Table:
+def _get_newest(name: str, title: str, columns: Mapping[str, str], rows: list[tuple[Any, ...]]) -> Table:
     note = f"Only the newest {MOST} are shown." if len(rows) > MOST else ""
     return Table(name=name, title=title, columns=columns, rows=rows[:MOST], note=note)
 
@@ -201,16 +201,16 @@ def _runs(order: DownloadRequest) -> Table:
             )
             for run in _asked_for(order)
         ]
-    except PrefectAway as exc:
+    except PrefectUnavailable as exc:
         note = f"Prefect's server does not answer ({exc}), so its runs are not known just now."
     return Table(name="runs", title="Runs in Prefect, newest first", columns=columns, rows=rows, note=note)
 
 
 def _asked_for(order: DownloadRequest) -> Iterable[dict[str, Any]]:
-    """Give the order's runs: each bears the name under which it was asked for (`services.handover`)."""
+    """Return the order's runs: each bears the name under which it was asked for (`services.handover`)."""
     numbers = range(order.attempt, max(0, order.attempt - MOST_RUNS), -1)
     names = [f"{Job.PACKAGE_REQUEST}-{order.pk}-{number}" for number in numbers]
-    api = PrefectApi.of_settings(timeout_seconds=PATIENCE_SECONDS)
+    api = PrefectApi.from_settings(timeout_seconds=PATIENCE_SECONDS)
     wanted = {"flow_runs": {"name": {"any_": names}}, "sort": "EXPECTED_START_TIME_DESC"}
     return list(api.pages("flow_runs/filter", wanted, most=MOST_RUNS)) if names else []
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from downman.domain.jobs import Queue
-from downman.prefect_api import PrefectApi, PrefectAway
+from downman.prefect_api import PrefectApi, PrefectUnavailable
 from downman.services import purge as services
 from downman_ops.commands import ExitStatus, Report, Table
 from downman_ops.orders.waiting_runs import cancel_runs, count_runs
-from downman_ops.prompts import actor_of, must_agree
+from downman_ops.prompts import confirm, get_actor
 
 #: Mails first: those that tell of cancelled orders are owed afterwards.
 ORDER = (Queue.NOTIFY, Queue.PACKAGE, Queue.MAINTENANCE)
@@ -24,12 +24,12 @@ COLUMNS = {"queue": "queue", "orders": "orders", "mails": "mails", "runs": "runs
 def purge(options: Mapping[str, Any]) -> Report:
     """Empty one queue or all, after a question that says the numbers.
 
-    Raises `PrefectAway` before anything is changed. When it goes away later, the report says what is left to do.
+    Raises `PrefectUnavailable` before anything is changed. When it goes away later, the report says what is left to do.
     """
     queues = [queue for queue in ORDER if options["queue"] in {None, queue}]
-    actor = actor_of(options)
-    must_agree(_question(queues), options)
-    api = PrefectApi.of_settings(timeout_seconds=CANCEL_SECONDS)
+    actor = get_actor(options)
+    confirm(_question(queues), options)
+    api = PrefectApi.from_settings(timeout_seconds=CANCEL_SECONDS)
     rows: list[tuple[str, int, int, int]] = []
     done: list[str] = []
     status = ExitStatus.OK
@@ -55,13 +55,13 @@ def _cancel_runs(api: PrefectApi, queue: Queue) -> tuple[int, str]:
     try:
         for count in _said(cancel_runs(api, queue), "runs cancelled"):
             runs += count
-    except PrefectAway as exc:
+    except PrefectUnavailable as exc:
         return runs, str(exc)
     return runs, ""
 
 
 def _question(queues: Iterable[Queue]) -> str:
-    api = PrefectApi.of_settings(timeout_seconds=COUNT_SECONDS)
+    api = PrefectApi.from_settings(timeout_seconds=COUNT_SECONDS)
     lines = []
     for queue in queues:
         runs = count_runs(api, queue)

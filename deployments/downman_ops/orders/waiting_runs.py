@@ -17,12 +17,15 @@ PURGED = {"type": "CANCELLED", "name": "Purged", "message": "The queue was purge
 
 
 def count_runs(api: PrefectApi, queue: Queue) -> int:
-    """Count what `cancel_runs` would end. Raises `PrefectAway`."""
+    """Count what `cancel_runs` would end.
+
+    Raises `PrefectUnavailable`.
+    """
     return int(api.ask("POST", "flow_runs/count", _waiting(queue)))
 
 
 def cancel_runs(api: PrefectApi, queue: Queue) -> Iterator[int]:
-    """Cancel the runs that wait in a queue, and give how many after each step. Raises `PrefectAway`.
+    """Cancel the runs that wait in a queue, and give how many after each step. Raises `PrefectUnavailable`.
 
     What comes meanwhile may stay; a run for an order that waits all the same is left to it. A run that starts at this
     moment goes on: it finds nothing to do.

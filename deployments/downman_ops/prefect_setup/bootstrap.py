@@ -17,10 +17,10 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.settings import get_current_settings
 
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch.env_file import enter
 from downman_ops.prefect_setup.automations import ensure_automations
-from downman_ops.prefect_setup.crashed_runs import declare_lost_runs
+from downman_ops.prefect_setup.crashed_runs import declare_crashed_runs
 from downman_ops.prefect_setup.drift import as_text, compare
 from downman_ops.prefect_setup.prefect_deployments import apply_deployments
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
@@ -32,11 +32,11 @@ POLL_SECONDS = 0.1
 
 
 async def bootstrap(
-    settings: PoolSettings, file: PrefectFile, *, lost_before: datetime | None = None
+    settings: PoolSettings, file: PrefectFile, *, crashed_before: datetime | None = None
 ) -> AsyncIterator[str]:
     """Bring the Prefect server of the environment to what settings and file say, and tell each thing done.
 
-    With `lost_before`, runs that have been under way since before then are declared lost: only right when no worker
+    With `crashed_before`, runs that have been under way since before then are declared lost: only right when no worker
     has been running at that time.
     """
     async with get_client() as client:
@@ -44,8 +44,8 @@ async def bootstrap(
             yield line
         for line in await ensure_queues(client, settings):
             yield line
-        if lost_before is not None:
-            for line in await declare_lost_runs(client, before=lost_before):
+        if crashed_before is not None:
+            for line in await declare_crashed_runs(client, before=crashed_before):
                 yield line
         for line in await ensure_mail_block(settings):
             yield line
@@ -56,15 +56,15 @@ async def bootstrap(
 
 
 def wait_for_prefect(seconds: float) -> None:
-    """Wait until Prefect's API answers. Raises `StartRefused` when it does not for so many seconds."""
+    """Wait until Prefect's API answers. Raises `ConfigurationError` when it does not for so many seconds."""
     settings = get_current_settings().api
     if settings.url is None:
-        raise StartRefused("PREFECT_API_URL is not set: nobody knows which Prefect server to set up.")
+        raise ConfigurationError("PREFECT_API_URL is not set: nobody knows which Prefect server to set up.")
     api = PrefectApi(settings.url, settings.auth_string.get_secret_value() if settings.auth_string else "")
     deadline = time.monotonic() + seconds
     while not api.is_up():
         if time.monotonic() > deadline:
-            raise StartRefused(
+            raise ConfigurationError(
                 f"Prefect at {settings.url} did not answer for {seconds:.0f} s, or refuses PREFECT_API_AUTH_STRING."
             )
         time.sleep(POLL_SECONDS)
@@ -77,8 +77,8 @@ async def _show(settings: PoolSettings) -> int:
     return int(any(setting.differs for setting in found))
 
 
-async def _tell(settings: PoolSettings, file: PrefectFile, lost_before: datetime | None) -> None:
-    async for line in bootstrap(settings, file, lost_before=lost_before):
+async def _tell(settings: PoolSettings, file: PrefectFile, crashed_before: datetime | None) -> None:
+    async for line in bootstrap(settings, file, crashed_before=crashed_before):
         print(line, flush=True)  # noqa: T201 - this is a command
 
 
@@ -103,8 +103,8 @@ def main() -> int:
         wait_for_prefect(arguments.wait_seconds)
         if arguments.show:
             return asyncio.run(_show(settings))
-        asyncio.run(_tell(settings, file, began if arguments.declare_lost_runs else None))
-    except StartRefused as exc:
+        asyncio.run(_tell(settings, file, began if arguments.declare_crashed_runs else None))
+    except ConfigurationError as exc:
         for line in str(exc).splitlines():
             print(f"downman: {line}", file=sys.stderr)  # noqa: T201
         return 1

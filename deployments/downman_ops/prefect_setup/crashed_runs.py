@@ -20,7 +20,7 @@ UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 PAGE = 200
 
 
-async def declare_lost_runs(client: PrefectClient, *, before: datetime) -> list[str]:
+async def declare_crashed_runs(client: PrefectClient, *, before: datetime) -> list[str]:
     """Mark as crashed what has been under way since before a time at which no worker ran.
 
     Such a run would hold its queue's place for ever. Give what was done, one line each.

@@ -11,7 +11,7 @@ from prefect_email import EmailServerCredentials
 from prefect_email.credentials import SMTPType
 
 from downman.domain.jobs import WORK_POOL, Queue
-from downman_ops.prefect_setup.work_pool import variables_of, wanted_variables
+from downman_ops.prefect_setup.work_pool import get_variables, wanted_variables
 from downman_ops.settings import PoolSettings
 
 MISSING = "missing"
@@ -29,12 +29,12 @@ class Setting:
 
     @property
     def differs(self) -> bool:
-        """Whether Prefect holds something else than the settings say."""
+        """Return whether Prefect holds something else than the settings say."""
         return self.in_force != self.wanted
 
 
 async def compare(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
-    """Give everything that the settings decide in Prefect, with what is in force; changes nothing."""
+    """Return everything that the settings decide in Prefect, with what is in force; changes nothing."""
     return [*await _pool(client, settings), *await _queues(client, settings), *await _mail(client, settings)]
 
 
@@ -44,7 +44,7 @@ async def _pool(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
     except ObjectNotFound:
         kind, found = MISSING, dict[str, Any]()
     else:
-        kind, found = pool.type, variables_of(pool.base_job_template)
+        kind, found = pool.type, get_variables(pool.base_job_template)
     wanted = wanted_variables(settings)
     limits, wanted_limits = found.get("limit_per_worker") or {}, settings.limit_per_worker()
     rows = [_row("worker_type", "type of the workers", kind, settings.worker_type)]
@@ -76,8 +76,8 @@ async def _queues(client: PrefectClient, settings: PoolSettings) -> list[Setting
         rank = MISSING if queue is None else str(queue.priority)
         paused = MISSING if queue is None else "paused" if queue.is_paused else "open"
         rows += [
-            _row(f"{name}_concurrency", f"runs of {name} at once", limit, str(settings.concurrency_of(name))),
-            _row(f"{name}_priority", f"rank of {name}", rank, str(settings.priority_of(name))),
+            _row(f"{name}_concurrency", f"runs of {name} at once", limit, str(settings.get_concurrency(name))),
+            _row(f"{name}_priority", f"rank of {name}", rank, str(settings.get_priority(name))),
             Setting(variable="", what=f"queue {name}", in_force=paused, wanted="open"),
         ]
     return rows

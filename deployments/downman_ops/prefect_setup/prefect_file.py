@@ -10,7 +10,7 @@ from prefect import Flow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from downman.domain.jobs import TAG, Job, Queue
-from downman_ops.errors import StartRefused
+from downman_ops.errors import ConfigurationError
 from downman_ops.prefect_setup.prefect_yaml_path import prefect_file
 
 PREFECT_FILE = prefect_file()
@@ -68,9 +68,11 @@ class DeploymentSpec(_Strict):
         module, _, name = self.entrypoint.rpartition(".")
         found = getattr(importlib.import_module(module), name, None)
         if not isinstance(found, Flow):
-            raise StartRefused(f"prefect.yaml: {self.entrypoint} is not a flow.")
+            raise ConfigurationError(f"prefect.yaml: {self.entrypoint} is not a flow.")
         if found.name != self.name:
-            raise StartRefused(f"prefect.yaml: the flow {self.entrypoint} is named {found.name!r}, not {self.name!r}.")
+            raise ConfigurationError(
+                f"prefect.yaml: the flow {self.entrypoint} is named {found.name!r}, not {self.name!r}."
+            )
         return found
 
 
@@ -83,11 +85,11 @@ class PrefectFile(_Strict):
 
 
 def read_prefect_file(file: Path = PREFECT_FILE) -> PrefectFile:
-    """Read and check the file. Raises `StartRefused` with every fault that it has."""
+    """Read and check the file. Raises `ConfigurationError` with every fault that it has."""
     try:
         return PrefectFile.model_validate(yaml.safe_load(file.read_text()))
     except (OSError, yaml.YAMLError) as exc:
-        raise StartRefused(f"{file} cannot be read: {exc}") from exc
+        raise ConfigurationError(f"{file} cannot be read: {exc}") from exc
     except ValidationError as exc:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors())
-        raise StartRefused(f"{file.name} is wrong: {faults}") from exc
+        raise ConfigurationError(f"{file.name} is wrong: {faults}") from exc

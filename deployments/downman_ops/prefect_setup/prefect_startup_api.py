@@ -25,15 +25,15 @@ class PrefectApi:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def is_up(self) -> bool:
-        """Say whether the server answers, and takes our login."""
+        """Return whether the server answers, and takes our login."""
         return self._ask("GET", "/health") is True and isinstance(self._ask("GET", "/admin/version"), str)
 
     def has_pool(self, pool: str) -> bool:
-        """Say whether the work pool exists."""
+        """Return whether the work pool exists."""
         return isinstance(self._ask("GET", f"/work_pools/{quote(pool)}"), dict)
 
     def has_worker(self, pool: str, *, since: datetime) -> bool:
-        """Say whether a worker of the pool has given a sign of life since then."""
+        """Return whether a worker of the pool has given a sign of life since then."""
         workers = self._ask(
             "POST", f"/work_pools/{quote(pool)}/workers/filter", {"workers": {"status": {"any_": ["ONLINE"]}}}
         )

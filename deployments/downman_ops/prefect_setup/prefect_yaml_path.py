@@ -8,5 +8,5 @@ _FROM_WHEEL = Path(sys.prefix) / "share" / "downman" / "prefect.yaml"
 
 
 def prefect_file() -> Path:
-    """Give the file of this installation: a checkout's own, or the one that the wheel brought."""
+    """Return the file of this installation: a checkout's own, or the one that the wheel brought."""
     return _IN_CHECKOUT if _IN_CHECKOUT.exists() else _FROM_WHEEL

@@ -37,14 +37,14 @@ async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str
 
 
 def wanted_variables(settings: PoolSettings) -> dict[str, Any]:
-    """Give what the settings say of the variables in the pool's job template; nothing for other types of worker."""
+    """Return what the settings say of the variables in the pool's job template; nothing for other types of worker."""
     if settings.worker_type != WarmProcessWorker.type:
         return {}
     return {PRELOAD: settings.preload, LIMIT_PER_WORKER: settings.limit_per_worker()}
 
 
-def variables_of(template: dict[str, Any]) -> dict[str, Any]:
-    """Give the variables that a job template declares, with their defaults."""
+def get_variables(template: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables that a job template declares, with their defaults."""
     properties = template.get("variables", {}).get("properties", {})
     return {name: declared.get("default") for name, declared in properties.items()}
 
@@ -53,7 +53,7 @@ async def _ensure_variables(client: PrefectClient, pool: WorkPool, settings: Poo
     """Bring what the settings say of the pool's job template to it; the rest of the template stays."""
     template = pool.base_job_template or _job_template(settings)
     wanted = wanted_variables(settings)
-    found = variables_of(pool.base_job_template)
+    found = get_variables(pool.base_job_template)
     if all(name in found and found[name] == value for name, value in wanted.items()):
         return [f"work pool {WORK_POOL}: as it should be"]
     properties = template.setdefault("variables", {}).setdefault("properties", {})
@@ -66,7 +66,7 @@ async def _ensure_variables(client: PrefectClient, pool: WorkPool, settings: Poo
 
 
 def _job_template(settings: PoolSettings) -> dict[str, Any]:
-    """Give the job template for a warm worker; nothing for other types: their first worker brings it."""
+    """Return the job template for a warm worker; nothing for other types: their first worker brings it."""
     if settings.worker_type != WarmProcessWorker.type:
         return {}
     template = WarmProcessWorker.get_default_base_job_template()
@@ -81,14 +81,14 @@ async def ensure_queues(client: PrefectClient, settings: PoolSettings) -> list[s
     queues = await client.read_work_queues(WORK_POOL, work_queue_filter=WorkQueueFilter(), limit=200, offset=0)
     found = {queue.name: queue for queue in queues}
     # In the order of rank: Prefect moves the others when one takes a rank that is held.
-    ranked = sorted(Queue, key=settings.priority_of)
+    ranked = sorted(Queue, key=settings.get_priority)
     done = [await _ensure_queue(client, queue, found.get(queue), settings) for queue in ranked]
     strays = sorted(set(found) - set(Queue) - {PREFECTS_OWN_QUEUE})
     return done + [f"queue {name}: not one of ours; left alone" for name in strays]
 
 
 async def _ensure_queue(client: PrefectClient, queue: Queue, found: WorkQueue | None, settings: PoolSettings) -> str:
-    limit, rank = settings.concurrency_of(queue), settings.priority_of(queue)
+    limit, rank = settings.get_concurrency(queue), settings.get_priority(queue)
     if found is None:
         await client.create_work_queue(queue.value, concurrency_limit=limit, priority=rank, work_pool_name=WORK_POOL)
         return f"queue {queue}: made, {limit} at once, rank {rank}"

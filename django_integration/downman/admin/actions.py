@@ -26,7 +26,7 @@ TEXT = "text"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deed:
+class AdminAction:
     """Something that an administrator can do with an order, or with a row that belongs to it."""
 
     #: What leads to the question, and what the button says.
@@ -45,8 +45,8 @@ class Deed:
     among: str = ""
 
 
-def among(relation: str, deeds: Mapping[str, Deed]) -> dict[str, Deed]:
-    """Give the deeds with rows of one relation."""
+def among(relation: str, deeds: Mapping[str, AdminAction]) -> dict[str, AdminAction]:
+    """Return the deeds with rows of one relation."""
     return {name: deed for name, deed in deeds.items() if deed.among == relation}
 
 
@@ -100,7 +100,7 @@ def _is_unanswered(wish: GenericRequest) -> bool:
     return wish.status == GenericStatus.REGISTERED
 
 
-_RESEND = Deed(
+_RESEND = AdminAction(
     label=_("Send again"),
     question=_("Send this mail once more: {row}?"),
     done=_("The mail is sent in a moment: {row}."),
@@ -109,8 +109,8 @@ _RESEND = Deed(
 )
 
 #: By the name that each has in its address.
-ORDER_DEEDS: Mapping[str, Deed] = {
-    "accept": Deed(
+ORDER_ACTIONS: Mapping[str, AdminAction] = {
+    "accept": AdminAction(
         label=_("Accept"),
         question=_("Let {row} be delivered, whatever its size?"),
         done=_("Accepted: {row}. The work starts by itself."),
@@ -119,7 +119,7 @@ ORDER_DEEDS: Mapping[str, Deed] = {
         field=_note,
         among="locators",
     ),
-    "reject": Deed(
+    "reject": AdminAction(
         label=_("Reject"),
         question=_("Refuse to deliver {row}? The rest of the order is delivered. This cannot be undone."),
         done=_("Rejected: {row}."),
@@ -128,7 +128,7 @@ ORDER_DEEDS: Mapping[str, Deed] = {
         field=_note,
         among="locators",
     ),
-    "hold": Deed(
+    "hold": AdminAction(
         label=_("Put on hold"),
         question=_("Stop {row} until it is released? What of it is under way is stopped."),
         done=_("Put on hold: {row}."),
@@ -137,7 +137,7 @@ ORDER_DEEDS: Mapping[str, Deed] = {
         field=_note,
         among="locators",
     ),
-    "release": Deed(
+    "release": AdminAction(
         label=_("Release"),
         question=_("Let {row} go on?"),
         done=_("Released: {row}. The work goes on by itself."),
@@ -145,7 +145,7 @@ ORDER_DEEDS: Mapping[str, Deed] = {
         possible=_is_held,
         among="locators",
     ),
-    "cancel-resource": Deed(
+    "cancel-resource": AdminAction(
         label=_("Cancel"),
         question=_(
             "Cancel {row}? The rest of the order goes on; what lies in one package with it is packaged again, without "
@@ -157,7 +157,7 @@ ORDER_DEEDS: Mapping[str, Deed] = {
         field=_note,
         among="locators",
     ),
-    "cancel-link": Deed(
+    "cancel-link": AdminAction(
         label=_("Cancel"),
         question=_("End the link to {row}? Nobody can take it any more. This cannot be undone."),
         done=_("The link to {row} was ended."),
@@ -166,14 +166,14 @@ ORDER_DEEDS: Mapping[str, Deed] = {
         among="links",
     ),
     "resend": _RESEND,
-    "address": Deed(
+    "address": AdminAction(
         label=_("Change the address"),
         question=_("Send all further mails about {row}, and those that could not be sent yet, to another address?"),
         done=_("The address of {row} was changed."),
         do=lambda pk, actor, text: change_email.change_address(pk, text, actor=actor),
         field=_address,
     ),
-    "cancel": Deed(
+    "cancel": AdminAction(
         label=_("Cancel the order"),
         question=_("Cancel {row}? What is under way stops, and its links end. This cannot be undone."),
         done=_("Cancelled: {row}."),
@@ -182,8 +182,8 @@ ORDER_DEEDS: Mapping[str, Deed] = {
     ),
 }
 
-WISH_DEEDS: Mapping[str, Deed] = {
-    "complete": Deed(
+FREE_TEXT_ACTIONS: Mapping[str, AdminAction] = {
+    "complete": AdminAction(
         label=_("Complete"),
         question=_("Say that {row} is done?"),
         done=_("Completed: {row}."),
@@ -191,7 +191,7 @@ WISH_DEEDS: Mapping[str, Deed] = {
         possible=_is_unanswered,
         field=_answer,
     ),
-    "reject": Deed(
+    "reject": AdminAction(
         label=_("Reject"),
         question=_("Decline {row}? This cannot be undone."),
         done=_("Rejected: {row}."),

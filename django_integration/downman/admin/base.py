@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, gettext_lazy
 
-from downman.admin.actions import TEXT, Deed, among, name_of
+from downman.admin.actions import TEXT, AdminAction, among, name_of
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.services.transitions import administrator
 
@@ -45,7 +45,7 @@ class Rows(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
 
     fk_name = "request"
     #: Those among these rows, by their names.
-    deeds: ClassVar[Mapping[str, Deed]] = {}
+    deeds: ClassVar[Mapping[str, AdminAction]] = {}
 
     def has_change_permission(self, *_arguments: Any) -> bool:
         """Refuse: there is nothing to fill in."""
@@ -74,13 +74,13 @@ class Rows(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
         return format_html_join(" · ", '<a href="{}">{}</a>', links) or "-"
 
 
-class Acting(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
+class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
     """An order or a generic request, to look at and to act on for those who may change it."""
 
     change_form_template = "admin/downloads/change_form.html"
     show_full_result_count = False
     #: All of them, also those with the rows that belong to it.
-    deeds: ClassVar[Mapping[str, Deed]]
+    deeds: ClassVar[Mapping[str, AdminAction]]
 
     def get_urls(self) -> list[URLPattern]:
         """Put the questions before Django's own pages."""
@@ -134,7 +134,7 @@ class Acting(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
             {**common, "question": question, "button": button, **context},
         )
 
-    def _do(self, request: HttpRequest, deed: Deed, row: models.Model, form: forms.Form) -> bool:
+    def _do(self, request: HttpRequest, deed: AdminAction, row: models.Model, form: forms.Form) -> bool:
         """Do it and say so; give False where what was written has to be changed first."""
         try:
             deed.do(row.pk, administrator(request.user.get_username()), form.cleaned_data.get(TEXT, ""))
@@ -148,8 +148,10 @@ class Acting(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
         return True
 
 
-def _links(model: type[models.Model], pk: int, deeds: Mapping[str, Deed], row: models.Model) -> list[tuple[str, str]]:
-    """Give address and label of what can be done with a row now."""
+def _links(
+    model: type[models.Model], pk: int, deeds: Mapping[str, AdminAction], row: models.Model
+) -> list[tuple[str, str]]:
+    """Return address and label of what can be done with a row now."""
     return [
         (reverse(f"admin:{_url_name(model)}", args=[pk, name, row.pk]), str(deed.label))
         for name, deed in deeds.items()

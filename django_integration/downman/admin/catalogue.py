@@ -24,7 +24,7 @@ class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("size"), ordering="size_bytes")
     def size(self, resource: Resource) -> str:
-        """Give its size in words."""
+        """Return its size in words."""
         return size_in_words(resource.size_bytes) or "-"
 
     @admin.action(description=_("Offer again"), permissions=["change"])

@@ -2,14 +2,14 @@
 
 from django.contrib import admin
 
-from downman.admin.actions import WISH_DEEDS
-from downman.admin.base import Acting
+from downman.admin.actions import FREE_TEXT_ACTIONS
+from downman.admin.base import ActionAdmin
 from downman.admin.notices import WishNoticeInline
 from downman.models import GenericRequest
 
 
 @admin.register(GenericRequest)
-class GenericAdmin(Acting):
+class GenericAdmin(ActionAdmin):
     """Generic requests."""
 
     list_display = ("id", "status", "email", "organisation", "created_at", "decided_at", "decided_by")
@@ -17,7 +17,7 @@ class GenericAdmin(Acting):
     search_fields = ("=id", "=public_id", "email", "organisation", "description")
     date_hierarchy = "created_at"
     ordering = ("-id",)
-    deeds = WISH_DEEDS
+    deeds = FREE_TEXT_ACTIONS
     fields = (
         "status",
         "email",

@@ -1,6 +1,6 @@
 """The mails of an order or of a generic request."""
 
-from downman.admin.actions import ORDER_DEEDS, among
+from downman.admin.actions import ORDER_ACTIONS, among
 from downman.admin.base import Rows
 from downman.models import Notice
 
@@ -10,7 +10,7 @@ class NoticeInline(Rows):
 
     model = Notice
     fields = ("kind", "recipient", "language", "status", "attempts", "due_at", "sent_at", "last_error")
-    deeds = among("notices", ORDER_DEEDS)
+    deeds = among("notices", ORDER_ACTIONS)
 
 
 class WishNoticeInline(NoticeInline):

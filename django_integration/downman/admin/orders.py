@@ -13,20 +13,20 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from downman.admin.actions import ORDER_DEEDS, among
-from downman.admin.base import Acting, Rows
+from downman.admin.actions import ORDER_ACTIONS, among
+from downman.admin.base import ActionAdmin, Rows
 from downman.admin.notices import NoticeInline
 from downman.domain.errors import IllegalTransition
 from downman.domain.status import ENDED_REQUESTS, Approval, LocatorStatus
 from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
 from downman.services import cancelling
-from downman.services.tracking import words_of
+from downman.services.tracking import get_error_text
 from downman.services.transitions import administrator
 
 #: Orders that can be paged through.
 NEWEST = 10_000
 #: What is seldom looked at, and stands folded.
-MACHINE_ROOM = ("attempt", "due_at", "run_id", "lease_owner", "lease_until", "reserved_bytes", "raw_order")
+TECHNICAL_DETAILS = ("attempt", "due_at", "run_id", "lease_owner", "lease_until", "reserved_bytes", "raw_order")
 
 
 class LocatorInline(Rows):
@@ -45,7 +45,7 @@ class LocatorInline(Rows):
         "decision_note",
         "link",
     )
-    deeds = among("locators", ORDER_DEEDS)
+    deeds = among("locators", ORDER_ACTIONS)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ResourceLocator]:
         """Take along what is named beside them."""
@@ -54,7 +54,7 @@ class LocatorInline(Rows):
     @admin.display(description=_("problem"))
     def problem(self, locator: ResourceLocator) -> str:
         """Say what went wrong."""
-        return words_of(locator) or "-"
+        return get_error_text(locator) or "-"
 
 
 class LinkInline(Rows):
@@ -62,7 +62,7 @@ class LinkInline(Rows):
 
     model = DownloadLink
     fields = ("name", "delivery", "status", "size", "expires_at", "deleted_at", "download_count", "last_download_at")
-    deeds = among("links", ORDER_DEEDS)
+    deeds = among("links", ORDER_ACTIONS)
 
 
 class EventInline(Rows):
@@ -133,7 +133,7 @@ class NewestOnly(Paginator):  # type: ignore[type-arg]
 
 
 @admin.register(DownloadRequest)
-class RequestAdmin(Acting):
+class RequestAdmin(ActionAdmin):
     """Orders; the address of an order's page opens it to everybody and is not shown in lists."""
 
     list_display = ("id", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
@@ -142,7 +142,7 @@ class RequestAdmin(Acting):
     paginator = NewestOnly
     ordering = ("-id",)
     actions = ("cancel",)
-    deeds = ORDER_DEEDS
+    deeds = ORDER_ACTIONS
     fields = (
         "email",
         "user",
@@ -151,14 +151,14 @@ class RequestAdmin(Acting):
         "created_at",
         "updated_at",
         "cancelled_at",
-        *MACHINE_ROOM,
+        *TECHNICAL_DETAILS,
     )
     inlines = (LocatorInline, LinkInline, NoticeInline, EventInline)
 
     def get_fieldsets(self, *_arguments: Any) -> list[tuple[Any, Any]]:
         """Leave room for what is decided on."""
-        first = [name for name in self.fields if name not in MACHINE_ROOM]
-        return [(None, {"fields": first}), (_("Machine room"), {"fields": MACHINE_ROOM, "classes": ["collapse"]})]
+        first = [name for name in self.fields if name not in TECHNICAL_DETAILS]
+        return [(None, {"fields": first}), (_("Machine room"), {"fields": TECHNICAL_DETAILS, "classes": ["collapse"]})]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[DownloadRequest]:
         """Count the parts in the same query, for those that are shown only."""

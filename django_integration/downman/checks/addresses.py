@@ -64,7 +64,7 @@ def address_of(url: str) -> SplitResult:
 
 
 def networks(settings: AppSettings) -> Iterator[Network]:
-    """Give the private networks that can be read."""
+    """Return the private networks that can be read."""
     for text in settings.private_addresses:
         try:
             yield ipaddress.ip_network(text)

@@ -43,7 +43,7 @@ def impossible(settings: AppSettings) -> Iterator[CheckMessage]:
 
 
 def _served() -> Iterator[tuple[str, Path]]:
-    """Give the folders from which everybody may have everything."""
+    """Return the folders from which everybody may have everything."""
     for name in ("STATIC_ROOT", "MEDIA_ROOT"):
         if folder := getattr(django_settings, name, None):
             yield name, Path(folder)

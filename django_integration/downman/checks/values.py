@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 from downman.checks.findings import found
-from downman.domain.policy import Behaviour
+from downman.domain.policy import PackagingMode
 from downman.settings import PREFIX, SETTING_FIELDS, TYPES, AppSettings, unknown
 
 _IS: Mapping[Any, Callable[[Any], bool]] = {
@@ -54,7 +54,7 @@ def in_words(kind: Any) -> str:
 
 def impossible(settings: AppSettings) -> Iterator[CheckMessage]:
     """Find what does not exist."""
-    if settings.behaviour not in set(Behaviour):
+    if settings.behaviour not in set(PackagingMode):
         yield found("E002", f"DOWNLOADS_BEHAVIOUR is {settings.behaviour!r}.")
     try:
         import_string(settings.trigger)

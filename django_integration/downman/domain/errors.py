@@ -3,18 +3,18 @@
 DownmanError
 ├── TemporaryError            try again later
 │   ├── SourceUnavailable
-│   ├── SourceBroke
+│   ├── TransferInterrupted
 │   └── NoSpace
 ├── PermanentError            tell the person; trying again would change nothing
 │   ├── SourceMissing
 │   ├── SourceRefused
 │   ├── AddressRefused
 │   ├── SourceCorrupt
-│   ├── SourceEndless
+│   ├── SourceTooLarge
 │   ├── FileRefused
 │   ├── ResourceWithdrawn
 │   ├── FormatUnavailable
-│   └── GaveUp
+│   └── RetriesExhausted
 ├── DownloadCancelled         stop, and leave nothing behind
 ├── LeaseLost                 stop: another worker has the request
 ├── IllegalTransition         a state was asked for that cannot follow the present one
@@ -76,7 +76,7 @@ class SourceUnavailable(TemporaryError):
     sentence = gettext_noop("The data source cannot serve this now ({reason}). It is tried again by itself.")
 
 
-class SourceBroke(TemporaryError):
+class TransferInterrupted(TemporaryError):
     """The transfer broke off, stalled, or ended short."""
 
     code = "source-broke"
@@ -132,7 +132,7 @@ class SourceCorrupt(PermanentError):
     sentence = gettext_noop("What the data source sent does not match its own checksum ({reason}).")
 
 
-class SourceEndless(PermanentError):
+class SourceTooLarge(PermanentError):
     """The source sends more than it announced, or more than downman takes."""
 
     code = "source-endless"
@@ -163,7 +163,7 @@ class FormatUnavailable(PermanentError):
     sentence = gettext_noop("The portal no longer offers this in the format {format}.")
 
 
-class GaveUp(PermanentError):
+class RetriesExhausted(PermanentError):
     """It failed for passing reasons for too long."""
 
     code = "gave-up"
@@ -221,7 +221,7 @@ class OrderRefused(DownmanError):
 
 
 def sentences() -> dict[str, str]:
-    """Give the sentence of each error by its code, for those who put stored errors into words."""
+    """Return the sentence of each error by its code, for those who put stored errors into words."""
     found: dict[str, str] = {}
     pending: list[type[DownmanError]] = [DownmanError]
     while pending:

@@ -4,7 +4,7 @@ import ipaddress
 
 
 def is_this_machine(host: str) -> bool:
-    """Say whether it is a name or an address by which only this machine reaches itself."""
+    """Return whether it is a name or an address by which only this machine reaches itself."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

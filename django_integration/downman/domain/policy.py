@@ -9,7 +9,7 @@ MEGABYTE = 1_000_000
 LONGEST_SPREAD = 0.1
 
 
-class Behaviour(StrEnum):
+class PackagingMode(StrEnum):
     """What goes into packages, and what is handed out by a link of its own."""
 
     NEVER = "NEVER"  #: Nothing is packaged: each resource has a link of its own.
@@ -40,7 +40,7 @@ STATIC_SOURCES = frozenset({SourceKind.HTTP, SourceKind.FILE})
 class DownloadPolicy:
     """What an administrator may change while the portal runs."""
 
-    behaviour: Behaviour = Behaviour.ALL
+    behaviour: PackagingMode = PackagingMode.ALL
     #: Resources in one request.
     cart_limit: int = 20
     #: Days from the moment a link is made until it ends.
@@ -49,8 +49,10 @@ class DownloadPolicy:
     max_public_bytes: int = 300 * MEGABYTE
 
     def packages(self, kind: SourceKind) -> bool:
-        """Say whether a resource of this kind goes into the package, not behind a link of its own."""
-        return self.behaviour == Behaviour.ALL or (self.behaviour == Behaviour.DYNAMIC and kind not in STATIC_SOURCES)
+        """Return whether a resource of this kind goes into the package, not behind a link of its own."""
+        return self.behaviour == PackagingMode.ALL or (
+            self.behaviour == PackagingMode.DYNAMIC and kind not in STATIC_SOURCES
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class RetryPolicy:
     def next_delay(
         self, failures: int, elapsed: timedelta, *, at_least: timedelta = timedelta(), spread: float = 0.0
     ) -> timedelta | None:
-        """Give the time until the next try, or None when it is time to give up.
+        """Return the time until the next try, or None when it is time to give up.
 
         `failures` counts this one (1 or more); `elapsed` is the time since the first failure; `at_least` is what the
         source asked for; `spread` (0 to 1) lengthens the delay by a share of `LONGEST_SPREAD`, so that what failed

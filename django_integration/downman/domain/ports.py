@@ -15,7 +15,7 @@ from downman.domain.request import BoundingBox
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class FetchRequest:
     """One thing to fetch: the catalogue's address with the requester's parameters, looked up just now."""
 
     resource: str
@@ -44,7 +44,7 @@ class StagedFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Availability:
+class RemoteFile:
     """What a source says of one file without sending it."""
 
     name: str
@@ -64,14 +64,14 @@ class Progress(Protocol):
 class Source(Protocol):
     """Fetches one kind of resource; safe to use from several threads."""
 
-    def fetch(self, wanted: Wanted, folder: Path, progress: Progress) -> Sequence[StagedFile]:
+    def fetch(self, wanted: FetchRequest, folder: Path, progress: Progress) -> Sequence[StagedFile]:
         """Bring every file of the resource into `folder`, complete and proven, or raise a `DownmanError`.
 
         Whatever lies in `folder` from an earlier try may be used to resume. The first file is the main one, the rest
         are its siblings.
         """
 
-    def inspect(self, wanted: Wanted) -> Sequence[Availability]:
+    def inspect(self, wanted: FetchRequest) -> Sequence[RemoteFile]:
         """Ask whether it is there, without its bytes, or raise a `DownmanError`; the main file first."""
 
 
@@ -85,4 +85,4 @@ class Trigger(Protocol):
         """
 
     def live(self, run_ids: Sequence[str]) -> frozenset[str]:
-        """Give those of the runs that have not ended; raises `TriggerUnavailable` when it cannot know."""
+        """Return those of the runs that have not ended; raises `TriggerUnavailable` when it cannot know."""

@@ -54,19 +54,19 @@ class Part:
 
 
 def outcome_of(parts: Collection[Part], *, cancelled: bool = False) -> RequestStatus:
-    """Give the state of a request from its parts; there is no other source of it.
+    """Return the state of a request from its parts; there is no other source of it.
 
     `cancelled`: the request was cancelled as a whole, so that a part that had failed before does not count. A
     delivered part whose link is cancelled becomes a cancelled part.
     """
     if cancelled:
         return RequestStatus.CANCELLED
-    takeable = [part for part in parts if part.status == LocatorStatus.DELIVERED and part.link == LinkStatus.ACTIVE]
+    downloadable = [part for part in parts if part.status == LocatorStatus.DELIVERED and part.link == LinkStatus.ACTIVE]
     delivered = [part for part in parts if part.status == LocatorStatus.DELIVERED]
     open_parts = [part for part in parts if part.status not in SETTLED_LOCATORS]
     if open_parts:
-        return RequestStatus.PARTLY_READY if takeable else _waiting(open_parts)
-    if takeable:
+        return RequestStatus.PARTLY_READY if downloadable else _waiting(open_parts)
+    if downloadable:
         refused = any(part.status == LocatorStatus.FAILED or part.approval == Approval.REJECTED for part in parts)
         return RequestStatus.READY_WITH_ERRORS if refused else RequestStatus.READY
     return RequestStatus.EXPIRED if delivered else _empty_handed(parts)

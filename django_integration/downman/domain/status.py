@@ -49,7 +49,7 @@ class GenericStatus(StrEnum):
 
 
 class Approval(StrEnum):
-    """Whether a resource of an order needs, and has, an administrator's consent."""
+    """Return whether a resource of an order needs, and has, an administrator's consent."""
 
     NOT_REQUIRED = "not_required"  #: Anybody may have it.
     PENDING = "pending"  #: An administrator has yet to decide.
@@ -58,7 +58,7 @@ class Approval(StrEnum):
 
 
 class LinkStatus(StrEnum):
-    """Whether the address of a package or file can be used."""
+    """Return whether the address of a package or file can be used."""
 
     ACTIVE = "active"  #: It can be taken until it expires.
     CANCELLED_BY_USER = "cancelled_by_user"  #: The requester cancelled it.
@@ -209,12 +209,12 @@ NOTICE_TRANSITIONS: Mapping[NoticeStatus, frozenset[NoticeStatus]] = {
 
 
 def sources_of(transitions: Mapping[Status, frozenset[Status]], target: Status) -> frozenset[Status]:
-    """Give the states from which `target` may be entered."""
+    """Return the states from which `target` may be entered."""
     return frozenset(source for source, targets in transitions.items() if target in targets)
 
 
-def final_of(transitions: Mapping[Status, frozenset[Status]]) -> frozenset[Status]:
-    """Give the states that are never left."""
+def get_final_statuses(transitions: Mapping[Status, frozenset[Status]]) -> frozenset[Status]:
+    """Return the states that are never left."""
     return frozenset(source for source, targets in transitions.items() if not targets)
 
 
@@ -225,6 +225,6 @@ STARTABLE_LOCATORS = sources_of(LOCATOR_TRANSITIONS, LocatorStatus.FETCHING)
 #: A request in one of these has, or may get, work for a worker.
 OPEN_REQUESTS = frozenset({RequestStatus.QUEUED, RequestStatus.PACKAGING, RequestStatus.PARTLY_READY})
 #: A request in one of these is over: nothing of it can be taken, and nothing will come.
-ENDED_REQUESTS = final_of(REQUEST_TRANSITIONS)
+ENDED_REQUESTS = get_final_statuses(REQUEST_TRANSITIONS)
 #: A notice in one of these is still owed.
-OWED_NOTICES = frozenset({NoticeStatus.PENDING, NoticeStatus.RETRYING})
+UNSENT_NOTICES = frozenset({NoticeStatus.PENDING, NoticeStatus.RETRYING})

@@ -4,7 +4,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from downman.domain.policy import SourceKind
-from downman.models.states import choices_of, known_values
+from downman.models.states import known_values, to_choices
 
 
 class Resource(models.Model):
@@ -17,7 +17,7 @@ class Resource(models.Model):
     )
     title = models.CharField(max_length=200)
     summary = models.TextField(blank=True)
-    source = models.CharField(max_length=40, choices=choices_of(SourceKind))
+    source = models.CharField(max_length=40, choices=to_choices(SourceKind))
     url = models.TextField(help_text="Where the data lies: http://…, https://… or file:///…")
     layer = models.CharField(max_length=200, blank=True)
     formats = models.JSONField(
@@ -37,5 +37,5 @@ class Resource(models.Model):
         constraints = (known_values(field="source", states=SourceKind, name="resource_source_known"),)
 
     def __str__(self) -> str:
-        """Give the title."""
+        """Return the title."""
         return self.title

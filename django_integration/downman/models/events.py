@@ -24,5 +24,5 @@ class RequestEvent(models.Model):
         ordering = ("id",)
 
     def __str__(self) -> str:
-        """Give the change."""
+        """Return the change."""
         return f"{self.from_status or '-'} -> {self.to_status}"

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus
-from downman.models.states import StateQuerySet, choices_of, known_values
+from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class GenericQuerySet(StateQuerySet["GenericRequest"]):
@@ -30,7 +30,7 @@ class GenericRequest(models.Model):
     #: A view of the portal's map, in the portal's own words.
     map_view = models.JSONField(null=True, blank=True, editable=False)
     status = models.CharField(
-        max_length=20, choices=choices_of(GenericStatus), default=GenericStatus.REGISTERED.value, editable=False
+        max_length=20, choices=to_choices(GenericStatus), default=GenericStatus.REGISTERED.value, editable=False
     )
     #: What the administrator wrote to the requester.
     answer = models.TextField(blank=True, editable=False)
@@ -57,5 +57,5 @@ class GenericRequest(models.Model):
         indexes = (models.Index(fields=["status", "id"], name="generic_by_status"),)
 
     def __str__(self) -> str:
-        """Give the number by which administrators speak of it."""
+        """Return the number by which administrators speak of it."""
         return f"generic request {self.pk}"

@@ -7,7 +7,7 @@ from django.db import models
 from downman.domain.policy import Delivery
 from downman.domain.status import LINK_TRANSITIONS, LinkStatus
 from downman.models.requests import DownloadRequest
-from downman.models.states import StateQuerySet, choices_of, known_values
+from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 def new_token() -> str:
@@ -26,7 +26,7 @@ class DownloadLink(models.Model):
 
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="links")
-    delivery = models.CharField(max_length=20, choices=choices_of(Delivery), editable=False)
+    delivery = models.CharField(max_length=20, choices=to_choices(Delivery), editable=False)
     #: The name that the person's file gets.
     name = models.CharField(max_length=200, editable=False)
     #: A package: relative to the package folder. A file: its `file:///` address. An address: where the person is sent.
@@ -34,7 +34,7 @@ class DownloadLink(models.Model):
     size = models.PositiveBigIntegerField(null=True, editable=False, help_text="Bytes, where known.")
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
     status = models.CharField(
-        max_length=20, choices=choices_of(LinkStatus), default=LinkStatus.ACTIVE.value, editable=False
+        max_length=20, choices=to_choices(LinkStatus), default=LinkStatus.ACTIVE.value, editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -94,5 +94,5 @@ class DownloadLink(models.Model):
         )
 
     def __str__(self) -> str:
-        """Give the name of what it leads to; the token is a secret."""
+        """Return the name of what it leads to; the token is a secret."""
         return self.name

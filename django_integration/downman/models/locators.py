@@ -7,7 +7,7 @@ from downman.domain.status import LOCATOR_TRANSITIONS, SETTLED_LOCATORS, Approva
 from downman.models.catalogue import Resource
 from downman.models.links import DownloadLink
 from downman.models.requests import DownloadRequest
-from downman.models.states import StateQuerySet, choices_of, known_values
+from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class LocatorQuerySet(StateQuerySet["ResourceLocator"]):
@@ -27,10 +27,10 @@ class ResourceLocator(models.Model):
     bbox = models.JSONField(null=True, blank=True, help_text="[minx, miny, maxx, maxy] in `crs`.")
     crs = models.CharField(max_length=50, blank=True)
     status = models.CharField(
-        max_length=20, choices=choices_of(LocatorStatus), default=LocatorStatus.QUEUED.value, editable=False
+        max_length=20, choices=to_choices(LocatorStatus), default=LocatorStatus.QUEUED.value, editable=False
     )
     approval = models.CharField(
-        max_length=20, choices=choices_of(Approval), default=Approval.NOT_REQUIRED.value, editable=False
+        max_length=20, choices=to_choices(Approval), default=Approval.NOT_REQUIRED.value, editable=False
     )
     #: `DownmanError.code` of the last failure and its details; put into words when shown.
     error_code = models.CharField(max_length=50, blank=True, editable=False)
@@ -89,5 +89,5 @@ class ResourceLocator(models.Model):
         )
 
     def __str__(self) -> str:
-        """Give what it is a part of."""
+        """Return what it is a part of."""
         return f"part {self.position + 1} of request {self.request_id}"

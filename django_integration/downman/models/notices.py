@@ -5,10 +5,10 @@ import uuid
 from django.db import models
 
 from downman.domain.notices import NoticeKind
-from downman.domain.status import NOTICE_TRANSITIONS, OWED_NOTICES, NoticeStatus
+from downman.domain.status import NOTICE_TRANSITIONS, UNSENT_NOTICES, NoticeStatus
 from downman.models.generic import GenericRequest
 from downman.models.requests import DownloadRequest
-from downman.models.states import StateQuerySet, choices_of, known_values
+from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class NoticeQuerySet(StateQuerySet["Notice"]):
@@ -29,13 +29,13 @@ class Notice(models.Model):
     generic_request = models.ForeignKey(
         GenericRequest, on_delete=models.CASCADE, null=True, blank=True, related_name="notices", editable=False
     )
-    kind = models.CharField(max_length=30, choices=choices_of(NoticeKind), editable=False)
+    kind = models.CharField(max_length=30, choices=to_choices(NoticeKind), editable=False)
     #: Tells apart two facts of one kind: the number of the run that made it true.
     fact = models.CharField(max_length=100, editable=False)
     recipient = models.EmailField(editable=False)
     language = models.CharField(max_length=20, editable=False)
     status = models.CharField(
-        max_length=20, choices=choices_of(NoticeStatus), default=NoticeStatus.PENDING.value, editable=False
+        max_length=20, choices=to_choices(NoticeStatus), default=NoticeStatus.PENDING.value, editable=False
     )
     attempts = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -79,11 +79,11 @@ class Notice(models.Model):
             models.Index(
                 fields=["due_at"],
                 name="notice_due",
-                condition=models.Q(status__in=sorted(state.value for state in OWED_NOTICES)),
+                condition=models.Q(status__in=sorted(state.value for state in UNSENT_NOTICES)),
             ),
         )
 
     def __str__(self) -> str:
-        """Give the kind and what it is about; the address is personal."""
+        """Return the kind and what it is about; the address is personal."""
         about = f"request {self.request_id}" if self.request_id else f"generic request {self.generic_request_id}"
         return f"{self.kind} for {about}"

@@ -5,8 +5,8 @@ from typing import Any
 from django.core.validators import MinValueValidator, validate_email
 from django.db import models
 
-from downman.domain.policy import Behaviour
-from downman.models.states import choices_of
+from downman.domain.policy import PackagingMode
+from downman.models.states import to_choices
 
 
 def validate_addresses(text: str) -> None:
@@ -18,7 +18,7 @@ def validate_addresses(text: str) -> None:
 class PolicyRecord(models.Model):
     """The one row of rules set by an administrator; an empty field means the site's setting."""
 
-    behaviour = models.CharField(max_length=20, choices=choices_of(Behaviour), blank=True)
+    behaviour = models.CharField(max_length=20, choices=to_choices(PackagingMode), blank=True)
     cart_limit = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     validity_days = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     max_public_bytes = models.PositiveBigIntegerField(null=True, blank=True)

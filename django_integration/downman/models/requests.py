@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from downman.domain.status import ENDED_REQUESTS, OPEN_REQUESTS, REQUEST_TRANSITIONS, RequestStatus
-from downman.models.states import StateQuerySet, choices_of, known_values
+from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class RequestQuerySet(StateQuerySet["DownloadRequest"]):
@@ -28,7 +28,7 @@ class DownloadRequest(models.Model):
     language = models.CharField(max_length=20)
     raw_order = models.JSONField(help_text="What was asked for, as it came.")
     status = models.CharField(
-        max_length=20, choices=choices_of(RequestStatus), default=RequestStatus.QUEUED.value, editable=False
+        max_length=20, choices=to_choices(RequestStatus), default=RequestStatus.QUEUED.value, editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -76,5 +76,5 @@ class DownloadRequest(models.Model):
         )
 
     def __str__(self) -> str:
-        """Give the number by which administrators speak of it."""
+        """Return the number by which administrators speak of it."""
         return f"request {self.pk}"

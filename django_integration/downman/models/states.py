@@ -12,8 +12,8 @@ from downman.domain import errors, status
 Row = TypeVar("Row", bound=models.Model)
 
 
-def choices_of(states: Iterable[StrEnum]) -> list[tuple[str, str]]:
-    """Give Django's choices for an enum: the value, and the value in words."""
+def to_choices(states: Iterable[StrEnum]) -> list[tuple[str, str]]:
+    """Return Django's choices for an enum: the value, and the value in words."""
     return [(state.value, state.value.replace("_", " ")) for state in states]
 
 

@@ -1,4 +1,4 @@
-"""Whether this process of the site can serve people: what a load balancer or a service manager asks for."""
+"""Return whether this process of the site can serve people: what a load balancer or a service manager asks for."""
 
 import logging
 import os
@@ -16,8 +16,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from downman.apps import DownloadsConfig
-from downman.monitoring.timed_probe import Bounded
-from downman.prefect_api import PrefectApi, PrefectAway
+from downman.monitoring.timed_probe import TimedProbe
+from downman.prefect_api import PrefectApi, PrefectUnavailable
 from downman.settings import AppSettings, app_settings
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 LIMITS = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 PREFECT_SECONDS = 1.0
 #: What is raised where something is away, as against a mistake of ours.
-AWAY = (PrefectAway, DatabaseError, InterfaceError, OSError, TimeoutError, httpx.InvalidURL)
+AWAY = (PrefectUnavailable, DatabaseError, InterfaceError, OSError, TimeoutError, httpx.InvalidURL)
 
 
 class Readiness(StrEnum):
@@ -86,10 +86,10 @@ def _greet_prefect(settings: AppSettings) -> None:
         api.version_and_time(timeout_seconds=PREFECT_SECONDS)
 
 
-MIGRATIONS = Bounded(missing_migrations)
-STORAGE = Bounded(_read_package_folder)
+MIGRATIONS = TimedProbe(missing_migrations)
+STORAGE = TimedProbe(_read_package_folder)
 #: Kept for longer: it is another server, which has its own work.
-PREFECT = Bounded(_greet_prefect, keep_seconds=5.0)
+PREFECT = TimedProbe(_greet_prefect, keep_seconds=5.0)
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "database": ("It answers.", "It does not answer. See that PostgreSQL runs; the doctor says more."),
@@ -102,7 +102,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
 def look() -> tuple[Readiness, Mapping[str, Look]]:
     """Look at every part, side by side; none takes more than a second."""
     settings = app_settings()
-    questions: Mapping[str, Bounded[Any]] = {"database": MIGRATIONS, "storage": STORAGE, "prefect": PREFECT}
+    questions: Mapping[str, TimedProbe[Any]] = {"database": MIGRATIONS, "storage": STORAGE, "prefect": PREFECT}
     for question in questions.values():
         question.begin(settings)
     is_ok = {part: _is_ok(part, question, settings) for part, question in questions.items()}
@@ -115,11 +115,11 @@ def look() -> tuple[Readiness, Mapping[str, Look]]:
 
 
 def in_words(exc: Exception) -> str:
-    """Give an error in one line, for the log."""
+    """Return an error in one line, for the log."""
     return ": ".join([type(exc).__name__, *str(exc).splitlines()[:1]])
 
 
-def _is_ok(part: str, question: Bounded[Any], settings: AppSettings) -> bool:
+def _is_ok(part: str, question: TimedProbe[Any], settings: AppSettings) -> bool:
     try:
         question.answer(settings)
     except AWAY as exc:

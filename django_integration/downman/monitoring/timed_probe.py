@@ -21,7 +21,7 @@ class _Asked(Generic[Answer]):
     answer: Future[Answer] = field(default_factory=Future)
 
 
-class Bounded(Generic[Answer]):
+class TimedProbe(Generic[Answer]):
     """One question: asked by a thread of its own, one at a time, and waited for so long at most.
 
     Everybody who asks meanwhile waits for the same answer, so that what hangs costs one thread, not one for each.
@@ -42,7 +42,7 @@ class Bounded(Generic[Answer]):
         self._asked(settings)
 
     def answer(self, settings: AppSettings) -> Answer:
-        """Give the answer. Raises `TimeoutError` when there is none in time, and whatever the question raises."""
+        """Return the answer. Raises `TimeoutError` when there is none in time, and whatever the question raises."""
         asked = self._asked(settings)
         return asked.answer.result(timeout=max(0.0, asked.at + self._wait_seconds - time.monotonic()))
 

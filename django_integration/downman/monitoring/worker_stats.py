@@ -12,8 +12,8 @@ WITHIN = timedelta(seconds=90)
 MOST = 50
 
 
-def newest_vitals(api: PrefectApi, now: datetime) -> dict[str, Mapping[str, Any]]:
-    """Give worker -> what it told last, of late. Raises `PrefectAway`."""
+def get_newest_worker_stats(api: PrefectApi, now: datetime) -> dict[str, Mapping[str, Any]]:
+    """Return worker -> what it told last, of late. Raises `PrefectUnavailable`."""
     told = {"event": {"name": [EVENT]}, "occurred": {"since": (now - WITHIN).isoformat()}, "order": "DESC"}
     events = api.ask("POST", "events/filter", {"filter": told, "limit": MOST})["events"]
     # The newest comes first, and is to stay.

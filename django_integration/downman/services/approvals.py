@@ -3,12 +3,12 @@
 from downman.domain.errors import IllegalTransition
 from downman.domain.status import Approval, LocatorStatus, RequestStatus
 from downman.models import ResourceLocator
-from downman.services.transitions import Change, changing
+from downman.services.transitions import OrderChange, lock_order
 
 
 def accept(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
     """Let a resource that waits for a decision be delivered, whatever its size. Raises `IllegalTransition`."""
-    with changing(_request_of(locator_id), actor=actor) as change:
+    with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = _undecided(change, locator_id)
         change.move_locators(
             [locator],
@@ -18,12 +18,12 @@ def accept(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
             decision_note=note[:500],
             retry_at=None,
         )
-        return change.settle(reason="accepted")
+        return change.recompute_status(reason="accepted")
 
 
 def reject(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
     """Refuse a resource that waits for a decision; the rest is delivered. Raises `IllegalTransition`."""
-    with changing(_request_of(locator_id), actor=actor) as change:
+    with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = _undecided(change, locator_id)
         change.move_locators(
             [locator],
@@ -32,36 +32,36 @@ def reject(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
             approval=Approval.REJECTED.value,
             decision_note=note[:500],
         )
-        return change.settle(reason="rejected")
+        return change.recompute_status(reason="rejected")
 
 
 def hold(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
     """Stop a resource until it is released; what of it is under way is stopped. Raises `IllegalTransition`."""
-    with changing(_request_of(locator_id), actor=actor) as change:
+    with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = change.request.locators.get(pk=locator_id)
         if not change.move_locators(
             [locator], LocatorStatus.ON_HOLD, reason=note or "put on hold", decision_note=note[:500]
         ):
             raise IllegalTransition(status=locator.status.replace("_", " "))
-        return change.settle(reason="put on hold")
+        return change.recompute_status(reason="put on hold")
 
 
 def release(locator_id: int, *, actor: str) -> RequestStatus:
     """Let a resource go on that was put on hold. Raises `IllegalTransition`; one that waits for a decision needs it."""
-    with changing(_request_of(locator_id), actor=actor) as change:
+    with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = change.request.locators.get(pk=locator_id)
         if locator.status != LocatorStatus.ON_HOLD or locator.approval == Approval.PENDING:
             raise IllegalTransition(status=locator.status.replace("_", " "))
         # What was written when it was stopped is no longer true.
         change.move_locators([locator], LocatorStatus.QUEUED, reason="released", decision_note="", retry_at=None)
-        return change.settle(reason="released")
+        return change.recompute_status(reason="released")
 
 
-def _request_of(locator_id: int) -> int:
+def _get_order(locator_id: int) -> int:
     return ResourceLocator.objects.values_list("request_id", flat=True).get(pk=locator_id)
 
 
-def _undecided(change: Change, locator_id: int) -> ResourceLocator:
+def _undecided(change: OrderChange, locator_id: int) -> ResourceLocator:
     locator = change.request.locators.get(pk=locator_id)
     if locator.status != LocatorStatus.ON_HOLD or locator.approval != Approval.PENDING:
         raise IllegalTransition(status=locator.status.replace("_", " "))

@@ -1,4 +1,4 @@
-"""Whether a bounding box makes sense, with pyproj's tables of coordinate reference systems."""
+"""Return whether a bounding box makes sense, with pyproj's tables of coordinate reference systems."""
 
 import math
 import re
@@ -68,7 +68,7 @@ def _area_of_use(code: str) -> BoundingBox:
 
 
 def _in_degrees(bbox: BoundingBox, code: str) -> BoundingBox | None:
-    """Give west, south, east, north; None where the box cannot be on the earth."""
+    """Return west, south, east, north; None where the box cannot be on the earth."""
     crs = _crs(code)
     if crs is None:
         return None
@@ -82,7 +82,7 @@ def _in_degrees(bbox: BoundingBox, code: str) -> BoundingBox | None:
 
 
 def _overlap(one: BoundingBox, other: BoundingBox) -> bool:
-    """Say whether two boxes in degrees meet; one whose west is greater than its east crosses the antimeridian."""
+    """Return whether two boxes in degrees meet; one whose west is greater than its east crosses the antimeridian."""
     if one[1] > other[3] or other[1] > one[3]:
         return False
     return any(left[0] <= right[1] and right[0] <= left[1] for left in _spans(one) for right in _spans(other))

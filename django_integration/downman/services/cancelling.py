@@ -9,10 +9,10 @@ from downman.domain.status import (
     LinkStatus,
     LocatorStatus,
     RequestStatus,
-    final_of,
+    get_final_statuses,
 )
 from downman.models import DownloadLink, DownloadRequest, ResourceLocator
-from downman.services.transitions import REQUESTER, Change, changing
+from downman.services.transitions import REQUESTER, OrderChange, lock_order
 
 
 def cancel_request(request_id: int, *, actor: str) -> RequestStatus:
@@ -20,7 +20,7 @@ def cancel_request(request_id: int, *, actor: str) -> RequestStatus:
 
     Raises `IllegalTransition` when it has ended in another way.
     """
-    with changing(request_id, actor=actor) as change:
+    with lock_order(request_id, actor=actor) as change:
         request = change.request
         if request.status == RequestStatus.CANCELLED:
             return RequestStatus.CANCELLED
@@ -35,7 +35,7 @@ def cancel_resource(locator_id: int, *, actor: str, note: str = "") -> RequestSt
     `IllegalTransition` when the part, or the request, has ended already.
     """
     request_id = ResourceLocator.objects.values_list("request_id", flat=True).get(pk=locator_id)
-    with changing(request_id, actor=actor) as change:
+    with lock_order(request_id, actor=actor) as change:
         locator = change.request.locators.select_related("link").get(pk=locator_id)
         _must_go_on(change.request)
         reason = note or "the resource was cancelled"
@@ -43,7 +43,7 @@ def cancel_resource(locator_id: int, *, actor: str, note: str = "") -> RequestSt
             raise IllegalTransition(status=locator.status.replace("_", " "))
         if locator.link is not None:
             _package_the_rest(change, locator.link)
-        return change.settle(reason=reason)
+        return change.recompute_status(reason=reason)
 
 
 def cancel_link(link_id: int, *, actor: str) -> RequestStatus:
@@ -52,31 +52,31 @@ def cancel_link(link_id: int, *, actor: str) -> RequestStatus:
     Raises `IllegalTransition` when it has ended already.
     """
     request_id = DownloadLink.objects.values_list("request_id", flat=True).get(pk=link_id)
-    with changing(request_id, actor=actor) as change:
+    with lock_order(request_id, actor=actor) as change:
         link = DownloadLink.objects.get(pk=link_id)
         if not change.end_links([link], _ended_by(actor)):
             raise IllegalTransition(status=link.status.replace("_", " "))
         parts = change.request.locators.filter(link=link, status=LocatorStatus.DELIVERED)
         change.move_locators(parts, LocatorStatus.CANCELLED, reason="its link was cancelled")
-        return change.settle(reason="a link was cancelled")
+        return change.recompute_status(reason="a link was cancelled")
 
 
-def end_all(change: Change, *, reason: str) -> RequestStatus:
+def end_all(change: OrderChange, *, reason: str) -> RequestStatus:
     """Cancel all parts and links of a request that has not ended; call it in the change of that request."""
     change.end_links(change.request.links.all(), _ended_by(change.actor))
     change.move_locators(change.request.locators.all(), LocatorStatus.CANCELLED, reason=reason)
-    change.set_facts(cancelled_at=timezone.now())
-    return change.settle(reason=reason)
+    change.update_fields_of(cancelled_at=timezone.now())
+    return change.recompute_status(reason=reason)
 
 
-def end_waiting(change: Change, *, reason: str) -> RequestStatus:
+def end_waiting(change: OrderChange, *, reason: str) -> RequestStatus:
     """Cancel the parts of a request that wait for a worker; what can be taken stays."""
     waiting = change.request.locators.filter(status__in=STARTABLE_LOCATORS)
     change.move_locators(waiting, LocatorStatus.CANCELLED, reason=reason)
-    return change.settle(reason=reason)
+    return change.recompute_status(reason=reason)
 
 
-def _package_the_rest(change: Change, link: DownloadLink) -> None:
+def _package_the_rest(change: OrderChange, link: DownloadLink) -> None:
     """End a link, and queue what else was behind it."""
     if change.end_links([link], _ended_by(change.actor)):
         others = change.request.locators.filter(link=link, status=LocatorStatus.DELIVERED)
@@ -84,7 +84,7 @@ def _package_the_rest(change: Change, link: DownloadLink) -> None:
 
 
 def _must_go_on(request: DownloadRequest) -> None:
-    if request.status in final_of(REQUEST_TRANSITIONS):
+    if request.status in get_final_statuses(REQUEST_TRANSITIONS):
         raise IllegalTransition(status=request.status.replace("_", " "))
 
 

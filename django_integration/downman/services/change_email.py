@@ -1,17 +1,17 @@
 """Changing the address of an order, by an administrator."""
 
-from downman.services.notices import redirect_owed
+from downman.services.notices import redirect_unsent
 from downman.services.ordering import checked_email
-from downman.services.transitions import changing
+from downman.services.transitions import lock_order
 
 
 def change_address(request_id: int, email: str, *, actor: str) -> None:
     """Send all further mails, and those that could not be sent yet, to another address. Raises `OrderRefused`."""
     email = checked_email(email)
-    with changing(request_id, actor=actor) as change:
+    with lock_order(request_id, actor=actor) as change:
         old = change.request.email
         if email != old:
-            change.set_facts(email=email)
-            redirect_owed(change.request, old=old, new=email)
+            change.update_fields_of(email=email)
+            redirect_unsent(change.request, old=old, new=email)
             # The addresses themselves are personal, and events are kept.
             change.note("the address was changed")

@@ -90,20 +90,23 @@ def start_sending() -> bool:
     return True
 
 
-class _Rest:
+class CircuitBreaker:
     """Lets Prefect alone for a while after it made somebody wait in vain, so that no queue of vain tries builds up."""
 
     def __init__(self) -> None:
+        """Begin closed: Prefect is asked."""
         self._until = 0.0
 
-    def is_due(self) -> bool:
+    def is_open(self) -> bool:
+        """Return whether Prefect is to be left alone now."""
         return time.monotonic() < self._until
 
-    def begin(self) -> None:
+    def open(self) -> None:
+        """Leave Prefect alone for a while."""
         self._until = time.monotonic() + REST_SECONDS
 
 
-_rest = _Rest()
+_circuit_breaker = CircuitBreaker()
 
 
 @cache
@@ -113,12 +116,12 @@ def _background() -> ThreadPoolExecutor:
 
 def _in_background(work: Callable[..., bool], *arguments: int) -> None:
     def run() -> None:
-        if _rest.is_due():
+        if _circuit_breaker.is_open():
             return
         began = time.monotonic()
         try:
             if not work(*arguments) and time.monotonic() - began > HANGS_SECONDS:
-                _rest.begin()
+                _circuit_breaker.open()
         except Exception:
             # The edge of this thread.
             logger.exception("Work could not be handed to Prefect; it is started later.")

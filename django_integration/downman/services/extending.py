@@ -9,12 +9,12 @@ from downman.domain.errors import ExtensionRefused
 from downman.domain.status import LinkStatus
 from downman.models import DownloadLink
 from downman.services.policy import current_policy
-from downman.services.transitions import changing
+from downman.services.transitions import lock_order
 from downman.settings import app_settings
 
 
 def extended_end(link: DownloadLink, *, validity_days: int) -> datetime | None:
-    """Give the time to which a link can be extended now; None when it is not extended any more."""
+    """Return the time to which a link can be extended now; None when it is not extended any more."""
     now = timezone.now()
     latest = link.created_at + timedelta(days=app_settings().max_validity_days)
     end = min(now + timedelta(days=validity_days), latest)
@@ -24,7 +24,7 @@ def extended_end(link: DownloadLink, *, validity_days: int) -> datetime | None:
 
 
 def latest_extended_end(links: Iterable[DownloadLink]) -> datetime | None:
-    """Give the time to which any of the links can be extended now; one query where one of them can be taken."""
+    """Return the time to which any of the links can be extended now; one query where one of them can be taken."""
     active = [link for link in links if link.status == LinkStatus.ACTIVE]
     if not active:
         return None
@@ -38,7 +38,7 @@ def extend(request_id: int, *, actor: str) -> datetime:
     Gives the new end; raises `ExtensionRefused` when nothing can be kept any longer.
     """
     days = current_policy().validity_days
-    with changing(request_id, actor=actor) as change:
+    with lock_order(request_id, actor=actor) as change:
         ends = {
             link.pk: end
             for link in change.request.links.filter(status=LinkStatus.ACTIVE)

@@ -14,7 +14,7 @@ from downman.domain.notices import NOTICE_FOR_GENERIC, NoticeKind
 from downman.domain.request import Wish
 from downman.domain.status import GenericStatus
 from downman.models import GenericRequest
-from downman.services.notices import owe_administrators, owe_notice
+from downman.services.notices import enqueue_for_administrators, enqueue_notice
 from downman.services.ordering import checked_email, checked_language
 from downman.services.transitions import REQUESTER
 
@@ -38,8 +38,8 @@ def register(wish: Wish, *, user: User | None = None) -> GenericRequest:
             map_view=_checked_map_view(wish.map_view),
             user=user,
         )
-        owe_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
-        owe_administrators(stored, NoticeKind.GENERIC_NEEDED, fact="registered")
+        enqueue_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
+        enqueue_for_administrators(stored, NoticeKind.GENERIC_NEEDED, fact="registered")
     return stored
 
 
@@ -53,7 +53,7 @@ def decide(generic_id: int, target: GenericStatus, *, actor: str, answer: str = 
             raise IllegalTransition(status=stored.status)
         kind = NOTICE_FOR_GENERIC.get(target)
         if kind is not None and actor != REQUESTER:
-            owe_notice(stored, kind, fact=target.value)
+            enqueue_notice(stored, kind, fact=target.value)
 
 
 def _checked_map_view(view: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -8,7 +8,7 @@ from downman.models import DownloadLink
 
 
 def status_now(link: DownloadLink) -> LinkStatus:
-    """Give the link's state at this moment: its time may be over before the cleaning has come by."""
+    """Return the link's state at this moment: its time may be over before the cleaning has come by."""
     if link.status == LinkStatus.ACTIVE and link.expires_at <= timezone.now():
         return LinkStatus.EXPIRED
     return LinkStatus(link.status)

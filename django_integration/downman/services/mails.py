@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from downman.domain.status import REQUEST_TRANSITIONS, Approval, LocatorStatus, final_of
+from downman.domain.status import REQUEST_TRANSITIONS, Approval, LocatorStatus, get_final_statuses
 from downman.models import Notice
 from downman.services.tracking import TrackedRequest, decision_url, generic_url, track
 from downman.settings import app_settings
@@ -36,7 +36,7 @@ class Mail:
 def compose(notice: Notice) -> Mail:
     """Write the mail of a notice as its order stands now; times are in the site's time zone."""
     with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
-        context = _context_of(notice)
+        context = _get_context(notice)
         folder = f"downloads/mail/{notice.kind}"
         return Mail(
             recipient=notice.recipient,
@@ -69,7 +69,7 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
     return message
 
 
-def _context_of(notice: Notice) -> dict[str, object]:
+def _get_context(notice: Notice) -> dict[str, object]:
     common: dict[str, object] = {"site_url": app_settings().site_url.rstrip("/") + "/"}
     if notice.generic_request is not None:
         wish = notice.generic_request
@@ -88,10 +88,10 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
     settled = (LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED)
     return {
         "tracked": tracked,
-        "is_final": tracked.status in final_of(REQUEST_TRANSITIONS),
+        "is_final": tracked.status in get_final_statuses(REQUEST_TRANSITIONS),
         "delivered": states[LocatorStatus.DELIVERED],
-        "takeable": [row for row in states[LocatorStatus.DELIVERED] if row.takeable],
-        "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.takeable],
+        "downloadable": [row for row in states[LocatorStatus.DELIVERED] if row.downloadable],
+        "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.downloadable],
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
         "waiting": [row for row in tracked.resources if row.status not in settled],
     }

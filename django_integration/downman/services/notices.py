@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from downman.domain.notices import FOR_ADMINISTRATORS, NoticeKind
-from downman.domain.status import OWED_NOTICES, NoticeStatus
+from downman.domain.status import UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, GenericRequest, Notice
 from downman.services.dispatch import start_sending_on_commit
 from downman.services.policy import administrators
@@ -20,18 +20,18 @@ ANSWERS_PER_MAIL = 8
 GIVEN_UP = "Given up by an administrator."
 
 
-def owe_notice(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
+def enqueue_notice(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
     """Owe the requester one mail of this kind for this fact, once; call it in the transaction that makes the fact."""
-    _owe(about, kind, fact=fact, recipient=about.email, language=about.language)
+    _enqueue(about, kind, fact=fact, recipient=about.email, language=about.language)
 
 
-def owe_administrators(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
+def enqueue_for_administrators(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
     """Owe each of the administrators one mail of this kind for this fact."""
     for recipient in administrators():
-        _owe(about, kind, fact=fact, recipient=recipient, language=django_settings.LANGUAGE_CODE)
+        _enqueue(about, kind, fact=fact, recipient=recipient, language=django_settings.LANGUAGE_CODE)
 
 
-def _owe(
+def _enqueue(
     about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str, recipient: str, language: str
 ) -> None:
     Notice.objects.get_or_create(
@@ -76,7 +76,7 @@ def resend(notice_id: int) -> Notice:
     return notice
 
 
-def redirect_owed(request: DownloadRequest, *, old: str, new: str) -> None:
+def redirect_unsent(request: DownloadRequest, *, old: str, new: str) -> None:
     """Send to a new address what could not be sent to the old one yet; call it in the transaction that changes it."""
     theirs = Notice.objects.filter(request=request, recipient=old).exclude(kind__in=FOR_ADMINISTRATORS)
     unsent = theirs.exclude(status=NoticeStatus.SENT)
@@ -86,13 +86,13 @@ def redirect_owed(request: DownloadRequest, *, old: str, new: str) -> None:
     start_sending_on_commit()
 
 
-def take_due(limit: int) -> list[Notice]:
+def claim_due(limit: int) -> list[Notice]:
     """Take up to `limit` notices that are due, oldest first, so that no other sender has them for a while."""
     now = timezone.now()
     with transaction.atomic():
-        due = Notice.objects.filter(status__in=OWED_NOTICES, due_at__lte=now)
+        due = Notice.objects.filter(status__in=UNSENT_NOTICES, due_at__lte=now)
         taken = list(due.order_by("due_at", "pk").select_for_update(skip_locked=True)[:limit])
-        Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + loan(limit))
+        Notice.objects.filter(pk__in=[notice.pk for notice in taken]).update(due_at=now + claim_timeout(limit))
     return list(
         Notice.objects.filter(pk__in=[notice.pk for notice in taken])
         .select_related("request", "generic_request")
@@ -100,8 +100,8 @@ def take_due(limit: int) -> list[Notice]:
     )
 
 
-def loan(mails: int) -> timedelta:
-    """Give the time for which a sender has mails to itself.
+def claim_timeout(mails: int) -> timedelta:
+    """Return the time for which a sender has mails to itself.
 
     One that has said nothing for longer than all answers may take has died; another may take them then.
     """
@@ -109,8 +109,8 @@ def loan(mails: int) -> timedelta:
 
 
 def any_due() -> bool:
-    """Say whether a mail is due."""
-    return Notice.objects.filter(status__in=OWED_NOTICES, due_at__lte=timezone.now()).exists()
+    """Return whether a mail is due."""
+    return Notice.objects.filter(status__in=UNSENT_NOTICES, due_at__lte=timezone.now()).exists()
 
 
 def mark_sent(notice: Notice) -> None:

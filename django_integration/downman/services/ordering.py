@@ -20,9 +20,9 @@ from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, Approval, Li
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.services.bbox_validation import check_bbox
 from downman.services.links import status_now
-from downman.services.notices import owe_notice
+from downman.services.notices import enqueue_notice
 from downman.services.policy import current_policy
-from downman.services.transitions import REQUESTER, changing
+from downman.services.transitions import REQUESTER, lock_order
 
 #: RFC 5646, as far as a web site needs it.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
@@ -43,10 +43,10 @@ def place_request(order: Order, *, raw_order: Mapping[str, Any], user: User | No
         for locator in locators:
             locator.request = request
         ResourceLocator.objects.bulk_create(locators)
-        with changing(request.pk, actor=REQUESTER) as change:
+        with lock_order(request.pk, actor=REQUESTER) as change:
             change.record_creation()
-            owe_notice(change.request, NoticeKind.RECEIVED, fact="order")
-            change.settle(reason="ordered")
+            enqueue_notice(change.request, NoticeKind.RECEIVED, fact="order")
+            change.recompute_status(reason="ordered")
     return change.request
 
 
@@ -68,7 +68,7 @@ def order_again(request: DownloadRequest) -> DownloadRequest:
 
 
 def is_missing(locator: ResourceLocator, request: DownloadRequest) -> bool:
-    """Say whether a part of an order that has come to its end can not, or no longer, be taken.
+    """Return whether a part of an order that has come to its end can not, or no longer, be taken.
 
     One that an administrator rejected does not count: the same order again would only ask for the same decision.
     """
@@ -80,7 +80,7 @@ def is_missing(locator: ResourceLocator, request: DownloadRequest) -> bool:
 
 
 def checked_email(email: str) -> str:
-    """Give an address as it is kept; raises `OrderRefused` for what is none."""
+    """Return an address as it is kept; raises `OrderRefused` for what is none."""
     email = email.strip(" ")
     try:
         if len(email) > _LONGEST_EMAIL or not email.isprintable():
@@ -94,7 +94,7 @@ def checked_email(email: str) -> str:
 
 
 def checked_language(language: str) -> str:
-    """Give the language in which the site writes to somebody; raises `OrderRefused` for what is none."""
+    """Return the language in which the site writes to somebody; raises `OrderRefused` for what is none."""
     if not language:
         return django_settings.LANGUAGE_CODE
     if not _LANGUAGE.fullmatch(language):
@@ -123,7 +123,7 @@ def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[R
                 field=f"resources.{position}.resource",
                 message=_("The catalogue has no such resource. Choose one of those that it lists."),
             )
-        locator = _locator_of(line, resource, position, policy)
+        locator = _to_part(line, resource, position, policy)
         key = (resource.pk, locator.format, tuple(locator.bbox or ()), locator.crs)
         if key in seen:
             raise OrderRefused(
@@ -135,7 +135,7 @@ def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[R
     return locators
 
 
-def _locator_of(line: OrderLine, resource: Resource, position: int, policy: DownloadPolicy) -> ResourceLocator:
+def _to_part(line: OrderLine, resource: Resource, position: int, policy: DownloadPolicy) -> ResourceLocator:
     crs = check_bbox(line, resource, field=f"resources.{position}")
     needs_approval = resource.restricted or (resource.size_bytes or 0) > policy.max_public_bytes
     return ResourceLocator(

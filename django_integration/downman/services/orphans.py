@@ -19,7 +19,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Swept:
+class SweepResult:
     """What one walk deleted."""
 
     packages: int
@@ -27,13 +27,13 @@ class Swept:
     freed_bytes: int
 
 
-def sweep_orphans() -> Swept:
+def sweep_orphans() -> SweepResult:
     """Delete old files of the package folder without a link, and old staging; never what a live run is writing."""
     settings = app_settings()
     oldest = time.time() - settings.orphan_after_seconds
     packages, freed = _sweep_packages(settings.package_dir, oldest)
     stagings, freed_in_staging = _sweep_staging(settings.staging_dir, oldest)
-    return Swept(packages=packages, stagings=stagings, freed_bytes=freed + freed_in_staging)
+    return SweepResult(packages=packages, stagings=stagings, freed_bytes=freed + freed_in_staging)
 
 
 def _sweep_packages(root: Path, oldest: float) -> tuple[int, int]:
@@ -57,7 +57,7 @@ def _sweep_staging(root: Path, oldest: float) -> tuple[int, int]:
 
 
 def _without_link(root: Path, oldest: float) -> Iterator[Path]:
-    """Give the old files that no link leads to; asks the database once for many of them."""
+    """Return the old files that no link leads to; asks the database once for many of them."""
     old = [path for path in _older_than(oldest, root.rglob("*")) if path.is_file()] if root.is_dir() else []
     for start in range(0, len(old), BATCH):
         paths = {path.relative_to(root).as_posix(): path for path in old[start : start + BATCH]}
@@ -74,7 +74,7 @@ def _without_link(root: Path, oldest: float) -> Iterator[Path]:
 
 
 def _is_worked_on(name: str) -> bool:
-    """Say whether a folder named for a request is one that a live run writes into."""
+    """Return whether a folder named for a request is one that a live run writes into."""
     if not name.isdecimal():
         return False
     return DownloadRequest.objects.filter(pk=int(name), lease_until__gt=timezone.now()).exists()

@@ -9,7 +9,7 @@ from downman.settings import app_settings
 
 
 def package_path(target: str) -> Path:
-    """Give the path of a package from what its link keeps; raises `ValueError` if that leads out of the folder."""
+    """Return the path of a package from what its link keeps; raises `ValueError` if that leads out of the folder."""
     root = app_settings().package_dir.resolve()
     path = (root / target).resolve()
     if not path.is_relative_to(root) or path == root:
@@ -18,7 +18,7 @@ def package_path(target: str) -> Path:
 
 
 def package_target(request_id: int, attempt: int, name: str) -> str:
-    """Give the place of a package, relative to the folder; each run of each request has its own."""
+    """Return the place of a package, relative to the folder; each run of each request has its own."""
     return f"{request_id:010d}/{attempt:04d}/{name}"
 
 

@@ -14,19 +14,19 @@ from django.utils import timezone
 from downman.domain.errors import (
     DownmanError,
     FormatUnavailable,
-    GaveUp,
     LeaseLost,
     NoSpace,
     PermanentError,
     ResourceWithdrawn,
+    RetriesExhausted,
     TemporaryError,
 )
 from downman.domain.policy import Delivery, DownloadPolicy, SourceKind
-from downman.domain.ports import Wanted
+from downman.domain.ports import FetchRequest
 from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, LocatorStatus, RequestStatus
 from downman.models import DownloadLink, DownloadRequest, ResourceLocator
 from downman.services.policy import current_policy
-from downman.services.transitions import Change, changing
+from downman.services.transitions import OrderChange, lock_order
 from downman.settings import app_settings
 
 #: A run may begin so much before its time.
@@ -44,7 +44,7 @@ class ClaimedPart:
     position: int
     title: str
     licence: str
-    wanted: Wanted
+    wanted: FetchRequest
     #: False: it gets a link of its own.
     packaged: bool
     #: Bytes above which an administrator must approve it first; None where that is done or not needed.
@@ -70,7 +70,7 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MadeLink:
+class NewLink:
     """Something that can be taken, for which a link is to be made."""
 
     delivery: Delivery
@@ -89,7 +89,7 @@ class NeedsApproval:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitsForSpace:
+class InsufficientSpace:
     """A request that cannot start: the disks have no room for it besides what is under way."""
 
     needed_bytes: int
@@ -100,26 +100,26 @@ class WaitsForSpace:
 Failure = DownmanError | NeedsApproval
 
 
-def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | WaitsForSpace | None:
+def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | InsufficientSpace | None:
     """Take what is due of a request for `owner`, and reserve room for it.
 
     `free_bytes` is what the disks have above their reserves. Gives None when nothing is due or another worker has it,
-    and `WaitsForSpace`, after it was recorded, when there is no room.
+    and `InsufficientSpace`, after it was recorded, when there is no room.
     """
     now = timezone.now()
-    with changing(request_id, actor=owner) as change:
+    with lock_order(request_id, actor=owner) as change:
         request = change.request
         leased_by_other = request.lease_until and request.lease_until > now and request.lease_owner != owner
         if request.status not in OPEN_REQUESTS or leased_by_other:
             return None
-        _hand_back(change)
-        change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
+        _release(change)
+        change.update_fields_of(lease_owner="", lease_until=None, reserved_bytes=0)
         due = list(_due_locators(request, now))
         if not due:
             if request.due_at and request.due_at <= now + CLOCK_TOLERANCE:
                 # This was the run that was planned; what is left needs another one.
-                change.set_facts(due_at=None)
-            change.settle()
+                change.update_fields_of(due_at=None)
+            change.recompute_status()
             return None
         policy = current_policy()
         packaged = [row for row in due if policy.packages(SourceKind(row.resource.source))]
@@ -131,13 +131,13 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | WaitsForSp
         if packaged and (free <= 0 or asked > free):
             change.move_locators(due, LocatorStatus.WAITING_FOR_SPACE, reason=str(NoSpace()))
             _wait_for_space(due, now)
-            change.set_facts(due_at=None)
-            change.settle(reason="there is no room on the disk")
-            return WaitsForSpace(needed_bytes=needed, free_bytes=max(0, free))
+            change.update_fields_of(due_at=None)
+            change.recompute_status(reason="there is no room on the disk")
+            return InsufficientSpace(needed_bytes=needed, free_bytes=max(0, free))
         for locator in due:
             change.move_locators([locator], LocatorStatus.FETCHING, attempts=locator.attempts + 1, retry_at=None)
-        change.set_facts(lease_owner=owner, lease_until=_lease_end(now), due_at=None, reserved_bytes=needed)
-        change.settle(reason="a worker started")
+        change.update_fields_of(lease_owner=owner, lease_until=_lease_end(now), due_at=None, reserved_bytes=needed)
+        change.recompute_status(reason="a worker started")
         return Claim(
             request_id=request.pk,
             public_id=str(request.public_id),
@@ -168,7 +168,7 @@ def beat(claimed: Claim, progress: Mapping[int, tuple[int, int | None]]) -> froz
 
 
 def record(
-    claimed: Claim, *, links: Sequence[MadeLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
+    claimed: Claim, *, links: Sequence[NewLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
 ) -> RequestStatus | None:
     """Write how a run ended, all at once: links, states, mails owed, the next run; and end the lease.
 
@@ -190,33 +190,33 @@ def record(
         for locator_id, failure in failures.items():
             if locator_id in fetching:
                 _fail(change, fetching[locator_id], failure, now)
-        _hand_back(change)
-        change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
-        return change.settle(reason="a run ended", delivered=bool(links))
+        _release(change)
+        change.update_fields_of(lease_owner="", lease_until=None, reserved_bytes=0)
+        return change.recompute_status(reason="a run ended", delivered=bool(links))
 
 
 def is_recorded(claimed: Claim, target: str) -> bool:
-    """Say whether a link to a package stands: a record may have been made though its answer was lost on the way."""
+    """Return whether a link to a package stands: a record may have been made though its answer was lost on the way."""
     return DownloadLink.objects.filter(request_id=claimed.request_id, target=target).exists()
 
 
-def hand_back(request_id: int, *, owner: str, reason: str) -> bool:
+def release(request_id: int, *, owner: str, reason: str) -> bool:
     """Take a request from a worker that was lost, and have it started again; say whether the worker still had it."""
     try:
         with _leased(request_id, owner=owner, actor="recover-stalled") as change:
-            _hand_back(change, reason=reason)
-            change.set_facts(lease_owner="", lease_until=None, reserved_bytes=0)
-            change.settle(reason=reason)
+            _release(change, reason=reason)
+            change.update_fields_of(lease_owner="", lease_until=None, reserved_bytes=0)
+            change.recompute_status(reason=reason)
     except LeaseLost:
         return False
     return True
 
 
 @contextmanager
-def _leased(request_id: int, *, owner: str, actor: str) -> Iterator[Change]:
+def _leased(request_id: int, *, owner: str, actor: str) -> Iterator[OrderChange]:
     """Lock a request that is this worker's; raises `LeaseLost`, also when the order was forgotten meanwhile."""
     try:
-        with changing(request_id, actor=actor) as change:
+        with lock_order(request_id, actor=actor) as change:
             if change.request.lease_owner != owner:
                 raise LeaseLost
             yield change
@@ -229,19 +229,19 @@ def _lease_end(now: datetime) -> datetime:
 
 
 def _due_locators(request: DownloadRequest, now: datetime) -> QuerySet[ResourceLocator]:
-    """Give what a run may take now; a worker's clock may be a little before the one that planned the run."""
+    """Return what a run may take now; a worker's clock may be a little before the one that planned the run."""
     return request.locators.filter(
         Q(retry_at=None) | Q(retry_at__lte=now + CLOCK_TOLERANCE), status__in=STARTABLE_LOCATORS
     ).select_related("resource", "link")
 
 
 def _estimate(locator: ResourceLocator) -> int:
-    """Give the bytes that a part is expected to take: what its source or the catalogue said, else a default."""
+    """Return the bytes that a part is expected to take: what its source or the catalogue said, else a default."""
     return app_settings().default_estimate_bytes if locator.bytes_total is None else locator.bytes_total
 
 
 def _reserved_by_others(request: DownloadRequest, now: datetime) -> int:
-    """Give the bytes that other runs have reserved and not written yet.
+    """Return the bytes that other runs have reserved and not written yet.
 
     No two requests may count the same room, so only one counts at a time, until its transaction ends.
     """
@@ -259,7 +259,7 @@ def _wait_for_space(locators: Sequence[ResourceLocator], now: datetime) -> None:
     ResourceLocator.objects.filter(pk__in=[row.pk for row in locators]).update(retry_at=retry_at, **facts)
 
 
-def _hand_back(change: Change, *, reason: str = "handed back") -> None:
+def _release(change: OrderChange, *, reason: str = "handed back") -> None:
     """Queue what an earlier run left unfinished."""
     unfinished = change.request.locators.filter(status=LocatorStatus.FETCHING)
     change.move_locators(unfinished, LocatorStatus.QUEUED, reason=reason)
@@ -278,7 +278,7 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
         position=locator.position,
         title=resource.title,
         licence=resource.licence,
-        wanted=Wanted(
+        wanted=FetchRequest(
             resource=resource.pk,
             kind=kind,
             url=resource.url,
@@ -301,7 +301,7 @@ def _package_that_holds(locator: ResourceLocator) -> str:
 
 
 def _deliver(
-    change: Change, made: MadeLink, locators: Sequence[ResourceLocator], sizes: Mapping[int, int], **facts: Any
+    change: OrderChange, made: NewLink, locators: Sequence[ResourceLocator], sizes: Mapping[int, int], **facts: Any
 ) -> DownloadLink:
     """Make a link, with facts that all links of the run share, and deliver its parts."""
     link = DownloadLink.objects.create(
@@ -330,7 +330,7 @@ def _deliver(
     return link
 
 
-def _fail(change: Change, locator: ResourceLocator, failure: Failure, now: datetime) -> None:
+def _fail(change: OrderChange, locator: ResourceLocator, failure: Failure, now: datetime) -> None:
     if isinstance(failure, NeedsApproval):
         change.move_locators(
             [locator],
@@ -368,7 +368,7 @@ def _fail(change: Change, locator: ResourceLocator, failure: Failure, now: datet
                 **facts,
             )
             return
-        failure = GaveUp(days=max(1, round(retries.give_up_after / timedelta(days=1))))
+        failure = RetriesExhausted(days=max(1, round(retries.give_up_after / timedelta(days=1))))
         facts = {"error_code": failure.code, "error_details": dict(failure.details)}
     change.move_locators(
         [locator],

@@ -1,23 +1,23 @@
 """The rules in force: the site's settings, under what an administrator set."""
 
-from downman.domain.policy import Behaviour, DownloadPolicy
+from downman.domain.policy import DownloadPolicy, PackagingMode
 from downman.models import PolicyRecord
 from downman.settings import app_settings
 
 
 def administrators() -> tuple[str, ...]:
-    """Give the addresses of those who decide; one query."""
+    """Return the addresses of those who decide; one query."""
     record = PolicyRecord.objects.first()
     named = record.administrators.split() if record else []
     return tuple(named) or app_settings().administrators
 
 
 def current_policy() -> DownloadPolicy:
-    """Give the rules of this moment; one query."""
+    """Return the rules of this moment; one query."""
     settings = app_settings()
     record = PolicyRecord.objects.first() or PolicyRecord()
     return DownloadPolicy(
-        behaviour=Behaviour(record.behaviour or settings.behaviour),
+        behaviour=PackagingMode(record.behaviour or settings.behaviour),
         cart_limit=record.cart_limit or settings.cart_limit,
         validity_days=record.validity_days or settings.validity_days,
         max_public_bytes=settings.max_public_bytes if record.max_public_bytes is None else record.max_public_bytes,

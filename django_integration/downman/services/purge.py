@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from downman.domain.status import OWED_NOTICES, NoticeStatus, RequestStatus
+from downman.domain.status import UNSENT_NOTICES, NoticeStatus, RequestStatus
 from downman.models import DownloadRequest, Notice
 from downman.services.cancelling import end_all, end_waiting
-from downman.services.notices import GIVEN_UP, loan
-from downman.services.transitions import Change
+from downman.services.notices import GIVEN_UP, claim_timeout
+from downman.services.transitions import OrderChange
 
 #: Orders of one transaction: a worker or a person who wants one of them waits for all.
 ORDERS_AT_ONCE = 50
@@ -66,11 +66,11 @@ def count_mails() -> int:
 
 def count_being_sent() -> int:
     """Count the owed mails that it would leave, because they may be on their way."""
-    return Notice.objects.filter(status__in=OWED_NOTICES).count() - count_mails()
+    return Notice.objects.filter(status__in=UNSENT_NOTICES).count() - count_mails()
 
 
 def purge_mails() -> Iterator[int]:
-    """Give up the mails that are owed now, and give how many after each step; each can be sent after all.
+    """Return up the mails that are owed now, and give how many after each step; each can be sent after all.
 
     One that may be on its way at this moment stays: it would be said to be given up though it arrives.
     """
@@ -86,7 +86,7 @@ def purge_mails() -> Iterator[int]:
 
 
 def _waiting(status: RequestStatus) -> QuerySet[DownloadRequest]:
-    """Give those in a state for which a run is to come; none is while a worker has them."""
+    """Return those in a state for which a run is to come; none is while a worker has them."""
     return DownloadRequest.objects.filter(status=status, due_at__isnull=False)
 
 
@@ -98,7 +98,7 @@ def _purge_once(orders: QuerySet[DownloadRequest], *, actor: str) -> Iterator[in
             batch = list(locked[:ORDERS_AT_ONCE])
             for request in batch:
                 end = end_waiting if request.status == RequestStatus.PARTLY_READY else end_all
-                end(Change(request, actor=actor), reason=REASON)
+                end(OrderChange(request, actor=actor), reason=REASON)
         if not batch:
             return
         last = batch[-1].pk
@@ -106,7 +106,7 @@ def _purge_once(orders: QuerySet[DownloadRequest], *, actor: str) -> Iterator[in
 
 
 def _not_being_sent() -> QuerySet[Notice]:
-    """Give the owed mails that no sender can have taken: one that was taken is due at the end of its loan."""
+    """Return the owed mails that no sender can have taken: one that was taken is due when its claim ends."""
     now = timezone.now()
-    later = Q(status=NoticeStatus.RETRYING, due_at__gt=now + loan(TAKEN_AT_ONCE))
-    return Notice.objects.filter(Q(due_at__lte=now) | later, status__in=OWED_NOTICES).order_by("due_at")
+    later = Q(status=NoticeStatus.RETRYING, due_at__gt=now + claim_timeout(TAKEN_AT_ONCE))
+    return Notice.objects.filter(Q(due_at__lte=now) | later, status__in=UNSENT_NOTICES).order_by("due_at")

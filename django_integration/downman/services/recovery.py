@@ -14,7 +14,7 @@ from downman.domain.status import OPEN_REQUESTS
 from downman.models import DownloadRequest
 from downman.services import notices, package_storage
 from downman.services.dispatch import start_packaging, start_sending
-from downman.services.packaging import hand_back
+from downman.services.packaging import release
 from downman.settings import app_settings
 from downman.trigger import current_trigger
 
@@ -40,7 +40,7 @@ def recover_stalled() -> Recovered:
     for pk, owner in _lost().items():
         # First: were this run lost too, the next one would find it by its lease again.
         _clear_if_over(pk)
-        if hand_back(pk, owner=owner, reason="its worker was lost"):
+        if release(pk, owner=owner, reason="its worker was lost"):
             lost.append(pk)
     started = [pk for pk in _unstarted(lost) if start_packaging(pk)]
     mails = notices.any_due()
@@ -50,7 +50,7 @@ def recover_stalled() -> Recovered:
 
 
 def _lost() -> dict[int, str]:
-    """Give the requests whose lease is over, and those whose run Prefect says has ended, with their lost owners."""
+    """Return the requests whose lease is over, and those whose run Prefect says has ended, with their lost owners."""
     now = timezone.now()
     leased = DownloadRequest.objects.filter(lease_until__isnull=False).order_by("lease_until")
     rows = list(leased.values_list("pk", "lease_owner", "lease_until")[:BATCH])
@@ -65,7 +65,7 @@ def _with_ended_runs(leased: Mapping[int, str]) -> dict[int, str]:
         alive = current_trigger().live(runs) if runs else frozenset()
     except TriggerUnavailable:
         return {}
-    # What ended its lease while Prefect was asked has no owner any more, and `hand_back` leaves it alone.
+    # What ended its lease while Prefect was asked has no owner any more, and `release` leaves it alone.
     return {pk: owner for pk, owner in leased.items() if owner in runs and owner not in alive}
 
 
@@ -85,7 +85,7 @@ def _clear_if_over(request_id: int) -> None:
 
 
 def _unstarted(lost: Iterable[int]) -> list[int]:
-    """Give the requests past their time for which no run is alive; those whose run died get a new number."""
+    """Return the requests past their time for which no run is alive; those whose run died get a new number."""
     rows = _overdue(timezone.now() - timedelta(seconds=app_settings().stalled_after_seconds), set(lost))
     asked_for = [str(run_id) for _, run_id, _ in rows if run_id]
     try:

@@ -14,9 +14,9 @@ from downman.domain.notices import NoticeKind
 from downman.domain.policy import Delivery
 from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, LinkStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
-from downman.services.notices import owe_notice
+from downman.services.notices import enqueue_notice
 from downman.services.package_storage import delete_package
-from downman.services.transitions import changing
+from downman.services.transitions import lock_order
 from downman.settings import app_settings
 
 #: Links, packages and orders of one run; the next run goes on.
@@ -24,7 +24,7 @@ BATCH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cleaned:
+class CleanupResult:
     """What one cleaning did."""
 
     warned: int = 0
@@ -38,23 +38,23 @@ class Cleaned:
     forgotten: int = 0
 
 
-def clean_expired() -> Cleaned:
+def clean_expired() -> CleanupResult:
     """Do everything whose time has come."""
     warned = _warn_of_ends()
     expired = _expire_links()
     evicted = _evict_over_budget()
     deleted, freed = _delete_packages()
-    return Cleaned(
+    return CleanupResult(
         warned=warned,
         expired=expired,
         evicted=evicted,
         deleted=deleted,
         freed_bytes=freed,
-        forgotten=_forget_requests(),
+        forgotten=_delete_old_orders(),
     )
 
 
-def make_room() -> int:
+def free_space() -> int:
     """Delete the packages that nobody may take any more, now rather than at the next cleaning; give the bytes freed."""
     _expire_links()
     _evict_over_budget()
@@ -63,7 +63,7 @@ def make_room() -> int:
 
 
 def stored_bytes() -> int:
-    """Give the bytes of all packages that are on the disk."""
+    """Return the bytes of all packages that are on the disk."""
     total: int = _stored().aggregate(total=Sum("size", default=0))["total"]
     return total
 
@@ -78,11 +78,11 @@ def _warn_of_ends() -> int:
         ending.order_by("expires_at").values_list("request_id", flat=True)[: BATCH if hours else 0]
     )
     for request_id in requests:
-        with changing(request_id, actor="clean-expired") as change:
+        with lock_order(request_id, actor="clean-expired") as change:
             links = list(change.request.links.filter(pk__in=ending).order_by("pk"))
             DownloadLink.objects.filter(pk__in=[link.pk for link in links]).update(warned_at=now)
             if links:
-                owe_notice(
+                enqueue_notice(
                     change.request, NoticeKind.EXPIRING, fact=f"{links[0].pk} {links[0].expires_at:%Y-%m-%dT%H:%M:%S}"
                 )
     return len(requests)
@@ -114,11 +114,11 @@ def _evict_over_budget() -> int:
 
 
 def _end(link_id: int, request_id: int, *, reason: str, tell: bool = False) -> int:
-    with changing(request_id, actor="clean-expired") as change:
+    with lock_order(request_id, actor="clean-expired") as change:
         ended = change.end_links(DownloadLink.objects.filter(pk=link_id), LinkStatus.EXPIRED)
-        change.settle(reason=reason)
+        change.recompute_status(reason=reason)
         if ended and tell:
-            owe_notice(change.request, NoticeKind.ENDED_EARLY, fact=str(link_id))
+            enqueue_notice(change.request, NoticeKind.ENDED_EARLY, fact=str(link_id))
         return len(ended)
 
 
@@ -133,7 +133,7 @@ def _delete_packages() -> tuple[int, int]:
 
 
 def _deletable() -> QuerySet[DownloadLink]:
-    """Give the packages whose links have ended, but for those from which parts are packaged again."""
+    """Return the packages whose links have ended, but for those from which parts are packaged again."""
     still_needed = ResourceLocator.objects.filter(link=OuterRef("pk")).exclude(status__in=SETTLED_LOCATORS)
     return _stored().exclude(status=LinkStatus.ACTIVE).exclude(Exists(still_needed))
 
@@ -142,19 +142,19 @@ def _stored() -> QuerySet[DownloadLink]:
     return DownloadLink.objects.filter(delivery=Delivery.PACKAGE, deleted_at=None)
 
 
-def _forget_requests() -> int:
+def _delete_old_orders() -> int:
     days = app_settings().keep_requests_days
     if not days:
         return 0
     before = timezone.now() - timedelta(days=days)
     ended = DownloadRequest.objects.filter(status__in=ENDED_REQUESTS, updated_at__lt=before)
-    orders = sum(_forget(pk) for pk in ended.order_by("updated_at").values_list("pk", flat=True)[:BATCH])
+    orders = sum(_delete_order(pk) for pk in ended.order_by("updated_at").values_list("pk", flat=True)[:BATCH])
     decided = GenericRequest.objects.filter(decided_at__lt=before).values("pk")[:BATCH]
     _rows, by_model = GenericRequest.objects.filter(pk__in=decided).delete()
     return orders + by_model.get(GenericRequest._meta.label, 0)  # noqa: SLF001 - Django's name for the key
 
 
-def _forget(request_id: int) -> int:
+def _delete_order(request_id: int) -> int:
     for link in _stored().filter(request_id=request_id):
         delete_package(link.target)
     DownloadRequest.objects.filter(pk=request_id, status__in=ENDED_REQUESTS).delete()

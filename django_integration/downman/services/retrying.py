@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from downman.domain.errors import IllegalTransition
 from downman.domain.status import STARTABLE_LOCATORS
-from downman.services.transitions import changing
+from downman.services.transitions import lock_order
 
 
 def try_now(request_id: int, *, actor: str) -> int:
@@ -14,11 +14,11 @@ def try_now(request_id: int, *, actor: str) -> int:
     is at work for the request, they are tried when that ends. Raises `IllegalTransition` where no part waits so.
     """
     now = timezone.now()
-    with changing(request_id, actor=actor) as change:
+    with lock_order(request_id, actor=actor) as change:
         later = change.request.locators.filter(status__in=STARTABLE_LOCATORS, retry_at__gt=now)
         parts = later.update(retry_at=now, updated_at=now)
         if not parts:
             raise IllegalTransition(status=change.request.status.replace("_", " "))
         change.note("tried again at once")
-        change.settle()
+        change.recompute_status()
         return parts

@@ -49,7 +49,7 @@ class TrackedResource:
     bytes_done: int
     bytes_total: int | None
     #: It can be taken now.
-    takeable: bool
+    downloadable: bool
     #: It can not, or no longer, be taken, and can be ordered again.
     missing: bool
     #: It can be cancelled without the rest of the order.
@@ -88,17 +88,17 @@ class TrackedRequest:
 
     @property
     def can_extend(self) -> bool:
-        """Say whether what can be taken can be kept longer."""
+        """Return whether what can be taken can be kept longer."""
         return self.extended_end is not None
 
     @property
     def can_order_again(self) -> bool:
-        """Say whether something of it can be ordered again."""
+        """Return whether something of it can be ordered again."""
         return any(row.missing for row in self.resources)
 
 
 def find_request(public_id: UUID | str) -> DownloadRequest:
-    """Give the request; raises `DownloadRequest.DoesNotExist`, also for what is no id at all."""
+    """Return the request; raises `DownloadRequest.DoesNotExist`, also for what is no id at all."""
     try:
         return DownloadRequest.objects.get(public_id=public_id)
     except ValidationError as exc:
@@ -106,12 +106,12 @@ def find_request(public_id: UUID | str) -> DownloadRequest:
 
 
 def find_resource(public_id: UUID | str, position: int) -> ResourceLocator:
-    """Give the resource in that place of an order; raises `ResourceLocator.DoesNotExist` where there is none."""
+    """Return the resource in that place of an order; raises `ResourceLocator.DoesNotExist` where there is none."""
     return find_request(public_id).locators.get(position=position)
 
 
 def find_link(public_id: UUID | str, position: int) -> DownloadLink:
-    """Give the link in that place of an order's links; raises `DownloadLink.DoesNotExist` where there is none."""
+    """Return the link in that place of an order's links; raises `DownloadLink.DoesNotExist` where there is none."""
     for place, link in enumerate(find_request(public_id).links.all()):
         if place == position:
             return link
@@ -119,7 +119,7 @@ def find_link(public_id: UUID | str, position: int) -> DownloadLink:
 
 
 def find_generic(public_id: UUID | str) -> GenericRequest:
-    """Give the generic request; raises `GenericRequest.DoesNotExist`, also for what is no id at all."""
+    """Return the generic request; raises `GenericRequest.DoesNotExist`, also for what is no id at all."""
     try:
         return GenericRequest.objects.get(public_id=public_id)
     except ValidationError as exc:
@@ -146,17 +146,17 @@ def track(request: DownloadRequest) -> TrackedRequest:
 
 
 def tracking_url(request: DownloadRequest) -> str:
-    """Give the whole address of the page on which the order can be followed."""
+    """Return the whole address of the page on which the order can be followed."""
     return site_address(reverse("downloads:tracking", args=[request.public_id]))
 
 
 def generic_url(wish: GenericRequest) -> str:
-    """Give the whole address of the page on which a generic request can be followed."""
+    """Return the whole address of the page on which a generic request can be followed."""
     return site_address(reverse("downloads:generic-tracking", args=[wish.public_id]))
 
 
 def decision_url(model: str, pk: int) -> str:
-    """Give the whole address of the page on which administrators decide; empty where the site has no admin pages."""
+    """Return the whole address of the page on which administrators decide; empty where the site has no admin pages."""
     try:
         return site_address(reverse(f"admin:downloads_{model}_change", args=[pk]))
     except NoReverseMatch:
@@ -164,7 +164,7 @@ def decision_url(model: str, pk: int) -> str:
 
 
 def link_url(link: DownloadLink) -> str:
-    """Give the whole address under which it can be taken."""
+    """Return the whole address under which it can be taken."""
     return site_address(reverse("downloads:link", args=[link.token, link.name]))
 
 
@@ -173,7 +173,7 @@ def site_address(path: str) -> str:
     return app_settings().site_url.rstrip("/") + path
 
 
-def words_of(locator: ResourceLocator) -> str:
+def get_error_text(locator: ResourceLocator) -> str:
     """Put a locator's stored error into words of the active language."""
     if not locator.error_code:
         return ""
@@ -209,8 +209,8 @@ def _queue_position(request: DownloadRequest) -> int | None:
 
 def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResource:
     status = LocatorStatus(locator.status)
-    takeable = locator.link is not None and links.status_now(locator.link) == LinkStatus.ACTIVE
-    is_over = request.status in ENDED_REQUESTS or (status == LocatorStatus.DELIVERED and not takeable)
+    downloadable = locator.link is not None and links.status_now(locator.link) == LinkStatus.ACTIVE
+    is_over = request.status in ENDED_REQUESTS or (status == LocatorStatus.DELIVERED and not downloadable)
     return TrackedResource(
         position=locator.position,
         resource=locator.resource_id,
@@ -218,13 +218,13 @@ def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResou
         format=locator.format,
         status=locator.status,
         approval=locator.approval,
-        error=words_of(locator),
+        error=get_error_text(locator),
         note=locator.decision_note,
         attempts=locator.attempts,
         retry_at=locator.retry_at,
         bytes_done=locator.bytes_done,
         bytes_total=locator.bytes_total,
-        takeable=status == LocatorStatus.DELIVERED and takeable,
+        downloadable=status == LocatorStatus.DELIVERED and downloadable,
         missing=is_missing(locator, request),
         can_cancel=LocatorStatus.CANCELLED in LOCATOR_TRANSITIONS[status] and not is_over,
     )

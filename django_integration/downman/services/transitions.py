@@ -13,18 +13,18 @@ from downman.domain.request import Part, outcome_of
 from downman.domain.status import STARTABLE_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
 from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
 from downman.services.dispatch import start_packaging_on_commit
-from downman.services.notices import owe_administrators, owe_notice
+from downman.services.notices import enqueue_for_administrators, enqueue_notice
 
 #: Who acts when it is the person who ordered.
 REQUESTER = "requester"
 
 
 def administrator(username: str) -> str:
-    """Give the actor that an administrator is, also one whose user name is the requester's word."""
+    """Return the actor that an administrator is, also one whose user name is the requester's word."""
     return f"{username} (administrator)" if username == REQUESTER else username
 
 
-class Change:
+class OrderChange:
     """One change of a request while its row is locked."""
 
     def __init__(self, request: DownloadRequest, *, actor: str) -> None:
@@ -67,7 +67,7 @@ class Change:
         """Record something that changes no state."""
         self._record(locator=None, before=self.request.status, after=self.request.status, reason=reason)
 
-    def settle(self, *, reason: str = "", delivered: bool = False) -> RequestStatus:
+    def recompute_status(self, *, reason: str = "", delivered: bool = False) -> RequestStatus:
         """Make the request's state what its parts say, its next run what they need, and owe the mails of it.
 
         `delivered`: something new can be taken, which is worth a mail though others are awaited.
@@ -81,29 +81,29 @@ class Change:
             self.request.status = outcome.value
             event = self._record(locator=None, before=before, after=outcome, reason=reason)
             fact = f"event-{event.pk}"
-        self._owe_mails(outcome, changed=outcome != before, delivered=delivered, fact=fact)
+        self._enqueue_mails(outcome, changed=outcome != before, delivered=delivered, fact=fact)
         self._plan_next_run(rows, outcome)
         return outcome
 
-    def set_facts(self, **facts: Any) -> None:
+    def update_fields_of(self, **facts: Any) -> None:
         """Write columns of the request that are not its state."""
         DownloadRequest.objects.filter(pk=self.request.pk).update(**facts)
         for name, value in facts.items():
             setattr(self.request, name, value)
 
-    def _owe_mails(self, outcome: RequestStatus, *, changed: bool, delivered: bool, fact: str) -> None:
+    def _enqueue_mails(self, outcome: RequestStatus, *, changed: bool, delivered: bool, fact: str) -> None:
         kind = NOTICE_FOR.get(outcome)
         if outcome is RequestStatus.CANCELLED and self.actor != REQUESTER:
             kind = NoticeKind.CANCELLED
         worth_it = delivered if outcome is RequestStatus.PARTLY_READY else changed
         if kind is not None and worth_it:
-            owe_notice(self.request, kind, fact=fact)
+            enqueue_notice(self.request, kind, fact=fact)
         if self._asks_for_approval:
-            owe_administrators(self.request, NoticeKind.APPROVAL_NEEDED, fact=fact)
+            enqueue_for_administrators(self.request, NoticeKind.APPROVAL_NEEDED, fact=fact)
             self._asks_for_approval = False
 
     def _plan_next_run(self, rows: Iterable[ResourceLocator], outcome: RequestStatus) -> None:
-        """Give the request the run that its parts need, unless one is at work: that one plans when it ends."""
+        """Return the request the run that its parts need, unless one is at work: that one plans when it ends."""
         if self.request.lease_owner:
             return
         now = timezone.now()
@@ -112,9 +112,9 @@ class Change:
         planned = self.request.due_at
         if due is None:
             if planned is not None:
-                self.set_facts(due_at=None)
+                self.update_fields_of(due_at=None)
         elif planned is None or due < planned:
-            self.set_facts(due_at=due, attempt=self.request.attempt + 1, run_id=None)
+            self.update_fields_of(due_at=due, attempt=self.request.attempt + 1, run_id=None)
             start_packaging_on_commit(self.request.pk)
 
     def _record(self, *, locator: ResourceLocator | None, before: str, after: str, reason: str) -> RequestEvent:
@@ -129,17 +129,17 @@ class Change:
 
 
 @contextmanager
-def changing(request_id: int, *, actor: str) -> Iterator[Change]:
+def lock_order(request_id: int, *, actor: str) -> Iterator[OrderChange]:
     """Lock a request's row for one short change; raises `DownloadRequest.DoesNotExist`.
 
     Every change of a request, its locators and its links goes through here, so that no two of them interleave.
     """
     with transaction.atomic():
-        yield Change(DownloadRequest.objects.select_for_update().get(pk=request_id), actor=actor)
+        yield OrderChange(DownloadRequest.objects.select_for_update().get(pk=request_id), actor=actor)
 
 
 def part_of(locator: ResourceLocator) -> Part:
-    """Give what the state of a request depends on, of one row."""
+    """Return what the state of a request depends on, of one row."""
     return Part(
         status=LocatorStatus(locator.status),
         approval=Approval(locator.approval),

@@ -91,7 +91,7 @@ RESOURCE_WORDS: Mapping[str, Promise] = {
 REJECTED = _("Not approved")
 
 #: How a state looks: `good`, `busy`, `waiting`, `warning`, `bad` or `over`; the style sheet gives each a colour.
-MOODS: Mapping[str, str] = {
+STATUS_STYLES: Mapping[str, str] = {
     RequestStatus.AWAITING_APPROVAL: "waiting",
     RequestStatus.QUEUED: "waiting",
     RequestStatus.PACKAGING: "busy",
@@ -138,7 +138,7 @@ def explanation(tracked: TrackedRequest) -> str:
 
 @register.filter
 def shown_status(tracked: TrackedRequest) -> str:
-    """Give the state of an order as it is to its reader: once its links have ended, it is no longer ready."""
+    """Return the state of an order as it is to its reader: once its links have ended, it is no longer ready."""
     if tracked.status in _TAKEABLE and not gives_something(tracked):
         return RequestStatus.EXPIRED
     return tracked.status
@@ -146,37 +146,41 @@ def shown_status(tracked: TrackedRequest) -> str:
 
 @register.filter
 def gives_something(tracked: TrackedRequest) -> bool:
-    """Say whether something of an order can be taken now."""
+    """Return whether something of an order can be taken now."""
     return any(can_be_taken(link) for link in tracked.links)
 
 
 @register.filter
 def waits_its_turn(tracked: TrackedRequest) -> bool:
-    """Say whether its place in the queue is worth telling."""
+    """Return whether its place in the queue is worth telling."""
     return tracked.queue_position is not None and not _only_retries(tracked)
 
 
 @register.filter
-def resource_state(resource: TrackedResource) -> str:
+def part_state(resource: TrackedResource) -> str:
     """Name the state of one resource of an order."""
     if resource.approval == Approval.REJECTED:
         return str(REJECTED)
     if is_held(resource):
         return str(HELD)
-    if resource.status == LocatorStatus.DELIVERED and not resource.takeable:
+    if resource.status == LocatorStatus.DELIVERED and not resource.downloadable:
         return str(HEADINGS[RequestStatus.EXPIRED])
     return str(RESOURCE_WORDS[resource.status])
 
 
 @register.filter
-def resource_mood(resource: TrackedResource) -> str:
-    """Give the style of the state of one resource of an order."""
-    return "over" if resource.status == LocatorStatus.DELIVERED and not resource.takeable else mood(resource.status)
+def part_style(resource: TrackedResource) -> str:
+    """Return the style of the state of one resource of an order."""
+    return (
+        "over"
+        if resource.status == LocatorStatus.DELIVERED and not resource.downloadable
+        else status_style(resource.status)
+    )
 
 
 @register.filter
 def is_held(resource: TrackedResource) -> bool:
-    """Say whether an administrator has stopped it, which is not the same as waiting for their decision."""
+    """Return whether an administrator has stopped it, which is not the same as waiting for their decision."""
     return resource.status == LocatorStatus.ON_HOLD and resource.approval != Approval.PENDING
 
 
@@ -193,20 +197,20 @@ def generic_explanation(status: str) -> str:
 
 
 @register.filter
-def mood(status: str) -> str:
-    """Give the style of a state."""
-    return MOODS.get(status, "waiting")
+def status_style(status: str) -> str:
+    """Return the style of a state."""
+    return STATUS_STYLES.get(status, "waiting")
 
 
 @register.filter
 def can_be_taken(link: TrackedLink) -> bool:
-    """Say whether a link works now: its time may be over before the cleaning has come by."""
+    """Return whether a link works now: its time may be over before the cleaning has come by."""
     return link.status == LinkStatus.ACTIVE and link.expires_at > timezone.now()
 
 
 @register.filter
 def size_in_words(size: int | None) -> str:
-    """Give a number of bytes as people write it, in decimal units; empty where it is not known."""
+    """Return a number of bytes as people write it, in decimal units; empty where it is not known."""
     if size is None:
         return ""
     amount = float(size)
@@ -219,8 +223,8 @@ def size_in_words(size: int | None) -> str:
 
 
 @register.filter
-def share_of(done: int, total: int) -> int:
-    """Give how much of the whole is done, in percent."""
+def to_percent(done: int, total: int) -> int:
+    """Return how much of the whole is done, in percent."""
     return min(100, done * 100 // total) if total else 0
 
 
@@ -231,12 +235,12 @@ def zone_name(moment: datetime) -> str:
 
 
 def _only_held(tracked: TrackedRequest) -> bool:
-    """Say whether an order waits only for parts that an administrator has stopped."""
+    """Return whether an order waits only for parts that an administrator has stopped."""
     return tracked.status == RequestStatus.AWAITING_APPROVAL and all(
         row.approval != Approval.PENDING for row in tracked.resources if row.status == LocatorStatus.ON_HOLD
     )
 
 
 def _only_retries(tracked: TrackedRequest) -> bool:
-    """Say whether a queued order waits only because something failed for a passing reason."""
+    """Return whether a queued order waits only because something failed for a passing reason."""
     return tracked.status == RequestStatus.QUEUED and not any(row.status in _STILL_WAITING for row in tracked.resources)

@@ -14,7 +14,7 @@ from downman.models import GenericRequest
 View = Callable[..., HttpResponse]
 
 
-def by_its_address_only(view: View) -> View:
+def capability_url(view: View) -> View:
     """Keep what only the address opens to those who have the address; answer an address that opens nothing."""
 
     @wraps(view)

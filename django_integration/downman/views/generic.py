@@ -11,12 +11,12 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from downman.domain.errors import IllegalTransition, OrderRefused
-from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, final_of
-from downman.forms import WishForm, visitor_of
+from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, get_final_statuses
+from downman.forms import WishForm, get_visitor
 from downman.models import GenericRequest
 from downman.services import generic, tracking
 from downman.services.transitions import REQUESTER
-from downman.views.capability_url import by_its_address_only
+from downman.views.capability_url import capability_url
 
 
 @never_cache
@@ -24,7 +24,7 @@ from downman.views.capability_url import by_its_address_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def generic_page(request: HttpRequest) -> HttpResponse:
     """Show the form; store the wish that is sent."""
-    form = WishForm(request.POST if request.method == "POST" else None, user=visitor_of(request))
+    form = WishForm(request.POST if request.method == "POST" else None, user=get_visitor(request))
     if form.is_valid():
         try:
             stored = generic.register(form.to_wish(), user=form.user)
@@ -38,7 +38,7 @@ def generic_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_safe
-@by_its_address_only
+@capability_url
 def generic_tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show how a generic request stands."""
     return _page(request, tracking.find_generic(public_id))
@@ -47,7 +47,7 @@ def generic_tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse
 @never_cache
 @csrf_protect
 @require_POST
-@by_its_address_only
+@capability_url
 def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Cancel a generic request and show it."""
     found = tracking.find_generic(public_id)
@@ -59,6 +59,6 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, wish: GenericRequest, *, refusal: str = "") -> HttpResponse:
-    context = {"wish": wish, "refusal": refusal, "is_final": wish.status in final_of(GENERIC_TRANSITIONS)}
+    context = {"wish": wish, "refusal": refusal, "is_final": wish.status in get_final_statuses(GENERIC_TRANSITIONS)}
     status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
     return render(request, "downloads/generic_tracking.html", context, status=status)

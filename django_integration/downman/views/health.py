@@ -1,4 +1,4 @@
-"""Whether the site lives, and whether it can serve; read by programs, without a session or a login."""
+"""Return whether the site lives, and whether it can serve; read by programs, without a session or a login."""
 
 from dataclasses import asdict
 from http import HTTPStatus

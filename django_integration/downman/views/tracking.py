@@ -12,18 +12,18 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
 from downman.domain.errors import ExtensionRefused, IllegalTransition, OrderRefused
-from downman.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, final_of
-from downman.forms import OrderForm, visitor_of
+from downman.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, get_final_statuses
+from downman.forms import OrderForm, get_visitor
 from downman.models import DownloadRequest
 from downman.services import cancelling, extending, ordering, tracking
 from downman.services.transitions import REQUESTER
-from downman.views.capability_url import by_its_address_only
+from downman.views.capability_url import capability_url
 
 
 @never_cache
 @csrf_protect
 @require_safe
-@by_its_address_only
+@capability_url
 def tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show how an order stands."""
     return _page(request, tracking.find_request(public_id))
@@ -32,7 +32,7 @@ def tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_POST
-@by_its_address_only
+@capability_url
 def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Cancel an order and show it."""
     found = tracking.find_request(public_id)
@@ -47,7 +47,7 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_POST
-@by_its_address_only
+@capability_url
 def cancel_resource(request: HttpRequest, public_id: UUID, position: int) -> HttpResponse:
     """Cancel one resource of an order and show the order."""
     found = tracking.find_resource(public_id, position)
@@ -62,7 +62,7 @@ def cancel_resource(request: HttpRequest, public_id: UUID, position: int) -> Htt
 @never_cache
 @csrf_protect
 @require_POST
-@by_its_address_only
+@capability_url
 def extend(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Keep what can be taken for longer, and show the order."""
     found = tracking.find_request(public_id)
@@ -77,7 +77,7 @@ def extend(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_POST
-@by_its_address_only
+@capability_url
 def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Order once more what an order did not give; where the catalogue refuses, show what it still offers of it."""
     found = tracking.find_request(public_id)
@@ -88,7 +88,7 @@ def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return _page(request, found, refusal=refusal)
     except OrderRefused as refused:
         missing = [row.resource for row in tracking.track(found).resources if row.missing]
-        form = OrderForm(None, cart=missing, user=visitor_of(request))
+        form = OrderForm(None, cart=missing, user=get_visitor(request))
         context = {"form": form, "refusal": refused.message}
         return render(request, "downloads/order.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return redirect("downloads:tracking", placed.public_id)
@@ -109,7 +109,7 @@ def _page(request: HttpRequest, found: DownloadRequest, *, refusal: str = "") ->
     context = {
         "tracked": tracked,
         "refusal": refusal,
-        "is_final": tracked.status in final_of(REQUEST_TRANSITIONS),
+        "is_final": tracked.status in get_final_statuses(REQUEST_TRANSITIONS),
         "is_moving": tracked.status in OPEN_REQUESTS,
     }
     status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK

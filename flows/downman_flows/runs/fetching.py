@@ -11,20 +11,20 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from downman.domain.errors import DownloadCancelled, DownmanError, SourceEndless, TemporaryError
-from downman.domain.ports import Availability, Progress, StagedFile
+from downman.domain.errors import DownloadCancelled, DownmanError, SourceTooLarge, TemporaryError
+from downman.domain.ports import Progress, RemoteFile, StagedFile
 from downman.services.packaging import ClaimedPart, Failure, NeedsApproval
 from downman_flows.runs import manifest
 from downman_flows.storage.checkpoint import keep, kept
-from downman_flows.storage.previous_package import take_out
-from downman_flows.wiring import Tools
+from downman_flows.storage.previous_package import extract
+from downman_flows.wiring import Dependencies
 
 logger = logging.getLogger(__name__)
 
 #: Seconds between two signs of life while there is nothing else to do.
 TICK_SECONDS = 0.5
 
-Files = Sequence[StagedFile | Availability]
+Files = Sequence[StagedFile | RemoteFile]
 
 
 class _TooLarge(DownloadCancelled):
@@ -46,14 +46,14 @@ class Fetched:
 
     @property
     def staged(self) -> bool:
-        """Say whether its files lie in staging, to be packaged."""
+        """Return whether its files lie in staging, to be packaged."""
         return bool(self.files) and self.part.packaged
 
 
 class Fetching:
     """Fetches parts in threads; none of them touches the database."""
 
-    def __init__(self, request_id: int, parts: Sequence[ClaimedPart], tools: Tools) -> None:
+    def __init__(self, request_id: int, parts: Sequence[ClaimedPart], tools: Dependencies) -> None:
         """Prepare; the fetching starts on entering the context."""
         self._request_id = request_id
         self._waiting = list(parts)
@@ -83,7 +83,7 @@ class Fetching:
         self._stopped |= locator_ids
 
     def results(self, tick: Callable[[], None]) -> Iterator[Fetched]:
-        """Give each part as its fetching ends; calls `tick` at least twice a second while waiting."""
+        """Return each part as its fetching ends; calls `tick` at least twice a second while waiting."""
         while self._running or self._waiting:
             self._fill()
             done, _ = wait(self._running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
@@ -109,7 +109,7 @@ class Fetching:
         try:
             if part.refusal is not None:
                 raise part.refusal
-            return Fetched(part=part, files=self._files_of(part))
+            return Fetched(part=part, files=self._get_files(part))
         except _TooLarge as exc:
             return Fetched(part=part, failure=NeedsApproval(size=exc.size))
         except DownmanError as exc:
@@ -119,10 +119,10 @@ class Fetching:
             logger.exception("Part %s of request %s met a defect.", part.locator_id, self._request_id)
             return Fetched(part=part, failure=TemporaryError())
 
-    def _files_of(self, part: ClaimedPart) -> Files:
+    def _get_files(self, part: ClaimedPart) -> Files:
         source = self._tools.sources[part.wanted.kind]
         if part.packaged:
-            folder = self._tools.staging.folder_of(self._request_id, part.locator_id)
+            folder = self._tools.staging.get_folder(self._request_id, part.locator_id)
             meter = self._meter(part)
             if files := kept(folder, part.wanted):
                 size = sum(file.size for file in files)
@@ -141,7 +141,7 @@ class Fetching:
         if not part.earlier_package:
             return []
         package = self._tools.package_dir / part.earlier_package
-        return take_out(package, part.position + 1, folder, meter, manifest_name=manifest.NAME)
+        return extract(package, part.position + 1, folder, meter, manifest_name=manifest.NAME)
 
     def _meter(self, part: ClaimedPart) -> Progress:
         def note(bytes_done: int, bytes_total: int | None) -> None:
@@ -151,7 +151,7 @@ class Fetching:
             if part.public_limit is not None and size > part.public_limit:
                 if bytes_total is None:
                     # Nobody can decide on what does not say how large it is; it may never end.
-                    raise SourceEndless(limit=part.public_limit)
+                    raise SourceTooLarge(limit=part.public_limit)
                 raise _TooLarge(size)
             self.progress[part.locator_id] = (bytes_done, bytes_total)
 

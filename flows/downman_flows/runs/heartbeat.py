@@ -19,7 +19,7 @@ from downman_flows.runs.fetching import TICK_SECONDS, Fetching
 logger = logging.getLogger(__name__)
 
 
-class Heart:
+class LeaseKeeper:
     """Beats for one claim; what it heard is asked for with `check` and `cancelled`."""
 
     def __init__(self, claim: Claim, fetching: Fetching) -> None:

@@ -15,7 +15,7 @@ NAME = "manifest.json"
 VERSION = 1
 
 
-def manifest_of(
+def build_manifest(
     claim: Claim,
     files: Mapping[str, tuple[ClaimedPart, StagedFile]],
     left_out: Sequence[tuple[ClaimedPart, Failure]],

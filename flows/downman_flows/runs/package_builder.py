@@ -7,15 +7,15 @@ from pathlib import Path
 
 from downman.domain.naming import TakenNames, safe_name
 from downman.domain.policy import Delivery, SourceKind
-from downman.domain.ports import Availability, StagedFile
+from downman.domain.ports import RemoteFile, StagedFile
 from downman.services.package_storage import package_target
-from downman.services.packaging import Claim, ClaimedPart, Failure, MadeLink
+from downman.services.packaging import Claim, ClaimedPart, Failure, NewLink
 from downman_flows.runs import manifest
 from downman_flows.runs.fetching import Fetched
 from downman_flows.storage.zip_package import Member, WrittenPackage, write_package
 
 
-class Contents:
+class PackageBuilder:
     """One package: files come in as they are fetched, the manifest last."""
 
     def __init__(self, claim: Claim, package_dir: Path) -> None:
@@ -43,17 +43,17 @@ class Contents:
         self._package = write_package(
             self._path,
             chain([first], members),
-            manifest=(manifest.NAME, lambda: manifest.manifest_of(self._claim, self._files, self._left_out)),
+            manifest=(manifest.NAME, lambda: manifest.build_manifest(self._claim, self._files, self._left_out)),
             tick=tick,
         )
 
-    def links(self) -> list[MadeLink]:
-        """Give the link of the package, if there is one."""
+    def links(self) -> list[NewLink]:
+        """Return the link of the package, if there is one."""
         if self._package is None:
             return []
         locator_ids = dict.fromkeys(part.locator_id for part, _ in self._files.values())
         return [
-            MadeLink(
+            NewLink(
                 delivery=Delivery.PACKAGE,
                 name=self._name,
                 target=self.target,
@@ -81,12 +81,12 @@ class Contents:
                 yield Member(name=name, path=file.path, size=file.size, crc32=file.crc32, modified_at=file.modified_at)
 
 
-def direct_links(fetched: Fetched) -> Iterator[MadeLink]:
-    """Give the links of a part that is not packaged: one for each file; the first stands for the part."""
+def direct_links(fetched: Fetched) -> Iterator[NewLink]:
+    """Return the links of a part that is not packaged: one for each file; the first stands for the part."""
     is_file = fetched.part.wanted.kind == SourceKind.FILE
     for number, found in enumerate(fetched.files):
-        if isinstance(found, Availability):
-            yield MadeLink(
+        if isinstance(found, RemoteFile):
+            yield NewLink(
                 delivery=Delivery.FILE if is_file else Delivery.ADDRESS,
                 name=safe_name(found.name),
                 target=found.url,

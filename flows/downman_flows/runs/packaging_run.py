@@ -11,17 +11,17 @@ from downman.domain.errors import DownloadCancelled, LeaseLost, NoSpace, Tempora
 from downman.domain.status import RequestStatus
 from downman.services import package_storage, packaging, retention
 from downman.services.db_retry import patiently
-from downman.services.packaging import Claim, Failure, MadeLink, WaitsForSpace
+from downman.services.packaging import Claim, Failure, InsufficientSpace, NewLink
 from downman_flows.runs.fetching import Fetched, Fetching
-from downman_flows.runs.heartbeat import Heart
-from downman_flows.runs.package_builder import Contents, direct_links
-from downman_flows.runs.report import Report, report_of
-from downman_flows.wiring import Tools
+from downman_flows.runs.heartbeat import LeaseKeeper
+from downman_flows.runs.package_builder import PackageBuilder, direct_links
+from downman_flows.runs.report import Report, build_report
+from downman_flows.wiring import Dependencies
 
 logger = logging.getLogger(__name__)
 
 
-def package_request(request_id: int, *, owner: str, tools: Tools) -> Report:
+def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Report:
     """Deliver what is due of a request, for the run `owner`; safe to be called twice, or by two runs at once.
 
     Raises what nobody expected, after the request was planned to be tried again.
@@ -30,18 +30,18 @@ def package_request(request_id: int, *, owner: str, tools: Tools) -> Report:
         free_bytes = patiently(lambda: tools.free_bytes(stored_bytes=retention.stored_bytes))
     except OSError:
         # The folders cannot be reached: that is for the administrators to mend, and the order waits meanwhile.
-        _put_off(request_id, owner=owner, tools=tools)
+        _reschedule(request_id, owner=owner, tools=tools)
         raise
     claim = patiently(partial(packaging.claim, request_id, owner=owner, free_bytes=free_bytes))
     if claim is None:
         return Report.nothing_due(request_id)
-    if isinstance(claim, WaitsForSpace):
-        patiently(retention.make_room)
+    if isinstance(claim, InsufficientSpace):
+        patiently(retention.free_space)
         return Report.waits_for_space(request_id, needed=claim.needed_bytes, free=claim.free_bytes)
     logger.info("Request %s: %s parts to deliver.", request_id, len(claim.parts), extra={"request_id": request_id})
     # An earlier run that was lost may have left a package that nobody was told of.
     patiently(partial(package_storage.discard_unrecorded, request_id, keep_attempt=claim.attempt))
-    run = _Run(claim, tools)
+    run = PackagingRun(claim, tools)
     try:
         run.deliver()
     except LeaseLost:
@@ -50,21 +50,22 @@ def package_request(request_id: int, *, owner: str, tools: Tools) -> Report:
         return Report.lease_lost(request_id)
     except Exception:
         # The edge of the work: whatever it was, the request is not lost, and Prefect shows the run as failed.
-        run.put_off()
+        run.reschedule()
         raise
-    return patiently(partial(report_of, request_id))
+    return patiently(partial(build_report, request_id))
 
 
-def _put_off(request_id: int, *, owner: str, tools: Tools) -> None:
+def _reschedule(request_id: int, *, owner: str, tools: Dependencies) -> None:
     claim = patiently(partial(packaging.claim, request_id, owner=owner, free_bytes=sys.maxsize))
     if isinstance(claim, Claim):
-        _Run(claim, tools).put_off()
+        PackagingRun(claim, tools).reschedule()
 
 
-class _Run:
+class PackagingRun:
     """One run's work on one claim."""
 
-    def __init__(self, claim: Claim, tools: Tools) -> None:
+    def __init__(self, claim: Claim, tools: Dependencies) -> None:
+        """Prepare; nothing is fetched yet."""
         self._claim = claim
         self._tools = tools
         self._fetched: dict[int, Fetched] = {}
@@ -73,7 +74,7 @@ class _Run:
         """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
         with (
             Fetching(self._claim.request_id, self._claim.parts, self._tools) as fetching,
-            Heart(self._claim, fetching) as heart,
+            LeaseKeeper(self._claim, fetching) as heart,
         ):
             try:
                 results: Iterable[Fetched] = fetching.results(heart.check)
@@ -85,7 +86,7 @@ class _Run:
                 self._record(links=(), failures={}, sizes={})
         self._clear_staging()
 
-    def put_off(self) -> None:
+    def reschedule(self) -> None:
         """Plan everything to be tried again from the start, after a defect."""
         failures: dict[int, Failure] = {part.locator_id: TemporaryError() for part in self._claim.parts}
         for part in self._claim.parts:
@@ -94,9 +95,9 @@ class _Run:
         with contextlib.suppress(LeaseLost):
             self._record(links=(), failures=failures, sizes={})
 
-    def _package_and_record(self, results: Iterable[Fetched], heart: Heart) -> bool:
+    def _package_and_record(self, results: Iterable[Fetched], heart: LeaseKeeper) -> bool:
         """Make one package of the results and record how each ended; False when it must be made anew."""
-        contents = Contents(self._claim, self._tools.package_dir)
+        contents = PackageBuilder(self._claim, self._tools.package_dir)
         left_out = heart.cancelled
         try:
             contents.write(self._packaged(results, left_out), tick=heart.check)
@@ -117,7 +118,7 @@ class _Run:
             contents.discard()
         return outcome is not None
 
-    def _record_results(self, contents: Contents, left_out: frozenset[int]) -> RequestStatus | None:
+    def _record_results(self, contents: PackageBuilder, left_out: frozenset[int]) -> RequestStatus | None:
         delivered = [item for pk, item in self._fetched.items() if item.files and pk not in left_out]
         direct = chain.from_iterable(direct_links(item) for item in delivered if not item.staged)
         return self._record(
@@ -127,7 +128,7 @@ class _Run:
         )
 
     def _record(
-        self, *, links: Sequence[MadeLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
+        self, *, links: Sequence[NewLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
     ) -> RequestStatus | None:
         return patiently(partial(packaging.record, self._claim, links=links, failures=failures, sizes=sizes))
 

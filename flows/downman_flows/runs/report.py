@@ -39,7 +39,7 @@ class Report:
         return cls(request_id=request_id, summary="Stopped: another run took the request over, or it was cancelled.")
 
 
-def report_of(request_id: int) -> Report:
+def build_report(request_id: int) -> Report:
     """Tell how a request stands after a run."""
     tracked = track(DownloadRequest.objects.get(pk=request_id))
     return Report(

@@ -38,7 +38,7 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
     settings = app_settings()
     sent = failed = 0
     with MailServer(credentials, timeout_seconds=settings.mail_timeout_seconds) as server:
-        while taken := patiently(partial(notices.take_due, BATCH)):
+        while taken := patiently(partial(notices.claim_due, BATCH)):
             for notice in taken:
                 if _send_one(notice, server, sender=settings.mail_from):
                     sent += 1
@@ -51,13 +51,13 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
     try:
         server.send(to_email_message(compose(notice), sender))
     except (OSError, smtplib.SMTPException) as exc:
-        _put_off(notice, in_words(exc), for_good=is_for_good(exc))
+        _reschedule(notice, in_words(exc), for_good=is_for_good(exc))
     except ValueError as exc:
-        _put_off(notice, f"The address cannot be written into a mail: {exc}", for_good=True)
+        _reschedule(notice, f"The address cannot be written into a mail: {exc}", for_good=True)
     except Exception:
         # The edge of one mail: what is wrong with it must not keep the others back.
         logger.exception("The mail %s of request %s could not be written.", notice.kind, notice.request_id)
-        _put_off(notice, "It could not be written; the log says why.", for_good=False)
+        _reschedule(notice, "It could not be written; the log says why.", for_good=False)
     else:
         # Not noted, it would be sent once more.
         patiently(partial(notices.mark_sent, notice))
@@ -65,7 +65,7 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
     return False
 
 
-def _put_off(notice: Notice, error: str, *, for_good: bool) -> None:
+def _reschedule(notice: Notice, error: str, *, for_good: bool) -> None:
     patiently(partial(notices.mark_failed, notice, error, for_good=for_good))
     logger.warning(
         "The mail %s of request %s was not taken: %s.",

@@ -4,11 +4,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from downman.domain.errors import SourceEndless
+from downman.domain.errors import SourceTooLarge
 from downman_flows.sources.encodings import Decoder
 from downman_flows.sources.http_errors import broke
 from downman_flows.storage.disk import require_space, write_all
-from downman_flows.storage.hashing import Hashes, hashes_of
+from downman_flows.storage.hashing import Hashes, compute_hashes
 
 
 class Body:
@@ -20,14 +20,14 @@ class Body:
         self._max_bytes = max_bytes
         self.path = path
         #: Of what the source sends; its checksums are about that.
-        self.sent = hashes_of(path, algorithms) if path.exists() else Hashes(algorithms)
+        self.sent = compute_hashes(path, algorithms) if path.exists() else Hashes(algorithms)
         #: Of what is kept: the same, unless it comes encoded.
         self.kept = self.sent if decoder is None else Hashes()
 
     def write(self, chunks: Iterable[bytes], *, total: int | None) -> Iterator[tuple[int, int | None]]:
         """Write what arrives, giving the bytes so far and in all after each piece; `total` counts what is sent.
 
-        Raises `SourceEndless`, `NoSpace`, and `SourceBroke` when it ends short or is encoded wrongly.
+        Raises `SourceTooLarge`, `NoSpace`, and `TransferInterrupted` when it ends short or is encoded wrongly.
         """
         if total is not None:
             require_space(self.path.parent, total - self.sent.size)
@@ -39,7 +39,7 @@ class Body:
                 for piece in self._decoded(chunk):
                     write_all(file.fileno(), piece)
                     if self.kept.size > self._max_bytes:
-                        raise SourceEndless(limit=self._max_bytes)
+                        raise SourceTooLarge(limit=self._max_bytes)
                 yield self.kept.size, shown_total
             for piece in self._held_back():
                 write_all(file.fileno(), piece)
@@ -49,7 +49,7 @@ class Body:
             raise broke("the encoded data ended early", received=self.kept.size, expected=None)
 
     def _held_back(self) -> Iterator[bytes]:
-        """Give what the decoder still has when all its input is read."""
+        """Return what the decoder still has when all its input is read."""
         for piece in self._decoder.drain() if self._decoder is not None else ():
             self.kept.update(piece)
             yield piece

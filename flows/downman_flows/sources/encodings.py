@@ -16,7 +16,7 @@ _GZIP_NAMES = (".gz", ".tgz", ".svgz")
 
 
 def decoder_for(encoding: str, name: str) -> "Decoder | None":
-    """Give what undoes the value of a `Content-Encoding` header; None when there is nothing to undo.
+    """Return what undoes the value of a `Content-Encoding` header; None when there is nothing to undo.
 
     Some servers say `gzip` for files that lie there compressed, `x.tar.gz`: those are kept as they are.
     Raises `SourceRefused` for encodings that downman does not know.
@@ -41,7 +41,7 @@ class Decoder:
         self._held: bytes | None = b""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """Give what comes out of the next bytes; raises `zlib.error` when they are broken."""
+        """Return what comes out of the next bytes; raises `zlib.error` when they are broken."""
         if self._held is not None:
             data = self._held + data
             self._held = data
@@ -58,11 +58,11 @@ class Decoder:
 
     @property
     def complete(self) -> bool:
-        """Say whether the end of the encoded stream was reached, with its checksum."""
+        """Return whether the end of the encoded stream was reached, with its checksum."""
         return self._inflate.eof
 
     def drain(self) -> Iterator[bytes]:
-        """Give what is still held back after the last bytes."""
+        """Return what is still held back after the last bytes."""
         if not self._inflate.eof and (out := self._inflate.flush()):
             yield out
 

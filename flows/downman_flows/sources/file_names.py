@@ -9,7 +9,7 @@ FALLBACK = "download"
 
 
 def name_of(url: str, headers: httpx.Headers | None = None) -> str:
-    """Give the name from `Content-Disposition` (RFC 6266), else the last segment of the address.
+    """Return the name from `Content-Disposition` (RFC 6266), else the last segment of the address.
 
     It has no folders, but is not made safe otherwise. The address is the catalogue's, not one that was redirected to:
     those are often meaningless.

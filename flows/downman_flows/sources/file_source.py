@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from downman.domain.errors import FileRefused, SourceBroke, SourceMissing
-from downman.domain.ports import Availability, Progress, StagedFile, Wanted
+from downman.domain.errors import FileRefused, SourceMissing, TransferInterrupted
+from downman.domain.ports import FetchRequest, Progress, RemoteFile, StagedFile
 from downman.services.allowed_files import allowed_path, resolve_allowed
 from downman_flows.storage.disk import full_disk_is_no_space, require_space, write_all
 from downman_flows.storage.hashing import BLOCK_BYTES, Hashes
@@ -24,8 +24,8 @@ class FileSource:
         """Allow what really lies below `roots`."""
         self._roots = tuple(roots)
 
-    def fetch(self, wanted: Wanted, folder: Path, progress: Progress) -> Sequence[StagedFile]:
-        """Copy the file and its siblings; raises `FileRefused`, `SourceMissing`, `SourceBroke`, `NoSpace`."""
+    def fetch(self, wanted: FetchRequest, folder: Path, progress: Progress) -> Sequence[StagedFile]:
+        """Copy the file and its siblings; raises `FileRefused`, `SourceMissing`, `TransferInterrupted`, `NoSpace`."""
         paths = list(self._paths(wanted))
         total = sum(path.stat().st_size for path in paths)
         staged: list[StagedFile] = []
@@ -34,13 +34,11 @@ class FileSource:
             staged.append(_copy(path, folder / f"file-{number}", progress, done=done, total=total))
         return staged
 
-    def inspect(self, wanted: Wanted) -> Sequence[Availability]:
+    def inspect(self, wanted: FetchRequest) -> Sequence[RemoteFile]:
         """Look at the file and its siblings; raises `FileRefused` or `SourceMissing`."""
-        return [
-            Availability(name=path.name, url=path.as_uri(), size=path.stat().st_size) for path in self._paths(wanted)
-        ]
+        return [RemoteFile(name=path.name, url=path.as_uri(), size=path.stat().st_size) for path in self._paths(wanted)]
 
-    def _paths(self, wanted: Wanted) -> Iterator[Path]:
+    def _paths(self, wanted: FetchRequest) -> Iterator[Path]:
         main = resolve_allowed(wanted.url, self._roots)
         yield main
         stem = main.name.partition(".")[0]
@@ -77,7 +75,9 @@ def _copy(path: Path, target: Path, progress: Progress, *, done: int, total: int
                 progress(done + hashes.size, total)
         after = os.fstat(descriptor)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or hashes.size != after.st_size:
-        raise SourceBroke(received=hashes.size, expected=after.st_size, reason="the file changed while it was read")
+        raise TransferInterrupted(
+            received=hashes.size, expected=after.st_size, reason="the file changed while it was read"
+        )
     return StagedFile(
         path=target,
         name=path.name,

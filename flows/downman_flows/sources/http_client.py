@@ -10,7 +10,7 @@ import httpx
 
 from downman.domain.errors import AddressRefused
 from downman_flows.sources.fetch_limits import FetchLimits
-from downman_flows.sources.http_errors import error_of
+from downman_flows.sources.http_errors import to_error
 from downman_flows.sources.network_addresses import CheckedAddress, Network, check_address
 
 Trace = Callable[[str, Mapping[str, Any]], None]
@@ -60,7 +60,7 @@ class GuardedClient:
         try:
             response = self._followed(method, url, {**_HEADERS, **(headers or {})}, trace)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
-            raise error_of(exc) from exc
+            raise to_error(exc) from exc
         with contextlib.closing(response):
             yield response
 

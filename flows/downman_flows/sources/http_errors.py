@@ -14,10 +14,10 @@ import httpx
 from downman.domain.errors import (
     AddressRefused,
     DownmanError,
-    SourceBroke,
     SourceMissing,
     SourceRefused,
     SourceUnavailable,
+    TransferInterrupted,
 )
 
 #: Statuses that say: not now.
@@ -51,8 +51,8 @@ _REFUSED: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def error_of(exc: Exception, *, received: int = 0, expected: int | None = None) -> DownmanError:
-    """Give the error that stands for one of httpx; `received` and `expected` count bytes of the body."""
+def to_error(exc: Exception, *, received: int = 0, expected: int | None = None) -> DownmanError:
+    """Return the error that stands for one of httpx; `received` and `expected` count bytes of the body."""
     if isinstance(exc, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return AddressRefused(reason="it cannot be read")
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(exc)):
@@ -70,13 +70,13 @@ def error_of(exc: Exception, *, received: int = 0, expected: int | None = None) 
     return broke("the connection was lost", received=received, expected=expected)
 
 
-def broke(reason: str, *, received: int, expected: int | None) -> SourceBroke:
-    """Give the error of a transfer that did not come to its end."""
-    return SourceBroke(reason=reason, received=received, expected="?" if expected is None else expected)
+def broke(reason: str, *, received: int, expected: int | None) -> TransferInterrupted:
+    """Return the error of a transfer that did not come to its end."""
+    return TransferInterrupted(reason=reason, received=received, expected="?" if expected is None else expected)
 
 
-def error_of_status(response: httpx.Response) -> DownmanError | None:
-    """Give the error that a status stands for; None for success."""
+def to_status_error(response: httpx.Response) -> DownmanError | None:
+    """Return the error that a status stands for; None for success."""
     status = response.status_code
     if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NON_AUTHORITATIVE_INFORMATION}:
         return None
@@ -84,23 +84,23 @@ def error_of_status(response: httpx.Response) -> DownmanError | None:
     if status in _GONE:
         return SourceMissing(reason=reason)
     if status in _PASSING or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _FOR_GOOD):
-        return SourceUnavailable(reason=reason, retry_after=retry_after_of(response.headers))
+        return SourceUnavailable(reason=reason, retry_after=get_retry_after(response.headers))
     return SourceRefused(reason=reason)
 
 
-def retry_after_of(headers: httpx.Headers, now: datetime | None = None) -> timedelta | None:
-    """Give how long the source asks to wait: a number of seconds or a date; None where it does not say."""
+def get_retry_after(headers: httpx.Headers, now: datetime | None = None) -> timedelta | None:
+    """Return how long the source asks to wait: a number of seconds or a date; None where it does not say."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         # A longer time than a year is nonsense, and more digits than these overflow.
         return timedelta(seconds=min(int(value[:12]), 365 * 86400))
-    moment = date_of(value)
+    moment = parse_date(value)
     if moment is None:
         return None
     return max(timedelta(0), moment - (now or datetime.now(UTC)))
 
 
-def date_of(value: str | None) -> datetime | None:
+def parse_date(value: str | None) -> datetime | None:
     """Read a date of HTTP; None for none, and for nonsense."""
     if not value:
         return None

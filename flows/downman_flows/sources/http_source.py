@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from downman.domain.errors import SourceCorrupt, TemporaryError
-from downman.domain.ports import Availability, Progress, StagedFile, Wanted
+from downman.domain.ports import FetchRequest, Progress, RemoteFile, StagedFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.file_names import name_of
 from downman_flows.sources.http_client import GuardedClient
-from downman_flows.sources.http_errors import broke, error_of_status
-from downman_flows.sources.integrity import content_length_of
-from downman_flows.sources.minimum_rate import Speed
+from downman_flows.sources.http_errors import broke, to_status_error
+from downman_flows.sources.integrity import get_content_length
+from downman_flows.sources.minimum_rate import MinimumRate
 from downman_flows.sources.network_addresses import Network
 from downman_flows.sources.partial import Partial
 from downman_flows.sources.retrying import with_retries
 from downman_flows.sources.transfer import CONNECTION_CLOSE, DigestMismatch, Received, Transfer
-from downman_flows.sources.transfer_watchdog import Watch
+from downman_flows.sources.transfer_watchdog import TransferWatchdog
 
 #: Answers to HEAD that only say that the source does not know HEAD.
 _NO_HEAD = frozenset({403, 405, 501})
@@ -42,7 +42,7 @@ class HttpSource:
         """Close what is open."""
         self._client.close()
 
-    def fetch(self, wanted: Wanted, folder: Path, progress: Progress) -> Sequence[StagedFile]:
+    def fetch(self, wanted: FetchRequest, folder: Path, progress: Progress) -> Sequence[StagedFile]:
         """Fetch the file into `folder`, going on with what an earlier try left there; raises a `DownmanError`."""
         partial = Partial(folder, wanted.url)
         try:
@@ -66,19 +66,19 @@ class HttpSource:
             )
         ]
 
-    def inspect(self, wanted: Wanted) -> Sequence[Availability]:
+    def inspect(self, wanted: FetchRequest) -> Sequence[RemoteFile]:
         """Ask for name and size with HEAD, or, where that is not known, with a GET whose body is not read."""
 
-        def look() -> Availability:
+        def look() -> RemoteFile:
             for method in ("HEAD", "GET"):
                 with self._client.open(method, wanted.url) as response:
                     if method == "HEAD" and response.status_code in _NO_HEAD:
                         continue
-                    failure = error_of_status(response)
+                    failure = to_status_error(response)
                     if failure is not None:
                         raise failure
-                    size = None if response.headers.get("Content-Encoding") else content_length_of(response.headers)
-                    return Availability(name=name_of(wanted.url, response.headers), url=wanted.url, size=size)
+                    size = None if response.headers.get("Content-Encoding") else get_content_length(response.headers)
+                    return RemoteFile(name=name_of(wanted.url, response.headers), url=wanted.url, size=size)
             raise AssertionError("GET was asked last")
 
         return [with_retries(look, limits=self._limits)]
@@ -96,7 +96,7 @@ class _Fetch:
         self._limits = limits
         self._progress = progress
         self._so_far: tuple[int, int | None] = (0, None)
-        self._speed = Speed(limits, now=time.monotonic())
+        self._speed = MinimumRate(limits, now=time.monotonic())
         self._deadline = time.monotonic() + limits.total_seconds
         self._mismatched = False
         #: SHA-256 of a body that said nothing of its length.
@@ -107,8 +107,8 @@ class _Fetch:
         return with_retries(self._try, limits=self._limits, check=self._check)
 
     def _try(self) -> Received:
-        self._speed = Speed(self._limits, now=time.monotonic())
-        with Watch(self._check_transfer, deadline=self._deadline) as watch:
+        self._speed = MinimumRate(self._limits, now=time.monotonic())
+        with TransferWatchdog(self._check_transfer, deadline=self._deadline) as watch:
             transfer = Transfer(
                 client=self._client,
                 url=self._url,

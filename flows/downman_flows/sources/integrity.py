@@ -25,8 +25,8 @@ class Digest:
     hex: str
 
 
-def digests_of(response: httpx.Response) -> tuple[Digest, ...]:
-    """Give the checksums in the answer's header. What cannot be read is no checksum, rather than a wrong one.
+def get_digests(response: httpx.Response) -> tuple[Digest, ...]:
+    """Return the checksums in the answer's header. What cannot be read is no checksum, rather than a wrong one.
 
     Of a part (206), `Content-Digest` and `Content-MD5` are about the part only, and are left alone.
     """
@@ -42,12 +42,12 @@ def digests_of(response: httpx.Response) -> tuple[Digest, ...]:
 
 
 def wrong_digest(digests: tuple[Digest, ...], hashes: Hashes) -> Digest | None:
-    """Give the first checksum that the bytes do not have."""
+    """Return the first checksum that the bytes do not have."""
     return next((digest for digest in digests if hashes.hex(digest.algorithm) != digest.hex), None)
 
 
-def md5_of_etag(etag: str | None) -> str | None:
-    """Give the MD5 that a strong ETag may be: S3 and its likes send it so.
+def get_etag_md5(etag: str | None) -> str | None:
+    """Return the MD5 that a strong ETag may be: S3 and its likes send it so.
 
     Many servers send other things that look the same: equality proves, inequality says nothing.
     """
@@ -55,8 +55,8 @@ def md5_of_etag(etag: str | None) -> str | None:
     return match.group(1).lower() if match else None
 
 
-def content_length_of(headers: httpx.Headers) -> int | None:
-    """Give the bytes that the answer announces for its body; None where it does not, or sends it in chunks."""
+def get_content_length(headers: httpx.Headers) -> int | None:
+    """Return the bytes that the answer announces for its body; None where it does not, or sends it in chunks."""
     if "chunked" in headers.get("Transfer-Encoding", "").lower():
         return None
     value = headers.get("Content-Length", "").strip()
@@ -77,7 +77,7 @@ class ContentRange:
 _CONTENT_RANGE = re.compile(r"^bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)$", re.ASCII)
 
 
-def content_range_of(headers: httpx.Headers) -> ContentRange | None:
+def get_content_range(headers: httpx.Headers) -> ContentRange | None:
     """Read `Content-Range`; None when it is not there or cannot be read."""
     match = _CONTENT_RANGE.match(headers.get("Content-Range", "").strip())
     if match is None:

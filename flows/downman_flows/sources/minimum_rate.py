@@ -1,10 +1,10 @@
 """Tells a slow source from one that only keeps the connection open."""
 
-from downman.domain.errors import SourceBroke
+from downman.domain.errors import TransferInterrupted
 from downman_flows.sources.fetch_limits import FetchLimits
 
 
-class Speed:
+class MinimumRate:
     """Looks at what arrived since the last look, over spans of `FetchLimits.speed_seconds`."""
 
     def __init__(self, limits: FetchLimits, *, now: float) -> None:
@@ -14,7 +14,7 @@ class Speed:
         self._bytes = 0
 
     def check(self, bytes_done: int, *, now: float) -> None:
-        """Raise `SourceBroke` when a whole span brought less than the least; a later try goes on from there."""
+        """Raise `TransferInterrupted` when a whole span brought less than the least; a later try goes on from there."""
         if bytes_done < self._bytes:
             # Begun anew.
             self._since, self._bytes = now, bytes_done
@@ -22,5 +22,5 @@ class Speed:
         if span < self._limits.speed_seconds:
             return
         if bytes_done - self._bytes < self._limits.least_bytes_per_second * span:
-            raise SourceBroke(reason="it sends too slowly", received=bytes_done, expected="?")
+            raise TransferInterrupted(reason="it sends too slowly", received=bytes_done, expected="?")
         self._since, self._bytes = now, bytes_done

@@ -68,7 +68,7 @@ def _may_be_opened(address: Address, allowed: Sequence[Network]) -> bool:
 
 
 def _embedded(address: Address) -> IPv4Address | None:
-    """Give the IPv4 address that an IPv6 address stands for: mapped, 6to4, Teredo, or NAT64 (RFC 6052)."""
+    """Return the IPv4 address that an IPv6 address stands for: mapped, 6to4, Teredo, or NAT64 (RFC 6052)."""
     if isinstance(address, IPv4Address):
         return None
     if address.ipv4_mapped or address.sixtofour:

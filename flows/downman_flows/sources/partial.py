@@ -9,7 +9,7 @@ NOTES = "body.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notes:
+class ResumeInfo:
     """What must be known to go on with a body."""
 
     url: str
@@ -27,10 +27,10 @@ class Partial:
         self._notes_path = folder / NOTES
         self._url = url
 
-    def resumable(self) -> Notes | None:
-        """Give the notes of a body that can be gone on with; else None, and nothing is left of it."""
+    def resumable(self) -> ResumeInfo | None:
+        """Return the notes of a body that can be gone on with; else None, and nothing is left of it."""
         try:
-            notes = Notes(**json.loads(self._notes_path.read_text()))
+            notes = ResumeInfo(**json.loads(self._notes_path.read_text()))
             if notes.url == self._url and 0 < self.path.stat().st_size < notes.total:
                 return notes
         except (OSError, ValueError, TypeError):
@@ -41,7 +41,7 @@ class Partial:
 
     def note(self, *, validator: str, total: int) -> None:
         """Write down what allows to go on, before the body comes."""
-        notes = Notes(url=self._url, validator=validator, total=total)
+        notes = ResumeInfo(url=self._url, validator=validator, total=total)
         self._notes_path.write_text(json.dumps(asdict(notes)))
 
     def discard(self) -> None:

@@ -43,7 +43,7 @@ def with_retries(
 
 
 def delay_after(number: int, error: TemporaryError, limits: FetchLimits) -> float | None:
-    """Give the seconds to wait after the failure of try `number` (1 is the first); None when it is too long."""
+    """Return the seconds to wait after the failure of try `number` (1 is the first); None when it is too long."""
     backoff = limits.backoff_seconds * 2 ** (number - 1)
     # Many fetches that broke at the same moment must not come back at the same moment.
     backoff *= random.uniform(1, 1.5)  # noqa: S311 - no secret

@@ -6,15 +6,21 @@ from http import HTTPStatus
 
 import httpx
 
-from downman.domain.errors import SourceEndless
+from downman.domain.errors import SourceTooLarge
 from downman.domain.ports import Progress
 from downman_flows.sources.body import Body
 from downman_flows.sources.encodings import decoder_for
 from downman_flows.sources.file_names import name_of
 from downman_flows.sources.http_client import GuardedClient, Trace
-from downman_flows.sources.http_errors import broke, date_of, error_of, error_of_status
-from downman_flows.sources.integrity import content_length_of, content_range_of, digests_of, md5_of_etag, wrong_digest
-from downman_flows.sources.partial import Notes, Partial
+from downman_flows.sources.http_errors import broke, parse_date, to_error, to_status_error
+from downman_flows.sources.integrity import (
+    get_content_length,
+    get_content_range,
+    get_digests,
+    get_etag_md5,
+    wrong_digest,
+)
+from downman_flows.sources.partial import Partial, ResumeInfo
 from downman_flows.storage.disk import full_disk_is_no_space
 from downman_flows.storage.hashing import Hashes
 
@@ -58,7 +64,7 @@ class Transfer:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and notes is not None:
                 self.partial.discard()
                 raise broke("it changed meanwhile", received=0, expected=None)
-            failure = error_of_status(response)
+            failure = to_status_error(response)
             if failure is not None:
                 raise failure
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
@@ -68,9 +74,9 @@ class Transfer:
                 notes = None
             return self._receive_body(response, notes)
 
-    def _check_part(self, response: httpx.Response, notes: Notes | None) -> None:
+    def _check_part(self, response: httpx.Response, notes: ResumeInfo | None) -> None:
         """Make sure that the part is the one that was asked for; else begin anew with the next try."""
-        part = content_range_of(response.headers)
+        part = get_content_range(response.headers)
         fits = (
             notes is not None
             and part is not None
@@ -85,14 +91,14 @@ class Transfer:
             self.partial.discard()
             raise broke("it sent another part than was asked for", received=0, expected=None)
 
-    def _receive_body(self, response: httpx.Response, notes: Notes | None) -> Received:
+    def _receive_body(self, response: httpx.Response, notes: ResumeInfo | None) -> Received:
         name = name_of(self.url, response.headers)
         decoder = decoder_for(response.headers.get("Content-Encoding", ""), name)
-        total = notes.total if notes is not None else content_length_of(response.headers)
+        total = notes.total if notes is not None else get_content_length(response.headers)
         if total is not None and total > self.max_bytes:
-            raise SourceEndless(limit=self.max_bytes)
-        digests = digests_of(response)
-        etag_md5 = md5_of_etag(response.headers.get("ETag"))
+            raise SourceTooLarge(limit=self.max_bytes)
+        digests = get_digests(response)
+        etag_md5 = get_etag_md5(response.headers.get("ETag"))
         algorithms = [digest.algorithm for digest in digests] + (["md5"] if etag_md5 else [])
         with full_disk_is_no_space():
             if notes is None and decoder is None:
@@ -103,7 +109,7 @@ class Transfer:
                     self.progress(done, of)
             except (httpx.HTTPError, httpx.StreamError) as exc:
                 # httpx raises when a body ends before its announced length or its last chunk.
-                raise error_of(exc, received=body.kept.size, expected=total) from exc
+                raise to_error(exc, received=body.kept.size, expected=total) from exc
         if wrong_digest(digests, body.sent) is not None:
             raise DigestMismatch
         proofs = [digest.header.lower() for digest in digests]
@@ -113,7 +119,7 @@ class Transfer:
             name=name,
             hashes=body.kept,
             proof=proofs[0] if proofs else _proof_by_framing(response, total, encoded=decoder is not None),
-            modified_at=date_of(response.headers.get("Last-Modified")),
+            modified_at=parse_date(response.headers.get("Last-Modified")),
         )
 
     def _note(self, response: httpx.Response, total: int | None) -> None:
@@ -123,11 +129,11 @@ class Transfer:
 
 
 def _validator(headers: httpx.Headers) -> str:
-    """Give what makes a later `If-Range` safe: a strong ETag, else the date of the last change (RFC 9110, 13.1.5)."""
+    """Return what makes a later `If-Range` safe: a strong ETag, else the date of the last change (RFC 9110, 13.1.5)."""
     etag = str(headers.get("ETag", "")).strip()
     if etag.startswith('"'):
         return etag
-    changed, sent = date_of(headers.get("Last-Modified")), date_of(headers.get("Date"))
+    changed, sent = parse_date(headers.get("Last-Modified")), parse_date(headers.get("Date"))
     # Behind a weak ETag the bytes may differ, whatever the date says; and within one second (RFC 9110, 8.8.2.2).
     if etag or changed is None or sent is None or sent - changed < timedelta(seconds=1):
         return ""
@@ -135,7 +141,7 @@ def _validator(headers: httpx.Headers) -> str:
 
 
 def _still_has(headers: httpx.Headers, validator: str) -> bool:
-    """Say whether an answer is about the version that `validator` stands for, as far as it says."""
+    """Return whether an answer is about the version that `validator` stands for, as far as it says."""
     said = str(headers.get("ETag" if validator.startswith('"') else "Last-Modified", "")).strip()
     return said in {"", validator}
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from downman.domain.errors import DownmanError, SourceBroke
+from downman.domain.errors import DownmanError, TransferInterrupted
 
 #: Seconds between two looks; a cancelled transfer ends at most so much later.
 LOOK_SECONDS = 0.5
 
 
-class Watch:
+class TransferWatchdog:
     """Calls `check` twice a second from a thread of its own; what it raises ends the transfer.
 
     A blocked read cannot be told to stop, but the connection under it can be shut, upon which it ends at once.
@@ -53,7 +53,7 @@ class Watch:
         while not self._over.wait(LOOK_SECONDS):
             try:
                 if time.monotonic() > self._deadline:
-                    raise SourceBroke(reason="it took too long", received="?", expected="?")
+                    raise TransferInterrupted(reason="it took too long", received="?", expected="?")
                 self._check()
             except DownmanError as exc:
                 self._error = exc

@@ -6,13 +6,13 @@ from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
 
-from downman.domain.ports import StagedFile, Wanted
+from downman.domain.ports import FetchRequest, StagedFile
 from downman_flows.storage.disk import full_disk_is_no_space
 
 NOTES = "whole.json"
 
 
-def keep(folder: Path, wanted: Wanted, files: Sequence[StagedFile]) -> None:
+def keep(folder: Path, wanted: FetchRequest, files: Sequence[StagedFile]) -> None:
     """Note that the files in `folder` are what was wanted, complete and proven. Raises `NoSpace`."""
     notes = {
         "wanted": _key(wanted),
@@ -35,8 +35,8 @@ def keep(folder: Path, wanted: Wanted, files: Sequence[StagedFile]) -> None:
         unfinished.replace(folder / NOTES)
 
 
-def kept(folder: Path, wanted: Wanted) -> list[StagedFile]:
-    """Give the files that an earlier run fetched whole for the same wish; none when there are none.
+def kept(folder: Path, wanted: FetchRequest) -> list[StagedFile]:
+    """Return the files that an earlier run fetched whole for the same wish; none when there are none.
 
     Whether their bytes are still the same shows when they are zipped: their CRC-32 is compared there.
     """
@@ -60,5 +60,5 @@ def kept(folder: Path, wanted: Wanted) -> list[StagedFile]:
     return files if is_same else []
 
 
-def _key(wanted: Wanted) -> str:
+def _key(wanted: FetchRequest) -> str:
     return json.dumps(astuple(wanted), default=str)

@@ -31,11 +31,11 @@ class Hashes:
         self.size += len(data)
 
     def hex(self, algorithm: str = SHA256) -> str:
-        """Give one checksum of the bytes so far, in lower-case hexadecimal digits."""
+        """Return one checksum of the bytes so far, in lower-case hexadecimal digits."""
         return self._digests[algorithm].hexdigest()
 
 
-def hashes_of(path: Path, algorithms: Iterable[str] = ()) -> Hashes:
+def compute_hashes(path: Path, algorithms: Iterable[str] = ()) -> Hashes:
     """Compute the checksums of what lies in a file."""
     hashes = Hashes(algorithms)
     with path.open("rb", buffering=0) as file:

@@ -21,7 +21,7 @@ class _NotInside(Exception):
 _UNUSABLE = (_NotInside, FileNotFoundError, zipfile.BadZipFile, zlib.error, KeyError, ValueError)
 
 
-def take_out(package: Path, part: int, folder: Path, progress: Progress, *, manifest_name: str) -> Sequence[StagedFile]:
+def extract(package: Path, part: int, folder: Path, progress: Progress, *, manifest_name: str) -> Sequence[StagedFile]:
     """Copy the files of one part (1 is the order's first) out of a package, each proven by its SHA-256.
 
     Gives none when the package is gone or does not hold them as it says: then they are fetched again. Raises `NoSpace`

@@ -24,8 +24,8 @@ class Staging:
         #: The folders that this process holds, with the descriptors that hold them, by request and locator.
         self._held: dict[tuple[int, int], tuple[Path, int]] = {}
 
-    def folder_of(self, request_id: int, locator_id: int) -> Path:
-        """Give a folder for one locator that is this process's own until it is discarded or tidied up."""
+    def get_folder(self, request_id: int, locator_id: int) -> Path:
+        """Return a folder for one locator that is this process's own until it is discarded or tidied up."""
         if (request_id, locator_id) not in self._held:
             with full_disk_is_no_space():
                 self._held[request_id, locator_id] = self._hold_one(request_id, locator_id)
@@ -35,7 +35,7 @@ class Staging:
         """Delete what lies there of one locator and is not held by another, and the request's folder with the last."""
         folder = self._root / str(request_id) / str(locator_id)
         if (request_id, locator_id) in self._held or folder.exists():
-            shutil.rmtree(self.folder_of(request_id, locator_id), ignore_errors=True)
+            shutil.rmtree(self.get_folder(request_id, locator_id), ignore_errors=True)
         for other in folder.parent.glob(f"{locator_id}-*"):
             _delete_if_abandoned(other)
         self.tidy(request_id, locator_id)
@@ -57,12 +57,12 @@ class Staging:
             os.close(descriptor)
 
     def free_bytes(self) -> int:
-        """Give what is left on its disk."""
+        """Return what is left on its disk."""
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         return shutil.disk_usage(self._root).free
 
-    def is_on_disk_of(self, folder: Path) -> bool:
-        """Say whether another folder shares its disk."""
+    def is_on_same_disk_as(self, folder: Path) -> bool:
+        """Return whether another folder shares its disk."""
         return self._root.stat().st_dev == folder.stat().st_dev
 
     def _hold_one(self, request_id: int, locator_id: int) -> tuple[Path, int]:

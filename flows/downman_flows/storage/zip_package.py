@@ -11,7 +11,7 @@ from typing import Any
 from isal import isal_zlib
 from stream_zip import NO_COMPRESSION_32, NO_COMPRESSION_64, ZIP_32, ZIP_64, Method, ZipIntegrityError, stream_zip
 
-from downman.domain.errors import SourceBroke
+from downman.domain.errors import TransferInterrupted
 from downman_flows.storage.disk import full_disk_is_no_space
 from downman_flows.storage.hashed_file import HashedFile
 from downman_flows.storage.hashing import BLOCK_BYTES
@@ -57,7 +57,7 @@ def write_package(
     """Zip the members as they come, then the manifest (its name, and what makes it), and move it all into place.
 
     `tick` is called for every piece that is written, and may raise to stop. Whatever is raised, nothing is left behind.
-    Raises `NoSpace`, and `SourceBroke` if what was written does not prove whole.
+    Raises `NoSpace`, and `TransferInterrupted` if what was written does not prove whole.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -76,14 +76,14 @@ def write_package(
         partial.replace(path)
         _sync_folder(path.parent)
     except ZipIntegrityError as exc:
-        raise SourceBroke(received="?", expected="?", reason="a file was damaged in staging") from exc
+        raise TransferInterrupted(received="?", expected="?", reason="a file was damaged in staging") from exc
     finally:
         partial.unlink(missing_ok=True)
     return WrittenPackage(path=path, size=file.size, sha256=sha256)
 
 
 def is_worth_deflating(path: Path, size: int) -> bool:
-    """Say whether samples from the start, middle and end of a file become smaller."""
+    """Return whether samples from the start, middle and end of a file become smaller."""
     taken = deflated = 0
     with path.open("rb", buffering=0) as file:
         for offset in sorted({0, max(0, size // 2 - SAMPLE_BYTES // 2), max(0, size - SAMPLE_BYTES)}):
@@ -107,9 +107,9 @@ def _entries(
 ) -> Iterator[tuple[str, datetime, int, Method, Iterator[bytes]]]:
     for member in members:
         contents[member.name] = (member.size, member.crc32)
-        method = _method_of(member, large=written() + member.size > ZIP64_FROM_BYTES)
+        method = _choose_method(member, large=written() + member.size > ZIP64_FROM_BYTES)
         modified_at = min(max(member.modified_at or datetime.now(tz=UTC), _EARLIEST), _LATEST)
-        yield member.name, modified_at, _FILE_MODE, method, _bytes_of(member.path)
+        yield member.name, modified_at, _FILE_MODE, method, _read_bytes(member.path)
     name, made = manifest
     text = made()
     contents[name] = (len(text), isal_zlib.crc32(text))
@@ -117,13 +117,13 @@ def _entries(
     yield name, datetime.now(tz=UTC), _FILE_MODE, ZIP_64 if large else ZIP_32, iter([text])
 
 
-def _method_of(member: Member, *, large: bool) -> Method:
+def _choose_method(member: Member, *, large: bool) -> Method:
     if is_worth_deflating(member.path, member.size):
         return ZIP_64 if large else ZIP_32
     return (NO_COMPRESSION_64 if large else NO_COMPRESSION_32)(member.size, member.crc32)
 
 
-def _bytes_of(path: Path) -> Iterator[bytes]:
+def _read_bytes(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(BLOCK_BYTES):
             yield chunk
@@ -134,7 +134,7 @@ def _prove(path: Path, contents: dict[str, tuple[int, int]]) -> None:
     with zipfile.ZipFile(path) as archive:
         found = {info.filename: (info.file_size, info.CRC) for info in archive.infolist()}
     if found != contents:
-        raise SourceBroke(received=len(found), expected=len(contents), reason="the package is not what went in")
+        raise TransferInterrupted(received=len(found), expected=len(contents), reason="the package is not what went in")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Give the parts, ready, with a source, one whose certificate ran out, and a mail server."""
+    """Return the parts, ready, with a source, one whose certificate ran out, and a mail server."""
     folder = tmp_path_factory.mktemp("faults")
     parts = Parts(folder / "home", **QUICK)
     with (

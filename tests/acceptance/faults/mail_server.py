@@ -63,11 +63,11 @@ class MailServer:
             self._controller = None
 
     def to(self, recipient: str) -> list[Received]:
-        """Give what came for somebody."""
+        """Return what came for somebody."""
         return [mail for mail in list(self.taken) if mail.recipient == recipient]
 
     def is_keeping_waiting(self) -> bool:
-        """Say whether somebody waits for an answer that will not come."""
+        """Return whether somebody waits for an answer that will not come."""
         return self._waiting > 0
 
     async def handle_RCPT(  # noqa: N802 - its name there
@@ -102,7 +102,7 @@ class MailServer:
         return "250 Taken"
 
     def _first_trouble(self, mail: Received) -> str:
-        """Give the trouble of this recipient, once for each mail."""
+        """Return the trouble of this recipient, once for each mail."""
         if mail.message_id in self._troubled:
             return ""
         self._troubled.add(mail.message_id)

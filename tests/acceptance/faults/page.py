@@ -17,7 +17,7 @@ AREAS = {
 
 
 def all_faults() -> list[Fault]:
-    """Give all faults, area by area."""
+    """Return all faults, area by area."""
     for area in AREAS:
         import_module(f"{__package__}.{area}")
     return sorted(FAULTS.values(), key=lambda fault: list(AREAS).index(fault.area))

@@ -17,12 +17,12 @@ import psycopg2
 
 from downman.domain.jobs import WORK_POOL
 from downman_ops.launch import databases
-from downman_ops.launch.demo_environment import Demo, environment_of, share
+from downman_ops.launch.demo_environment import Demo, build_environment, share
 from downman_ops.launch.demo_home import DemoHome
 from downman_ops.launch.embedded_database import EmbeddedDatabase
-from downman_ops.launch.orphan_processes import stop_leftovers
-from downman_ops.launch.processes import processes_of
-from downman_ops.launch.startup import BringUp
+from downman_ops.launch.orphan_processes import stop_orphan_processes
+from downman_ops.launch.processes import get_processes
+from downman_ops.launch.startup import Startup
 from downman_ops.prefect_setup.prefect_startup_api import PrefectApi
 from prefect_warm_process.child import NAME as RUN_TITLE
 from tests.acceptance.demo import READY_SECONDS, STOP_SECONDS, Installation
@@ -93,12 +93,12 @@ class Parts(Installation):
             process.resume()
 
     def tree(self, name: str) -> list[psutil.Process]:
-        """Give the processes of one part, the first one first."""
+        """Return the processes of one part, the first one first."""
         process = psutil.Process(self._running[name].pid)
         return [process, *process.children(recursive=True)]
 
     def run_that_reads_from(self, port: int) -> psutil.Process:
-        """Give the process of the one run that has a connection to a port of this machine."""
+        """Return the process of the one run that has a connection to a port of this machine."""
         (found,) = [process for process in self.tree(WORKER) if _is_run(process) and _is_connected(process, port)]
         return found
 
@@ -157,7 +157,7 @@ class Parts(Installation):
 
     def stop(self) -> None:
         """Stop everything, and see that no process is left."""
-        stop_leftovers(self.home)
+        stop_orphan_processes(self.home)
         for process in self._running.values():
             process.wait(timeout=STOP_SECONDS)
         self._running.clear()
@@ -181,12 +181,12 @@ class Parts(Installation):
         )
         databases.ensure_database(demo.database_url)
         databases.ensure_database(demo.prefect_database_url)
-        self.environment = {**environment_of(demo), **self._overrides}
+        self.environment = {**build_environment(demo), **self._overrides}
         share(demo, self.environment)
-        self._commands = {spec.name: spec.command for spec in processes_of(demo)}
+        self._commands = {spec.name: spec.command for spec in get_processes(demo)}
         for name in NAMES:
             self.start(name)
-        BringUp(demo, self.environment, timeout_seconds=READY_SECONDS).run()
+        Startup(demo, self.environment, timeout_seconds=READY_SECONDS).run()
 
     def _api(self) -> PrefectApi:
         return PrefectApi(self.prefect_api, self.prefect_auth)

@@ -23,22 +23,22 @@ class Prefect:
         self._run = parts.run
 
     def runs(self, number: int) -> list[Any]:
-        """Give the runs for the order of a number, those that a test has asked for included."""
+        """Return the runs for the order of a number, those that a test has asked for included."""
         wanted = {"deployments": {"name": {"any_": [Job.PACKAGE_REQUEST]}}, "sort": "START_TIME_DESC", "limit": 200}
         found = self._ask("POST", "/flow_runs/filter", wanted)
         return [run for run in found if run["parameters"] == {"request_id": number}]
 
     def starts(self, number: int) -> list[datetime]:
-        """Give when the runs of an order started, as far as they have."""
+        """Return when the runs of an order started, as far as they have."""
         return [datetime.fromisoformat(run["start_time"]) for run in self.runs(number) if run["start_time"]]
 
     def running(self, number: int) -> str:
-        """Give the one run of an order that is at work."""
+        """Return the one run of an order that is at work."""
         (run,) = [run for run in self.runs(number) if run["state_type"] == "RUNNING"]
         return str(run["id"])
 
     def is_under_way(self, number: int) -> bool:
-        """Say whether a run of an order holds a place of its queue."""
+        """Return whether a run of an order holds a place of its queue."""
         return any(run["state_type"] in UNDER_WAY for run in self.runs(number))
 
     def start(self, job: Job, **parameters: int) -> str:
@@ -52,7 +52,7 @@ class Prefect:
         return self._state(run_id)
 
     def set_state(self, run_id: str, state: str, *, force: bool = False) -> None:
-        """Give a run a state."""
+        """Return a run a state."""
         body = {"state": {"type": state, "name": state.capitalize()}, "force": force}
         self._ask("POST", f"/flow_runs/{run_id}/set_state", body)
 

@@ -268,7 +268,7 @@ def database_killed_while_fetching(scene: Scene) -> None:
     injected="PostgreSQL is stopped in the middle of a transfer, and started again when the package is written",
     happens="meanwhile new orders are answered with 503; the run waits and records its package; delivered",
 )
-def database_away(scene: Scene) -> None:
+def database_unavailable(scene: Scene) -> None:
     placed = scene.order_gated()
     name = scene.records.offer(scene.source.url("plain/database-away.bin"))
     scene.parts.database.stop()

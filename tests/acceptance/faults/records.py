@@ -31,38 +31,38 @@ class Records:
         self._query("UPDATE downloads_resource SET offered = false WHERE url = %s", url)
 
     def number_of(self, order_id: str) -> int:
-        """Give an order's number."""
+        """Return an order's number."""
         ((number,),) = self._query("SELECT id FROM downloads_downloadrequest WHERE public_id = %s", order_id)
         return int(number)
 
     def orders_for(self, recipients: str) -> dict[str, str]:
-        """Give the recipients of orders by their id, for all recipients like this."""
+        """Return the recipients of orders by their id, for all recipients like this."""
         return dict(
             self._query("SELECT public_id::text, email FROM downloads_downloadrequest WHERE email LIKE %s", recipients)
         )
 
     def status(self, number: int) -> str:
-        """Give an order's state."""
+        """Return an order's state."""
         ((status,),) = self._query("SELECT status FROM downloads_downloadrequest WHERE id = %s", number)
         return str(status)
 
     def is_held(self, number: int) -> bool:
-        """Say whether a run holds an order, or room for it."""
+        """Return whether a run holds an order, or room for it."""
         held = "lease_owner != '' OR lease_until IS NOT NULL OR reserved_bytes != 0"
         return bool(self._query(f"SELECT id FROM downloads_downloadrequest WHERE id = %s AND ({held})", number))  # noqa: S608 - our own words
 
     def errors(self, number: int) -> list[str]:
-        """Give the code of the error of each part of an order."""
+        """Return the code of the error of each part of an order."""
         statement = "SELECT error_code FROM downloads_resourcelocator WHERE request_id = %s ORDER BY position"
         return [str(code) for (code,) in self._query(statement, number)]
 
     def packages(self, number: int) -> list[str]:
-        """Give the places of the packages to which links of an order lead."""
+        """Return the places of the packages to which links of an order lead."""
         statement = "SELECT target FROM downloads_downloadlink WHERE request_id = %s ORDER BY target"
         return [str(target) for (target,) in self._query(statement, number)]
 
     def mails(self, number: int) -> dict[str, str]:
-        """Give the state of each mail about an order, by its kind; there is one of each kind."""
+        """Return the state of each mail about an order, by its kind; there is one of each kind."""
         rows = self._query("SELECT kind, status FROM downloads_notice WHERE request_id = %s ORDER BY id", number)
         assert set(Counter(kind for kind, _ in rows).values()) <= {1}, rows
         return dict(rows)

@@ -29,12 +29,12 @@ class Fault:
 
     @property
     def id(self) -> str:
-        """Give the name as pytest's options can hold it."""
+        """Return the name as pytest's options can hold it."""
         return self.name.replace("'", "").replace(",", "").replace(" ", "-")
 
     @property
     def together(self) -> bool:
-        """Say whether it is begun together with others."""
+        """Return whether it is begun together with others."""
         return inspect.isgeneratorfunction(self.inject)
 
 

@@ -35,7 +35,7 @@ class Person(Portal):
         self._mails = mails
 
     def mails_so_far(self, order_id: str) -> list[EmailMessage]:
-        """Give the mails about an order that have come."""
+        """Return the mails about an order that have come."""
         return [mail.message for mail in list(self._mails.taken) if order_id in text_of(mail.message)]
 
 
@@ -77,7 +77,7 @@ class Scene:
         return self.placed(self.person.order(*names, email=recipient), recipient, *paths)
 
     def placed(self, order_id: str, recipient: str, *paths: str) -> Placed:
-        """Give an order that somebody has placed."""
+        """Return an order that somebody has placed."""
         return Placed(id=order_id, number=self.records.number_of(order_id), recipient=recipient, paths=paths)
 
     def order_gated(self) -> Placed:
@@ -98,11 +98,11 @@ class Scene:
     # Waiting.
 
     def look(self, placed: Placed) -> dict[str, Any]:
-        """Give how an order stands."""
+        """Return how an order stands."""
         return self.person.look(placed.id)
 
     def part(self, placed: Placed) -> dict[str, Any]:
-        """Give how the first part of an order stands."""
+        """Return how the first part of an order stands."""
         part: dict[str, Any] = self.look(placed)["resources"][0]
         return part
 
@@ -212,5 +212,5 @@ class Scene:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Give all files below a folder, which need not be there."""
+    """Return all files below a folder, which need not be there."""
     return [path for path in folder.rglob("*") if path.is_file()]

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def case(fault: Fault) -> object:
-    """Give the parameter of a test for a fault."""
+    """Return the parameter of a test for a fault."""
     marks = [pytest.mark.slow] if fault.slow else []
     return pytest.param(fault, id=fault.id, marks=marks)
 

@@ -11,7 +11,7 @@ from tests.acceptance.machine.machine import SCRATCH, Machine, can_be_made
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Give a machine with a repository to clone, a name for the portal, and a mail server."""
+    """Return a machine with a repository to clone, a name for the portal, and a mail server."""
     if not can_be_made():
         pytest.skip("only root can make a machine of its own, where namespaces and cgroups may be made")
     folder: Path = tmp_path_factory.mktemp("machine")

@@ -40,7 +40,7 @@ NAMESPACES = (
 
 
 def can_be_made() -> bool:
-    """Say whether this machine lets us make one."""
+    """Return whether this machine lets us make one."""
     probe = "mount --make-rprivate / && mount -t tmpfs tmpfs /opt && mount -t cgroup2 cgroup2 /sys/fs/cgroup"
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         return False
@@ -155,7 +155,7 @@ class Machine:
         subprocess.run([*self._inside(), "chmod", "755", path], check=True)
 
     def journal(self) -> str:
-        """Give what the services said last."""
+        """Return what the services said last."""
         said = subprocess.run(
             [*self._inside(), "journalctl", "--no-pager", "--lines=60", "--unit=downman*"],
             capture_output=True,

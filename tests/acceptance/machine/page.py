@@ -17,7 +17,7 @@ class Block(NamedTuple):
 
 
 def typed(page: str) -> list[Block]:
-    """Give the blocks marked `sh` of a page below `docs`, in their order."""
+    """Return the blocks marked `sh` of a page below `docs`, in their order."""
     blocks = []
     heading = ""
     for part in re.split(r"^(#+ .*)$", (ROOT / "docs" / page).read_text(), flags=re.MULTILINE):

@@ -63,7 +63,7 @@ def order(machine: Machine, name: str) -> str:
 
 
 def is_delivered(machine: Machine, number: str) -> bool:
-    """Say whether an order is ready and its mails are sent."""
+    """Return whether an order is ready and its mails are sent."""
     known = json.loads(machine.type(f"downman show {number} --json"))
     mails = [mail["status"] for mail in known["mails"]]
     return [known["order"][0]["status"], *mails] == ["ready", "sent", "sent"]

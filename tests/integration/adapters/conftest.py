@@ -14,14 +14,14 @@ LIMITS = FetchLimits(read_seconds=0.5, connect_seconds=2, backoff_seconds=0.01, 
 
 @pytest.fixture
 def server() -> Iterator[Source]:
-    """Give a server that behaves as badly as it is asked to."""
+    """Return a server that behaves as badly as it is asked to."""
     with Source() as running:
         yield running
 
 
 @pytest.fixture
 def source() -> Iterator[HttpSource]:
-    """Give what is tested."""
+    """Return what is tested."""
     made = HttpSource(allowed_networks=LOOPBACK, limits=LIMITS)
     yield made
     made.close()

@@ -6,21 +6,21 @@ import pytest
 
 from downman.domain.errors import DownmanError, FileRefused, SourceMissing
 from downman.domain.policy import SourceKind
-from downman.domain.ports import Wanted
+from downman.domain.ports import FetchRequest
 from downman_flows.sources.file_source import FileSource
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Give an allowed folder, beside one whose name begins in the same way."""
+    """Return an allowed folder, beside one whose name begins in the same way."""
     for name in ("data", "data-secret", "staging"):
         (tmp_path / name).mkdir()
     (tmp_path / "data-secret" / "a.tif").write_text("secret")
     return tmp_path / "data"
 
 
-def wanted(path: Path | str) -> Wanted:
-    return Wanted(resource="x", kind=SourceKind.FILE, url=f"file://{path}")
+def wanted(path: Path | str) -> FetchRequest:
+    return FetchRequest(resource="x", kind=SourceKind.FILE, url=f"file://{path}")
 
 
 def fetch(root: Path, path: Path | str) -> dict[str, bytes]:
@@ -72,7 +72,7 @@ def test_what_does_not_really_lie_in_the_folder_is_refused(root: Path, path: str
 @pytest.mark.parametrize("url", ["/etc/passwd", "http:///etc/passwd", "file://host/etc/passwd", "file:etc/passwd", ""])
 def test_what_is_no_address_of_a_file_is_refused(root: Path, url: str) -> None:
     with pytest.raises(FileRefused):
-        FileSource(roots=[Path("/")]).inspect(Wanted(resource="x", kind=SourceKind.FILE, url=url))
+        FileSource(roots=[Path("/")]).inspect(FetchRequest(resource="x", kind=SourceKind.FILE, url=url))
 
 
 def test_nothing_is_allowed_where_no_folder_is(root: Path) -> None:

@@ -14,15 +14,15 @@ from downman.domain.errors import (
     AddressRefused,
     DownloadCancelled,
     DownmanError,
-    SourceBroke,
     SourceCorrupt,
-    SourceEndless,
     SourceMissing,
     SourceRefused,
+    SourceTooLarge,
     SourceUnavailable,
+    TransferInterrupted,
 )
 from downman.domain.policy import SourceKind
-from downman.domain.ports import StagedFile, Wanted
+from downman.domain.ports import FetchRequest, StagedFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.http_source import HttpSource
 from tests.integration.adapters.conftest import LIMITS, LOOPBACK
@@ -31,8 +31,8 @@ from tests.servers import CHANGED, DATA, Source
 HALF = len(DATA) // 2
 
 
-def wanted(url: str) -> Wanted:
-    return Wanted(resource="x", kind=SourceKind.HTTP, url=url)
+def wanted(url: str) -> FetchRequest:
+    return FetchRequest(resource="x", kind=SourceKind.HTTP, url=url)
 
 
 def fetch(source: HttpSource, url: str, folder: Path, progress: Any = lambda *_: None) -> StagedFile:
@@ -88,13 +88,13 @@ def test_what_can_be_had_comes_whole_with_its_proof(
         ("status/410/x", SourceMissing, "410"),
         ("status/403/x", SourceRefused, "403"),
         ("status/500/x", SourceUnavailable, "500"),
-        ("short/x", SourceBroke, "ended early"),
-        ("cut/x", SourceBroke, "ended early"),
-        ("halfgzip/x", SourceBroke, "encoded"),
+        ("short/x", TransferInterrupted, "ended early"),
+        ("cut/x", TransferInterrupted, "ended early"),
+        ("halfgzip/x", TransferInterrupted, "encoded"),
         ("brotli/x", SourceRefused, "encoding"),
-        ("stalled/x", SourceBroke, "stalled"),
-        ("endless/x", SourceEndless, "50000000"),
-        ("bytes/50000001/x", SourceEndless, "50000000"),
+        ("stalled/x", TransferInterrupted, "stalled"),
+        ("endless/x", SourceTooLarge, "50000000"),
+        ("bytes/50000001/x", SourceTooLarge, "50000000"),
         ("wrongdigest/Content-MD5/x", SourceCorrupt, "checksum"),
         ("wrongdigest/Digest/x", SourceCorrupt, "checksum"),
         ("wrongdigest/Repr-Digest/x", SourceCorrupt, "checksum"),
@@ -139,7 +139,7 @@ def test_a_broken_transfer_goes_on_where_it_broke(server: Source, source: HttpSo
 
 def test_a_later_run_goes_on_with_what_an_earlier_one_left(server: Source, tmp_path: Path) -> None:
     impatient = HttpSource(allowed_networks=LOOPBACK, limits=FetchLimits(tries=1))
-    with pytest.raises(SourceBroke):
+    with pytest.raises(TransferInterrupted):
         fetch(impatient, server.url("reset/1/x"), tmp_path)
     assert left_in(tmp_path) == ["body", "body.json"]
     again = HttpSource(allowed_networks=LOOPBACK, limits=LIMITS)
@@ -237,7 +237,7 @@ def test_a_source_that_only_keeps_the_connection_open_is_left(server: Source, tm
         allowed_networks=LOOPBACK, limits=FetchLimits(tries=1, least_bytes_per_second=10**6, speed_seconds=0.6)
     )
     began = time.monotonic()
-    with pytest.raises(SourceBroke, match="slowly"):
+    with pytest.raises(TransferInterrupted, match="slowly"):
         fetch(hurried, server.url("slow/x"), tmp_path)
     assert time.monotonic() - began < 5
     hurried.close()

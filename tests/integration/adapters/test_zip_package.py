@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from downman.domain.errors import DownloadCancelled, SourceBroke
-from downman_flows.storage.hashing import hashes_of
+from downman.domain.errors import DownloadCancelled, TransferInterrupted
+from downman_flows.storage.hashing import compute_hashes
 from downman_flows.storage.zip_package import Member, WrittenPackage, is_worth_deflating, write_package
 
 
 def member(path: Path, name: str = "") -> Member:
-    return Member(name=name or path.name, path=path, size=path.stat().st_size, crc32=hashes_of(path).crc32)
+    return Member(name=name or path.name, path=path, size=path.stat().st_size, crc32=compute_hashes(path).crc32)
 
 
 def write(path: Path, members: Iterator[Member], tick: object = None) -> WrittenPackage:
@@ -26,7 +26,7 @@ def write(path: Path, members: Iterator[Member], tick: object = None) -> Written
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[Path]:
-    """Give something to deflate, something that cannot be, something small and something empty."""
+    """Return something to deflate, something that cannot be, something small and something empty."""
     contents = {
         "grid.asc": b"1.25 2.50 3.75\n" * 100_000,
         "noise.txt": os.urandom(1_000_000),
@@ -97,7 +97,7 @@ def test_a_file_that_was_damaged_in_staging_is_noticed(tmp_path: Path, files: li
         data = bytearray(path.read_bytes())
         data[len(data) // 3] ^= 1
         path.write_bytes(data)
-        with pytest.raises(SourceBroke, match=r"damaged|not what went in"):
+        with pytest.raises(TransferInterrupted, match=r"damaged|not what went in"):
             write(tmp_path / "a.zip", iter([before]))
     assert not (tmp_path / "a.zip").exists()
 

@@ -11,16 +11,16 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from downman.domain.errors import DownmanError, SourceBroke, SourceMissing
+from downman.domain.errors import DownmanError, SourceMissing, TransferInterrupted
 from downman.domain.policy import Delivery
 from downman.domain.status import RequestStatus
 from downman.models import DownloadLink, DownloadRequest, Resource
 from downman.services import approvals, cancelling, packaging, retention
-from downman.services.packaging import Claim, MadeLink
+from downman.services.packaging import Claim, NewLink
 from tests.integration.orders import order
 
 PLENTY = 10**15
-BROKE = SourceBroke(received=1, expected=2, reason="reset")
+BROKE = TransferInterrupted(received=1, expected=2, reason="reset")
 MISSING = SourceMissing(reason="HTTP 404")
 
 
@@ -56,7 +56,7 @@ def packaged(request: DownloadRequest, *, failures: Mapping[int, DownmanError]) 
     """Let a run deliver an order, but for the parts that failed, by their positions."""
     claim = claimed(request)
     delivered = tuple(part.locator_id for part in claim.parts if part.position not in failures)
-    made = MadeLink(
+    made = NewLink(
         delivery=Delivery.PACKAGE, name="download.zip", target=f"{request.pk}/{claim.attempt}/download.zip",
         size=1000, sha256="ab" * 32, locator_ids=delivered,
     )  # fmt: skip
@@ -121,7 +121,7 @@ STATES: Mapping[RequestStatus, Callable[[], DownloadRequest]] = {
 
 
 def order_in(status: RequestStatus) -> DownloadRequest:
-    """Give an order of `dem` and `roads`, brought into a state as its life does it."""
+    """Return an order of `dem` and `roads`, brought into a state as its life does it."""
     request = STATES[status]()
     request.refresh_from_db()
     assert request.status == status
@@ -129,7 +129,7 @@ def order_in(status: RequestStatus) -> DownloadRequest:
 
 
 def retrying() -> DownloadRequest:
-    """Give a queued order of which every part waits for a later run."""
+    """Return a queued order of which every part waits for a later run."""
     request = _ordered(BROKE, BROKE)
     request.refresh_from_db()
     assert request.status == RequestStatus.QUEUED

@@ -60,14 +60,14 @@ def remedies(found: Found, part: str) -> list[str]:
 
 
 def one(found: Found, part: str) -> str:
-    """Give the one finding of a part, as `state: found`."""
+    """Return the one finding of a part, as `state: found`."""
     ((state, text),) = of(found, part)
     return f"{state}: {text}"
 
 
 @pytest.fixture
 def folders(settings: Any) -> None:
-    """Give the folders that an installation has."""
+    """Return the folders that an installation has."""
     settings.DOWNLOADS_PACKAGE_DIR.mkdir()
     settings.DOWNLOADS_STAGING_DIR.mkdir()
     settings.DOWNLOADS_FILE_ROOTS = []
@@ -86,7 +86,7 @@ def server(settings: Any, prefect_server: PrefectServer) -> PrefectServer:
 
 @pytest.fixture
 def client(server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    """Give Prefect's own client."""
+    """Return Prefect's own client."""
     with get_client(sync_client=True) as made:
         yield made
 

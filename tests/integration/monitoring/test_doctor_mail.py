@@ -53,7 +53,7 @@ class Reading(Keeping):
 
 @pytest.fixture
 def look(settings: Any, prefect_server: PrefectServer) -> Look:
-    """Give a way to put a login into Prefect and to run the doctor, whose words never hold a password."""
+    """Return a way to put a login into Prefect and to run the doctor, whose words never hold a password."""
     settings.DOWNLOADS_PREFECT_API_URL = prefect_server.url
     settings.DOWNLOADS_PREFECT_API_AUTH_STRING = AUTH
     settings.DOWNLOADS_MAIL_FROM = "Portal <portal@example.org>"

@@ -5,7 +5,7 @@ from django.db import connection
 
 from downman.services import purge
 from tests.integration.monitoring.console import downman
-from tests.integration.test_scale import Watch, _many
+from tests.integration.test_scale import TransferWatchdog, _many
 
 __all__ = ["_many"]
 
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.django_db
     ids=" ".join,
 )
 def test_looking_costs_by_what_is_shown(_many: None, words: tuple[str, ...]) -> None:  # noqa: PT019 - its value is not needed, its order is
-    watch = Watch()
+    watch = TransferWatchdog()
     with connection.execute_wrapper(watch):
         assert downman(*words).status == 0
     assert watch.complaints == []
 
 
 def test_purging_costs_by_what_waits(_many: None) -> None:  # noqa: PT019 - its value is not needed, its order is
-    watch = Watch()
+    watch = TransferWatchdog()
     with connection.execute_wrapper(watch):
         assert purge.count_orders().queued == 800
         assert next(purge.purge_orders(actor="root")) == purge.ORDERS_AT_ONCE

@@ -289,7 +289,7 @@ def test_only_yes_is_a_yes(answer: Callable[[str], object], capsys: Any) -> None
 def test_mails_that_failed_are_tried_now() -> None:
     request = order("dem")
     assert "No mail of order" in downman("resend", request.pk).err
-    notices.mark_failed(notices.take_due(1)[0], "550 no such user", for_good=True)
+    notices.mark_failed(notices.claim_due(1)[0], "550 no such user", for_good=True)
     assert "1 mail to be sent" in downman("resend", request.pk).out
     notice = request.notices.get()
     assert notice.status == "retrying"
@@ -298,12 +298,12 @@ def test_mails_that_failed_are_tried_now() -> None:
 
 def test_mails_that_were_sent_go_out_once_more_when_asked_for() -> None:
     request = order_in(RequestStatus.READY)
-    for notice in notices.take_due(9):
+    for notice in notices.claim_due(9):
         notices.mark_sent(notice)
     assert downman("resend", request.pk, "--all").status == 1
     for _ in range(2):
         assert "2 mails to be sent" in downman("resend", request.pk, "--all", "--yes").out
-        for notice in notices.take_due(9):
+        for notice in notices.claim_due(9):
             notices.mark_sent(notice)
     assert request.notices.count() == 6
     only = request.notices.earliest("pk").pk
@@ -313,7 +313,7 @@ def test_mails_that_were_sent_go_out_once_more_when_asked_for() -> None:
 
 def test_nothing_goes_to_an_address_that_is_no_longer_the_orders() -> None:
     request = order("dem")
-    notices.mark_sent(notices.take_due(1)[0])
+    notices.mark_sent(notices.claim_due(1)[0])
     DownloadRequest.objects.update(email="eva@example.org")
     assert downman("resend", request.pk, "--all", "--yes").status == 1
 

@@ -162,7 +162,7 @@ def test_mails_are_given_up_but_not_what_may_be_on_its_way() -> None:
     assert sending.BATCH == purge.TAKEN_AT_ONCE
     for _ in range(3):
         order("dem")
-    on_its_way, refused = (notices.take_due(1)[0] for _ in range(2))
+    on_its_way, refused = (notices.claim_due(1)[0] for _ in range(2))
     notices.mark_failed(refused, "421 later", for_good=False)
     assert sum(purge.purge_mails()) == 2
     assert dict(Notice.objects.values_list("status", "last_error")) == {
@@ -173,7 +173,7 @@ def test_mails_are_given_up_but_not_what_may_be_on_its_way() -> None:
     on_its_way.refresh_from_db()
     assert on_its_way.status == "sent"
     assert downman("resend", refused.request_id).status == 0
-    assert [notice.pk for notice in notices.take_due(9)] == [refused.pk]
+    assert [notice.pk for notice in notices.claim_due(9)] == [refused.pk]
 
 
 def test_with_prefect_away_nothing_is_changed(settings: Any) -> None:

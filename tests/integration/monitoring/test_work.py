@@ -43,15 +43,15 @@ from prefect.states import (
 )  # fmt: skip
 
 from downman.domain.jobs import Job, Queue
-from downman_ops.manage_command import BELOW, CORNER, REST_OF_LINE
 from downman.models import DownloadRequest, Notice, Resource
 from downman_ops.commands import Report, Table
+from downman_ops.manage_command import BELOW, CORNER, REST_OF_LINE
 from downman_ops.rendering import as_text
 from tests.integration.monitoring.console import Said, claimed, downman, retrying
 from tests.integration.orders import order
 from tests.integration.prefect_server import AUTH, PrefectServer
 from tests.integration.test_bootstrap import ask, deployments, run_bootstrap
-from tests.integration.test_scale import Watch, _many
+from tests.integration.test_scale import TransferWatchdog, _many
 from tests.integration.worker.workers import Worker, until
 
 __all__ = ["_many"]
@@ -103,7 +103,7 @@ def run(job: Job, *states: State[Any], at: datetime | None = None, **parameters:
 
 
 def rows(said: Said, table: str) -> dict[str, Any]:
-    """Give the rows of a table by their runs."""
+    """Return the rows of a table by their runs."""
     assert said.status == 0, said.err
     return {row["run"]: row for row in said.json[table]}
 
@@ -389,7 +389,7 @@ class Watched:
         os.close(terminal)
 
     def shows(self, words: str, *, seconds: float = 60.0) -> str:
-        """Give the next whole frame that has these words."""
+        """Return the next whole frame that has these words."""
         deadline, frame = time.monotonic() + seconds, ""
         while True:
             ready, _, _ = select.select([self._screen], [], [], max(deadline - time.monotonic(), 0))
@@ -502,7 +502,7 @@ def test_it_costs_by_what_is_shown_not_by_what_there_is(
     prefect: PrefectServer,
     _many: None,  # noqa: PT019 - its value is not needed, its order is
 ) -> None:
-    watch = Watch()
+    watch = TransferWatchdog()
     with connection.execute_wrapper(watch):
         assert downman(word).status == 0
     assert watch.complaints == []

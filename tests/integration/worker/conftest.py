@@ -19,26 +19,26 @@ SCENARIOS = "tests.integration.worker.scenarios"
 
 @pytest.fixture(scope="session")
 def client(prefect_server: PrefectServer) -> Iterator[SyncPrefectClient]:
-    """Give Prefect's own client."""
+    """Return Prefect's own client."""
     with get_client(sync_client=True) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def scenario_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder in which flows and hooks make their notes."""
+    """Return the folder in which flows and hooks make their notes."""
     return tmp_path_factory.mktemp("scenarios")
 
 
 @pytest.fixture(scope="session")
 def environment(prefect_server: PrefectServer, scenario_folder: Path) -> dict[str, str]:
-    """Give the environment of every worker."""
+    """Return the environment of every worker."""
     return {**prefect_server.environment, "SCENARIO_FOLDER": str(scenario_folder)}
 
 
 @pytest.fixture(scope="session")
 def make_pool(client: SyncPrefectClient, scenario_folder: Path) -> Callable[[str, str], Runs]:
-    """Give a way to make a pool of a kind with a deployment of every scenario."""
+    """Return a way to make a pool of a kind with a deployment of every scenario."""
 
     def make(name: str, kind: str) -> Runs:
         client.create_work_pool(WorkPoolCreate(name=name, type=kind))
@@ -75,7 +75,7 @@ def deploy(client: SyncPrefectClient, pool: str, *, entrypoints: str = SCENARIOS
 
 @pytest.fixture
 def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Give a way to start workers, which end with the test."""
+    """Return a way to start workers, which end with the test."""
     with ExitStack() as stack:
 
         def begin(pool: str, kind: str, *options: str, **variables: str) -> Worker:

@@ -74,7 +74,7 @@ def outcome(runs: Runs, run_id: UUID) -> Outcome:
 def outcomes(
     make_pool: Callable[[str, str], Runs], environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, Outcome]]:
-    """Give how every scenario ended with each kind of worker."""
+    """Return how every scenario ended with each kind of worker."""
     found = {}
     for kind in KINDS:
         pool = f"conformance-{kind}"
@@ -153,7 +153,7 @@ def test_a_worker_keeps_its_limit_and_serves_the_higher_rank_first(
 
 
 def span(runs: Runs, run_id: UUID) -> tuple[float, float]:
-    """Give when a run's own code began and ended."""
+    """Return when a run's own code began and ended."""
     assert runs.ended(run_id).state_name == "Completed"
     times = {line.split()[0]: float(line.split()[1]) for line in runs.notes(run_id)}
     return times["started"], times["ended"]

@@ -30,7 +30,7 @@ KIND = "warm-process"
 
 @pytest.fixture
 def pool(request: pytest.FixtureRequest) -> str:
-    """Give a pool's name of its own."""
+    """Return a pool's name of its own."""
     return str(request.node.originalname.removeprefix("test_").replace("_", "-"))[:60]
 
 
@@ -57,7 +57,7 @@ def set_variable(client: SyncPrefectClient, pool: str, name: str, value: Any) ->
 
 
 def seconds_of(runs: Runs, run_id: UUID) -> float:
-    """Give the seconds from a run's making to its end."""
+    """Return the seconds from a run's making to its end."""
     run = runs.ended(run_id)
     assert run.state_name == "Completed", run.state
     assert run.end_time is not None

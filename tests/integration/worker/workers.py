@@ -82,18 +82,18 @@ class Worker:
         return self._process.pid
 
     def said(self) -> str:
-        """Give its log since the start."""
+        """Return its log since the start."""
         return self.log.read_text(errors="replace")[self._began :]
 
     def processes(self) -> list[psutil.Process]:
-        """Give the processes below it."""
+        """Return the processes below it."""
         try:
             return psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
     def templates(self) -> list[psutil.Process]:
-        """Give the processes from which it forks."""
+        """Return the processes from which it forks."""
         return psutil.Process(self.pid).children() if self.is_warm else []
 
     def template(self) -> psutil.Process:
@@ -104,7 +104,7 @@ class Worker:
         return process
 
     def is_idle(self) -> bool:
-        """Say whether nothing runs below it."""
+        """Return whether nothing runs below it."""
         return len(self.processes()) == len(self.templates())
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -144,7 +144,7 @@ class Runs:
         return run.id
 
     def read(self, run_id: UUID) -> FlowRun:
-        """Give what the server knows of a run."""
+        """Return what the server knows of a run."""
         return self.client.read_flow_run(run_id)
 
     def ended(self, run_id: UUID, *, seconds: float = PATIENCE_SECONDS) -> FlowRun:
@@ -159,16 +159,16 @@ class Runs:
         return self.read(run_id)
 
     def notes(self, run_id: UUID) -> list[str]:
-        """Give what a run and its hooks have noted."""
+        """Return what a run and its hooks have noted."""
         file = self._folder / str(run_id)
         return file.read_text().splitlines() if file.exists() else []
 
     def hooks(self, run_id: UUID) -> list[str]:
-        """Give the hooks that ran."""
+        """Return the hooks that ran."""
         return [line for line in self.notes(run_id) if line.startswith("hook")]
 
     def logs(self, run_id: UUID) -> str:
-        """Give what the server has of a run's log."""
+        """Return what the server has of a run's log."""
         from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId  # noqa: PLC0415 - used here only
 
         found = self.client.read_logs(log_filter=LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id])))

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from downman.domain.errors import DownmanError, PermanentError, TemporaryError
-from downman_flows.sources.http_errors import error_of, error_of_status, retry_after_of
+from downman_flows.sources.http_errors import get_retry_after, to_error, to_status_error
 
 ROOTS: tuple[type[Exception], ...] = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
@@ -31,14 +31,14 @@ def test_the_roots_are_all_that_httpx_has() -> None:
 
 @pytest.mark.parametrize("kind", sorted(every_error(), key=str), ids=str)
 def test_each_error_of_httpx_becomes_one_of_ours(kind: type[Exception]) -> None:
-    error = error_of(kind.__new__(kind), received=5, expected=10)
+    error = to_error(kind.__new__(kind), received=5, expected=10)
     assert isinstance(error, TemporaryError | PermanentError)
     assert "?" not in str(error)
 
 
 @pytest.mark.parametrize("status", range(200, 600))
 def test_each_status_is_success_or_has_an_error(status: int) -> None:
-    error = error_of_status(httpx.Response(status))
+    error = to_status_error(httpx.Response(status))
     assert (error is None) == (status in {200, 203, 206})
     assert error is None or (isinstance(error, DownmanError) and error.details["reason"] == f"status {status}")
 
@@ -60,4 +60,4 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_retry_after_is_a_time_or_nothing(value: str, expected: timedelta | None) -> None:
-    assert retry_after_of(httpx.Headers({"Retry-After": value}), NOW) == expected
+    assert get_retry_after(httpx.Headers({"Retry-After": value}), NOW) == expected

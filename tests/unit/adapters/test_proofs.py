@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from downman.domain.errors import SourceRefused
 from downman_flows.sources.encodings import decoder_for
 from downman_flows.sources.file_names import name_of
-from downman_flows.sources.integrity import content_length_of, content_range_of, digests_of, md5_of_etag, wrong_digest
+from downman_flows.sources.integrity import (
+    get_content_length,
+    get_content_range,
+    get_digests,
+    get_etag_md5,
+    wrong_digest,
+)
 from downman_flows.storage.hashing import Hashes
 
 SHA256 = base64.b64encode(hashlib.sha256(b"data").digest()).decode()
@@ -40,7 +46,7 @@ def answer(*, code: int = 200, **headers: str) -> httpx.Response:
     ],
 )
 def test_checksums_are_read_and_nonsense_is_none(headers: dict[str, str], found: list[str]) -> None:
-    digests = digests_of(httpx.Response(200, headers={name.replace("_", "-"): text for name, text in headers.items()}))
+    digests = get_digests(httpx.Response(200, headers={name.replace("_", "-"): text for name, text in headers.items()}))
     assert [digest.algorithm for digest in digests] == found
     hashes = Hashes(found)
     hashes.update(b"data")
@@ -53,7 +59,7 @@ def test_of_a_part_only_the_checksums_of_the_whole_count() -> None:
     response = answer(
         code=206, Content_MD5=MD5, Content_Digest=f"sha-256=:{SHA256}:", Repr_Digest=f"sha-256=:{SHA256}:"
     )
-    assert [digest.header for digest in digests_of(response)] == ["Repr-Digest"]
+    assert [digest.header for digest in get_digests(response)] == ["Repr-Digest"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_of_a_part_only_the_checksums_of_the_whole_count() -> None:
     ],
 )
 def test_only_a_strong_etag_of_its_form_may_be_an_md5(etag: str | None, found: str | None) -> None:
-    assert md5_of_etag(etag) == found
+    assert get_etag_md5(etag) == found
 
 
 @pytest.mark.parametrize(
@@ -83,13 +89,13 @@ def test_only_a_strong_etag_of_its_form_may_be_an_md5(etag: str | None, found: s
     ],
 )
 def test_content_range_is_read(value: str, found: tuple[int | None, int | None, int | None] | None) -> None:
-    part = content_range_of(httpx.Headers({"Content-Range": value}))
+    part = get_content_range(httpx.Headers({"Content-Range": value}))
     assert (None if part is None else (part.first, part.last, part.total)) == found
 
 
 @pytest.mark.parametrize(("value", "size"), [("12", 12), ("-1", None), ("1e3", None), ("", None), ("²", None)])
 def test_content_length_is_a_number_or_nothing(value: str, size: int | None) -> None:
-    assert content_length_of(httpx.Headers([(b"Content-Length", value.encode())])) == size
+    assert get_content_length(httpx.Headers([(b"Content-Length", value.encode())])) == size
 
 
 @example(data=b"x" * 50, step=1, form="raw")

@@ -9,7 +9,7 @@ from django.db.models.expressions import Combinable
 from downman.domain.policy import Delivery
 from downman.domain.status import LinkStatus
 from downman.models import DownloadLink
-from downman.monitoring.metrics.samples import LAST_DAY, LAST_HOUR, Figures, Gauge
+from downman.monitoring.metrics.samples import LAST_DAY, LAST_HOUR, Gauge, Samples
 from downman.services.retention import stored_bytes
 from downman.settings import app_settings
 
@@ -45,8 +45,8 @@ class _Percentile(Aggregate):
         super().__init__(expression, share=share, **extra)
 
 
-def figures(now: datetime) -> Figures:
-    """Give the figures of deliveries. What lies beside another file came with that, and counts for nothing here."""
+def figures(now: datetime) -> Samples:
+    """Return the figures of deliveries. What lies beside another file came with that, and counts for nothing here."""
     made = DownloadLink.objects.order_by().filter(beside=None)
     took = F("created_at") - F("request__created_at")
     times = made.filter(created_at__gt=now - LAST_HOUR).aggregate(

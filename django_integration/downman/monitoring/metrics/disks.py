@@ -2,7 +2,7 @@
 
 import shutil
 
-from downman.monitoring.metrics.samples import Figure, Gauge
+from downman.monitoring.metrics.samples import Gauge, Sample
 from downman.settings import AppSettings
 
 FREE = Gauge(
@@ -15,8 +15,8 @@ SIZE = Gauge(name="disk_size_bytes", labels=("folder",), meaning="Bytes of those
 GAUGES = (FREE, SIZE)
 
 
-def figures(settings: AppSettings) -> list[Figure]:
-    """Give the figures of disks. Raises `OSError` when there is no package folder."""
+def figures(settings: AppSettings) -> list[Sample]:
+    """Return the figures of disks. Raises `OSError` when there is no package folder."""
     folders = {"packages": settings.package_dir}
     if settings.staging_dir.is_dir():
         folders["staging"] = settings.staging_dir

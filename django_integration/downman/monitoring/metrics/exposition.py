@@ -15,9 +15,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from downman.monitoring.metrics import deliveries, disks, failures, notices, orders, prefect
-from downman.monitoring.metrics.samples import Figure, Figures, Gauge
+from downman.monitoring.metrics.samples import Gauge, Sample, Samples
 from downman.monitoring.readiness import AWAY, MIGRATIONS, PREFECT, in_words
-from downman.monitoring.timed_probe import Bounded
+from downman.monitoring.timed_probe import TimedProbe
 from downman.settings import AppSettings, app_settings
 
 logger = logging.getLogger(__name__)
@@ -32,20 +32,20 @@ PART_UP = Gauge(
 PREFECT_UP = Gauge(name="prefect_up", meaning="1 when Prefect's server answers and takes the site's login, otherwise 0")
 DURATION = Gauge(name="scrape_duration_seconds", meaning="Seconds that it took to read all figures")
 
-IN_DATABASE: Mapping[str, Callable[[datetime], Figures]] = {
+IN_DATABASE: Mapping[str, Callable[[datetime], Samples]] = {
     "orders": orders.figures,
     "notices": notices.figures,
     "deliveries": deliveries.figures,
     "failures": failures.figures,
 }
-ELSEWHERE: Mapping[str, Bounded[list[Figure]]] = {
-    "disks": Bounded(disks.figures),
-    "queues": Bounded(
+ELSEWHERE: Mapping[str, TimedProbe[list[Sample]]] = {
+    "disks": TimedProbe(disks.figures),
+    "queues": TimedProbe(
         prefect.queue_figures,
         wait_seconds=prefect.TOTAL_SECONDS,
         keep_seconds=prefect.KEEP_SECONDS,
     ),
-    "workers": Bounded(
+    "workers": TimedProbe(
         prefect.worker_figures,
         wait_seconds=prefect.TOTAL_SECONDS,
         keep_seconds=prefect.KEEP_SECONDS,
@@ -66,7 +66,7 @@ GAUGES = (
 
 
 def exposition() -> bytes:
-    """Give all figures, as text."""
+    """Return all figures, as text."""
     registry = CollectorRegistry()
     registry.register(_Figures())
     return generate_latest(registry)
@@ -80,20 +80,20 @@ class _Figures(Collector):
         return (gauge.family() for gauge in GAUGES)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Give the metrics that have figures now."""
+        """Return the metrics that have figures now."""
         families = {gauge: gauge.family() for gauge in GAUGES}
         for figure in _all_figures():
             families[figure.gauge].add_metric(figure.labels, figure.value)
         return (family for family in families.values() if family.samples)
 
 
-def _all_figures() -> Figures:
+def _all_figures() -> Samples:
     began = time.perf_counter()
     settings = app_settings()
-    begun: Sequence[Bounded[Any]] = [*ELSEWHERE.values(), PREFECT, MIGRATIONS]
+    begun: Sequence[TimedProbe[Any]] = [*ELSEWHERE.values(), PREFECT, MIGRATIONS]
     for question in begun:
         question.begin(settings)
-    looks: dict[str, Callable[[], Iterable[Figure]]] = {
+    looks: dict[str, Callable[[], Iterable[Sample]]] = {
         **{part: partial(_asked, look, settings) for part, look in IN_DATABASE.items()},
         **{part: partial(aside.answer, settings) for part, aside in ELSEWHERE.items()},
     }
@@ -105,7 +105,7 @@ def _all_figures() -> Figures:
     yield DURATION.of(time.perf_counter() - began)
 
 
-def _found(part: str, look: Callable[[], Iterable[Figure]]) -> list[Figure] | None:
+def _found(part: str, look: Callable[[], Iterable[Sample]]) -> list[Sample] | None:
     try:
         return list(look())
     except AWAY as exc:
@@ -116,7 +116,7 @@ def _found(part: str, look: Callable[[], Iterable[Figure]]) -> list[Figure] | No
         return None
 
 
-def _asked(look: Callable[[datetime], Figures], settings: AppSettings) -> list[Figure]:
+def _asked(look: Callable[[datetime], Samples], settings: AppSettings) -> list[Sample]:
     # Whether the database answers at all is asked with a limit; the connection of the site has none.
     MIGRATIONS.answer(settings)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -124,6 +124,6 @@ def _asked(look: Callable[[datetime], Figures], settings: AppSettings) -> list[F
         return list(look(timezone.now()))
 
 
-def _greeted(settings: AppSettings) -> list[Figure]:
+def _greeted(settings: AppSettings) -> list[Sample]:
     PREFECT.answer(settings)
     return []

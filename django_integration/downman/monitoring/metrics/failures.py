@@ -7,7 +7,7 @@ from django.db.models import Count
 from downman.domain.errors import PermanentError
 from downman.domain.status import LocatorStatus
 from downman.models import ResourceLocator
-from downman.monitoring.metrics.samples import LAST_DAY, Figures, Gauge
+from downman.monitoring.metrics.samples import LAST_DAY, Gauge, Samples
 
 FAILURES = Gauge(
     name="failures_last_day",
@@ -21,8 +21,8 @@ CODES = frozenset({PermanentError.code, *(kind.code for kind in PermanentError._
 OTHER = "other"
 
 
-def figures(now: datetime) -> Figures:
-    """Give the figures of failures."""
+def figures(now: datetime) -> Samples:
+    """Return the figures of failures."""
     failed = ResourceLocator.objects.order_by().filter(status=LocatorStatus.FAILED.value, updated_at__gt=now - LAST_DAY)
     counts: dict[tuple[str, str], int] = {}
     for source, code, count in failed.values_list("resource__source", "error_code").annotate(Count("pk")):

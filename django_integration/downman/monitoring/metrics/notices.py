@@ -4,9 +4,9 @@ from datetime import datetime
 
 from django.db.models import Count, Min
 
-from downman.domain.status import OWED_NOTICES, NoticeStatus
+from downman.domain.status import UNSENT_NOTICES, NoticeStatus
 from downman.models import Notice
-from downman.monitoring.metrics.samples import LAST_DAY, Figures, Gauge, age
+from downman.monitoring.metrics.samples import LAST_DAY, Gauge, Samples, age
 
 NOTICES = Gauge(
     name="notices",
@@ -20,12 +20,12 @@ OLDEST_DUE = Gauge(
 GAUGES = (NOTICES, OLDEST_DUE)
 
 
-def figures(now: datetime) -> Figures:
-    """Give the figures of mails."""
+def figures(now: datetime) -> Samples:
+    """Return the figures of mails."""
     kept = Notice.objects.order_by()
-    owed = kept.filter(status__in=sorted(OWED_NOTICES)).values_list("status").annotate(Count("pk"), Min("due_at"))
+    owed = kept.filter(status__in=sorted(UNSENT_NOTICES)).values_list("status").annotate(Count("pk"), Min("due_at"))
     found = {state: (count, oldest) for state, count, oldest in owed}
-    for state in sorted(OWED_NOTICES):
+    for state in sorted(UNSENT_NOTICES):
         yield NOTICES.of(found[state][0] if state in found else 0, state)
     yield OLDEST_DUE.of(max((age(oldest, now) for _, oldest in found.values()), default=0.0))
     failed = kept.filter(status=NoticeStatus.FAILED.value, updated_at__gt=now - LAST_DAY)

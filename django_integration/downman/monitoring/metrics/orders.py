@@ -6,7 +6,7 @@ from django.db.models import Count, Min
 
 from downman.domain.status import ENDED_REQUESTS, OPEN_REQUESTS, SETTLED_LOCATORS, LocatorStatus, RequestStatus
 from downman.models import DownloadRequest, ResourceLocator
-from downman.monitoring.metrics.samples import LAST_DAY, Figures, Gauge, age
+from downman.monitoring.metrics.samples import LAST_DAY, Gauge, Samples, age
 
 ORDERS = Gauge(
     name="orders",
@@ -29,8 +29,8 @@ GAUGES = (ORDERS, UNDER_WAY, OLDEST_DUE, PARTS)
 REASONS = (LocatorStatus.RETRYING, LocatorStatus.WAITING_FOR_SPACE, LocatorStatus.ON_HOLD)
 
 
-def figures(now: datetime) -> Figures:
-    """Give the figures of orders."""
+def figures(now: datetime) -> Samples:
+    """Return the figures of orders."""
     kept = DownloadRequest.objects.order_by()
     not_over = kept.filter(status__in=sorted(set(RequestStatus) - ENDED_REQUESTS))
     over = kept.filter(status__in=sorted(ENDED_REQUESTS), updated_at__gt=now - LAST_DAY)

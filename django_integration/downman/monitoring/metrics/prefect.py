@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from downman.domain.jobs import WORK_POOL, Queue
-from downman.monitoring.metrics.samples import Figure, Figures, Gauge, age
-from downman.monitoring.worker_stats import newest_vitals
+from downman.monitoring.metrics.samples import Gauge, Sample, Samples, age
+from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PrefectApi
 from downman.settings import AppSettings
 
@@ -57,8 +57,8 @@ SEEN_WITHIN = timedelta(hours=1)
 _UNDER_WAY = ("PENDING", "RUNNING", "CANCELLING")
 
 
-def queue_figures(settings: AppSettings) -> list[Figure]:
-    """Give the figures of queues. Raises `PrefectAway`."""
+def queue_figures(settings: AppSettings) -> list[Sample]:
+    """Return the figures of queues. Raises `PrefectUnavailable`."""
     now = datetime.now(UTC)
     with _asking(settings) as api, ThreadPoolExecutor(max_workers=len(Queue) * 2 + 1) as threads:
         listed = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": 200})
@@ -72,7 +72,7 @@ def queue_figures(settings: AppSettings) -> list[Figure]:
     return found
 
 
-def _queue(queue: Mapping[str, Any], now: datetime) -> Figures:
+def _queue(queue: Mapping[str, Any], now: datetime) -> Samples:
     name = queue["name"]
     if queue["concurrency_limit"] is not None:
         yield LIMIT.of(queue["concurrency_limit"], name)
@@ -89,15 +89,15 @@ def _count(api: PrefectApi, queue: Queue, states: tuple[str, ...], filters: Mapp
     return int(api.ask("POST", "flow_runs/count", body))
 
 
-def worker_figures(settings: AppSettings) -> list[Figure]:
-    """Give the figures of workers. Raises `PrefectAway`."""
+def worker_figures(settings: AppSettings) -> list[Sample]:
+    """Return the figures of workers. Raises `PrefectUnavailable`."""
     now = datetime.now(UTC)
     seen = {"last_heartbeat_time": {"after_": (now - SEEN_WITHIN).isoformat()}}
     with _asking(settings) as api, ThreadPoolExecutor(max_workers=2) as threads:
         listed = threads.submit(
             api.ask, "POST", f"work_pools/{WORK_POOL}/workers/filter", {"workers": seen, "limit": MOST_WORKERS}
         )
-        told = threads.submit(newest_vitals, api, now)
+        told = threads.submit(get_newest_worker_stats, api, now)
         workers = {worker["name"]: worker for worker in listed.result()}
         vitals = told.result()
     found = [ONLINE.of(sum(worker["status"] == "ONLINE" for worker in workers.values()))]

@@ -20,16 +20,16 @@ class Gauge:
     meaning: str
     labels: tuple[str, ...] = ()
 
-    def of(self, value: float, *labels: str) -> "Figure":
-        """Give one value of it, with the values of its labels."""
-        return Figure(self, labels, value)
+    def of(self, value: float, *labels: str) -> "Sample":
+        """Return one value of it, with the values of its labels."""
+        return Sample(self, labels, value)
 
     def family(self) -> GaugeMetricFamily:
-        """Give it as Prometheus' library has it, still empty."""
+        """Return it as Prometheus' library has it, still empty."""
         return GaugeMetricFamily(PREFIX + self.name, self.meaning, labels=self.labels)
 
 
-class Figure(NamedTuple):
+class Sample(NamedTuple):
     """One value of a gauge."""
 
     gauge: Gauge
@@ -37,9 +37,9 @@ class Figure(NamedTuple):
     value: float
 
 
-Figures = Iterator[Figure]
+Samples = Iterator[Sample]
 
 
 def age(since: datetime | None, now: datetime) -> float:
-    """Give the seconds since then; 0 for what is not, or is still to come."""
+    """Return the seconds since then; 0 for what is not, or is still to come."""
     return max(0.0, (now - since).total_seconds()) if since is not None else 0.0
