@@ -14,7 +14,7 @@ import downman
 from downman.domain.errors import sentences
 
 SITE = Path(downman.__file__).parents[1]
-CATALOGUE = Path("downloads/locale/es/LC_MESSAGES/django.po")
+CATALOGUE = Path("downman/locale/es/LC_MESSAGES/django.po")
 HOW = "run `python -m downman_site.manage make_translations`, translate what is empty, and run it again"
 
 
@@ -48,7 +48,7 @@ def test_the_catalogue_holds_what_the_code_says(tmp_path: Path) -> None:
     shutil.copytree(SITE, copied, ignore=shutil.ignore_patterns("__pycache__", "data"))
     subprocess.run(
         [sys.executable, "-m", "downman_site.manage", "make_translations", "--verbosity=0"],
-        cwd=tmp_path,
+        cwd=copied,
         check=True,
         capture_output=True,
     )

@@ -6,7 +6,7 @@ from django.utils.translation import override
 
 from downman.domain.status import GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 from downman.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
-from downman.templatetags import display as words
+from downman.templatetags import downman_display as words
 
 
 def resource(

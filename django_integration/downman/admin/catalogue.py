@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from downman.models import Resource
-from downman.templatetags.display import size_in_words
+from downman.templatetags.downman_display import size_in_words
 
 
 @admin.register(Resource)
