@@ -85,7 +85,7 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(ResourceLocator.DoesNotExist)
     @api.exception_handler(DownloadLink.DoesNotExist)
     def nothing_there(_request: HttpRequest, _exc: Exception) -> HttpResponse:
-        return problem(HTTPStatus.NOT_FOUND, _("The order has nothing in that place. QueueSlots are counted from 0."))
+        return problem(HTTPStatus.NOT_FOUND, _("The order has nothing in that place. Places are counted from 0."))
 
     @api.exception_handler(GenericRequest.DoesNotExist)
     @api.exception_handler(DownloadRequest.DoesNotExist)
