@@ -49,7 +49,7 @@ class GenericStatus(StrEnum):
 
 
 class Approval(StrEnum):
-    """Return whether a resource of an order needs, and has, an administrator's consent."""
+    """Whether a resource of an order needs, and has, an administrator's consent."""
 
     NOT_REQUIRED = "not_required"  #: Anybody may have it.
     PENDING = "pending"  #: An administrator has yet to decide.
@@ -58,7 +58,7 @@ class Approval(StrEnum):
 
 
 class LinkStatus(StrEnum):
-    """Return whether the address of a package or file can be used."""
+    """Whether the URL of a package or file can be used."""
 
     ACTIVE = "active"  #: It can be taken until it expires.
     CANCELLED_BY_USER = "cancelled_by_user"  #: The requester cancelled it.
