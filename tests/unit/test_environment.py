@@ -8,7 +8,7 @@ from downman_ops.errors import ConfigurationError
 from downman_ops.launch import service_settings
 from downman_ops.launch.environment import CLASSES, checked_environment, known_names, secret_names
 from downman_ops.launch.orphan_processes import MARK
-from tests.contracts.refusals import EXAMPLES, refusal
+from tests.reference_pages.refusals import EXAMPLES, refusal
 
 SECRET = "nobody-may-read-this"
 MAIL_LOGIN = {"DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": SECRET}

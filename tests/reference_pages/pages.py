@@ -1,8 +1,7 @@
-"""Writes the reference pages from the code: `python -m tests.contracts.reference`. A test holds them equal."""
+"""The reference pages, made from the code. `python -m tests.reference_pages` writes them; a contract test compares."""
 
 import inspect
 import json
-import os
 import re
 import textwrap
 from argparse import Action, ArgumentParser
@@ -13,7 +12,6 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
-import django
 import yaml
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -31,7 +29,7 @@ from downman_ops.settings import DemoSettings, PoolSettings, PrefectConnection
 from downman_site.environment import NEEDED, SiteEnvironment
 from prefect_warm_process.settings import WarmProcessSettings
 from tests.acceptance.faults.page import faults_page
-from tests.contracts.refusals import EXAMPLES, refusal
+from tests.reference_pages.refusals import EXAMPLES, refusal
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
@@ -60,7 +58,7 @@ OF_THE_SMALLEST_SITE = {
     "DOWNLOADS_STAGING_DIR": "/var/lib/downman/staging",
 }
 ENVIRONMENT_EXAMPLE = """\
-# Everything that downman can be told by environment variables; made from the code (python -m tests.contracts.reference).
+# Everything that downman can be told by environment variables; made from the code (python -m tests.reference_pages).
 # Copy it, fill in what is marked as needed, and take the # away before what you set differently. One NAME=value a line,
 # with single quotes around what is not one plain word, and nothing behind it. Keep the copy to yourself: chmod 600.
 
@@ -379,10 +377,3 @@ def pages() -> dict[Path, str]:
         PAGES / "commands.md": commands_page(),
         PAGES / "faults.md": faults_page(table),
     }
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "downman_site.settings")
-    django.setup()
-    for path, text in pages().items():
-        path.write_text(text)
