@@ -8,9 +8,9 @@ from itertools import zip_longest
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.template.defaultfilters import filesizeformat
 from django.utils.timezone import localtime
 
+from downman.domain.sizes import format_size
 from downman_ops.commands import Report, Table
 
 
@@ -78,7 +78,7 @@ def _cell(value: Any, kind: str) -> str:
     if isinstance(value, datetime):
         return localtime(value).strftime("%Y-%m-%d %H:%M:%S")
     if "bytes" in kind.split("_") and isinstance(value, int):
-        return filesizeformat(value).replace("\xa0", " ")
+        return format_size(value)
     if isinstance(value, float):
         return f"{value:.2f}"
     # One line, and nothing that moves a terminal's cursor, whatever somebody wrote into a title.

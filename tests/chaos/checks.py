@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from downman.domain.jobs import Job
-from tests.acceptance.faults.prefect_side import UNDER_WAY
+from downman.domain.jobs import ACTIVE_RUN_STATES, Job
 from tests.acceptance.faults.scene import Scene, files_below
 from tests.acceptance.portal import ENDED
 from tests.chaos.customers import Customers
@@ -111,7 +110,7 @@ def _of_files(scene: Scene) -> Iterator[str]:
 def _under_way(scene: Scene) -> int:
     """Count the runs for orders that hold a place of their queue; those of the maintenance come and go."""
     wanted = {
-        "flow_runs": {"state": {"type": {"any_": sorted(UNDER_WAY)}}},
+        "flow_runs": {"state": {"type": {"any_": ACTIVE_RUN_STATES}}},
         "deployments": {"name": {"any_": [Job.PACKAGE_REQUEST.value]}},
     }
     return int(scene.parts.ask_prefect("POST", "/flow_runs/count", wanted))

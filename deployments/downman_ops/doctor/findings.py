@@ -68,13 +68,3 @@ def lasting(time: timedelta) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
-
-
-def size(count: int) -> str:
-    """Write a number of bytes for people; a negative one keeps its sign."""
-    number = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if abs(number) < 1000:  # noqa: PLR2004 - the step between the units
-            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL, Queue
 from downman.prefect_api import PrefectApi
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, State, lasting, ok, warning, wrong
 
@@ -52,7 +52,7 @@ def look_at_queue(api: PrefectApi, name: Queue, queue: Mapping[str, Any] | None,
         *(_late(api, part, name, now=now) if waiting else ()),
     ]
     limit = queue["concurrency_limit"]
-    at_work = _count(api, name, "PENDING", "RUNNING", "CANCELLING")
+    at_work = _count(api, name, *ACTIVE_RUN_STATES)
     yield from troubles or [ok(part, f"{at_work} of {limit or 'any number'} at work, {waiting} due; served")]
 
 

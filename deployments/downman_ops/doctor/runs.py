@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import SILENCE_SECONDS, WORK_POOL
+from downman.domain.jobs import ACTIVE_RUN_STATES, SILENCE_SECONDS, WORK_POOL
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.doctor.findings import Finding, lasting, ok, wrong
 
@@ -19,7 +19,7 @@ def look_for_dead_runs(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
     """Look for runs under way without a sign of life; `now` on Prefect's clock."""
     body = {
         "work_pools": {"name": {"any_": [WORK_POOL]}},
-        "flow_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}},
+        "flow_runs": {"state": {"type": {"any_": ACTIVE_RUN_STATES}}},
         "sort": "EXPECTED_START_TIME_ASC",
     }
     under_way = list(api.pages("flow_runs/filter", body, most=MOST))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from django.conf import settings as django_settings
 
+from downman.domain.sizes import format_size
 from downman.services.policy import current_policy
 from downman.services.retention import stored_bytes
 from downman.settings import AppSettings, app_settings
-from downman_ops.doctor.findings import Finding, ok, size, warning, wrong
+from downman_ops.doctor.findings import Finding, ok, warning, wrong
 
 PACKAGES, STAGING, ROOM, ROOTS = "package folder", "staging folder", "room", "file roots"
 
@@ -51,11 +52,11 @@ def look_at_room(*, database_answers: bool) -> Iterator[Finding]:
 def _room(free: int, where: str, public: int) -> Finding:
     remedy = "Free or add disk; or set DOWNLOADS_STORAGE_BUDGET_BYTES, DOWNLOADS_VALIDITY_DAYS or the reserves anew."
     if free <= 0:
-        return wrong(ROOM, f"no order starts: {size(-free)} are missing {where} beyond the reserve", remedy)
+        return wrong(ROOM, f"no order starts: {format_size(-free)} are missing {where} beyond the reserve", remedy)
     if free < public:
-        found = f"orders of up to {size(free)} fit {where}; one public resource may have {size(public)}"
+        found = f"orders of up to {format_size(free)} fit {where}; one public resource may have {format_size(public)}"
         return warning(ROOM, found, remedy)
-    return ok(ROOM, f"orders of up to {size(free)} fit {where}")
+    return ok(ROOM, f"orders of up to {format_size(free)} fit {where}")
 
 
 def _folder(part: str, folder: Path, setting: str) -> Finding:
@@ -70,7 +71,7 @@ def _folder(part: str, folder: Path, setting: str) -> Finding:
     except OSError as exc:
         remedy = f"Give it to the user of site and workers (chown), or set {setting}."
         return wrong(part, f"{folder} cannot be written to: {exc.strerror}", remedy)
-    return ok(part, f"{folder}, {size(shutil.disk_usage(folder).free)} free")
+    return ok(part, f"{folder}, {format_size(shutil.disk_usage(folder).free)} free")
 
 
 def _public(settings: AppSettings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, Sum
 
-from downman.domain.jobs import Queue
+from downman.domain.jobs import EXECUTING_RUN_STATES, Queue
 from downman.domain.status import OPEN_REQUESTS, UNSENT_NOTICES, LocatorStatus, RequestStatus
 from downman.models import DownloadRequest, Notice, RequestEvent, ResourceLocator
 from downman.prefect_api import PrefectApi
@@ -41,7 +41,6 @@ RESERVED = RunsTable(
 _ENDED = ("queue", "order", "state", "since", "worker", "run", "message")
 CANCELLED = RunsTable(name="runs", title="Runs that were cancelled, newest first", columns=_ENDED)
 CRASHED = RunsTable(name="crashed", title="Runs that crashed or failed, newest first", columns=_ENDED)
-AT_WORK = ("RUNNING", "CANCELLING")
 _WAITING_PARTS = (LocatorStatus.RETRYING.value, LocatorStatus.WAITING_FOR_SPACE.value)
 
 
@@ -59,7 +58,7 @@ def _limit(text: str) -> int:
 def active(options: Mapping[str, Any]) -> Report:
     """Show the runs that workers execute now, and the orders whose run Prefect does not have as running."""
     api, most = prefect(), options["limit"]
-    found = runs_in(api, AT_WORK, sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
+    found = runs_in(api, EXECUTING_RUN_STATES, sort="START_TIME_ASC", most=most + 1, queue=options["queue"])
     runs, note = shown(found, most, what="runs")
     orders = _get_orders(runs)
     table = RunsTable(
@@ -114,7 +113,7 @@ def _held_by_others(api: PrefectApi, runs: Sequence[Mapping[str, Any]], most: in
     others = [order for order in leased if order.lease_owner not in running]
     # They may have started since the others were asked for, or be more than is shown.
     known = get_runs(api, [order.lease_owner for order in others if _is_run(order.lease_owner)])
-    states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in AT_WORK}
+    states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in EXECUTING_RUN_STATES}
     at_work = {run["id"] for run in known} - set(states)
     return [
         (order.pk, order.status, order.lease_owner, states.get(order.lease_owner), order.lease_until)

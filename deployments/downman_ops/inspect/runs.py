@@ -11,7 +11,6 @@ from downman_ops.commands import Table
 
 #: Seconds that one question may take.
 PATIENCE_SECONDS = 5.0
-UNDER_WAY = ("PENDING", "RUNNING", "CANCELLING")
 #: Prefect's tag of a run that a schedule has made.
 AUTO = "auto-scheduled"
 #: The label by which a run's worker is known.

@@ -7,17 +7,16 @@ from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Any
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, ENDED_RUN_STATES, WORK_POOL, Queue
 from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.commands import Report, Table
-from downman_ops.inspect.runs import UNDER_WAY, count_runs_in, get_time, get_worker, prefect, runs_in
+from downman_ops.inspect.runs import count_runs_in, get_time, get_worker, prefect, runs_in
 
 MOST_WORKERS = 100
 #: Workers that gave no sign of life for longer are left out.
 SEEN_WITHIN = timedelta(days=1)
 DAY = timedelta(days=1)
-ENDED = ("COMPLETED", "FAILED", "CRASHED")
 
 
 def stats(_options: Mapping[str, Any]) -> Report:
@@ -26,9 +25,10 @@ def stats(_options: Mapping[str, Any]) -> Report:
     with ThreadPoolExecutor(max_workers=8) as threads:
         seen = threads.submit(_seen, api, now)
         vitals = threads.submit(get_newest_worker_stats, api, now)
-        at_work = threads.submit(runs_in, api, UNDER_WAY, sort="EXPECTED_START_TIME_ASC", most=PAGE)
+        at_work = threads.submit(runs_in, api, ACTIVE_RUN_STATES, sort="EXPECTED_START_TIME_ASC", most=PAGE)
         newest = {
-            queue: threads.submit(runs_in, api, ENDED, sort="END_TIME_DESC", most=PAGE, queue=queue) for queue in Queue
+            queue: threads.submit(runs_in, api, ENDED_RUN_STATES, sort="END_TIME_DESC", most=PAGE, queue=queue)
+            for queue in Queue
         }
         due = {"next_scheduled_start_time": {"before_": now.isoformat()}}
         today = {"end_time": {"after_": (now - DAY).isoformat()}}
@@ -37,8 +37,8 @@ def stats(_options: Mapping[str, Any]) -> Report:
             for queue in Queue
             for name, states, when in (
                 ("waiting", ("SCHEDULED",), due),
-                ("under_way", UNDER_WAY, {}),
-                *((state, (state,), today) for state in ENDED),
+                ("under_way", ACTIVE_RUN_STATES, {}),
+                *((state, (state,), today) for state in ENDED_RUN_STATES),
             )
         }
         limits = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": PAGE})
@@ -49,7 +49,7 @@ def stats(_options: Mapping[str, Any]) -> Report:
                 queue.value,
                 *(counts[queue, name].result() for name in ("waiting", "under_way")),
                 limit_of.get(queue),
-                *(counts[queue, state].result() for state in ENDED),
+                *(counts[queue, state].result() for state in ENDED_RUN_STATES),
                 *_speed(runs[queue]),
             )
             for queue in Queue
@@ -79,8 +79,8 @@ def _workers(
             str(worker["status"]).lower(),
             get_time(worker["last_heartbeat_time"]),
             (", ".join(said["queues"]) if said.get("queues") else "all") if said else None,
-            sum(run["state_type"] in UNDER_WAY for run in own),
-            *(sum(run["state_type"] == state for run in own) for state in ENDED),
+            sum(run["state_type"] in ACTIVE_RUN_STATES for run in own),
+            *(sum(run["state_type"] == state for run in own) for state in ENDED_RUN_STATES),
             *_speed(own),
             said.get("memory_bytes"),
             get_time(said.get("started")),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from downman.domain.sizes import format_size
 from downman_ops.errors import ConfigurationError
 
-MEGABYTE = 1_000_000
 #: Below this the databases could not even start properly, let alone packages be made.
-LEAST_FREE_BYTES = 500 * MEGABYTE
+LEAST_FREE_BYTES = 500_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +98,8 @@ class DemoHome:
         free = shutil.disk_usage(self.root).free
         if free < LEAST_FREE_BYTES:
             raise ConfigurationError(
-                f"The disk of {self.root} is nearly full: {free // MEGABYTE} MB are free and the demo needs "
-                f"{LEAST_FREE_BYTES // MEGABYTE} MB; make room, or set DOWNMAN_HOME to a folder on another disk."
+                f"The disk of {self.root} is nearly full: {format_size(free)} are free and the demo needs "
+                f"{format_size(LEAST_FREE_BYTES)}; make room, or set DOWNMAN_HOME to a folder on another disk."
             )
 
     def lock(self) -> IO[str]:

@@ -19,7 +19,7 @@ from downman_ops.prefect_setup.prefect_startup_api import UNREADY, PrefectApi
 POLL_SECONDS = 0.1
 #: Characters of a failed step's last line that are shown.
 MAX_QUOTED = 200
-BOOTSTRAP = (sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--declare-lost-runs")
+BOOTSTRAP = (sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--declare-crashed-runs")
 MANAGE = (sys.executable, "-m", "downman_site.manage")
 
 

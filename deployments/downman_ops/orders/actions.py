@@ -9,7 +9,7 @@ from django.utils import translation
 
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.notices import FOR_ADMINISTRATORS
-from downman.domain.status import ENDED_REQUESTS, NoticeStatus, RequestStatus
+from downman.domain.status import ENDED_REQUESTS, NoticeStatus, RequestStatus, describe_status
 from downman.models import DownloadRequest, Notice
 from downman.services import cancelling, notices, retrying
 from downman.services.ordering import order_again
@@ -48,7 +48,9 @@ def _place_again(order: DownloadRequest) -> Report:
             new = order_again(order)
     except IllegalTransition as exc:
         remedy = "Leave --again out to try now what waits." if order.status not in ENDED_REQUESTS else ""
-        raise CommandError(f"Nothing is missing of order {order.pk}: it is {_state(order)}. {remedy}".strip()) from exc
+        raise CommandError(
+            f"Nothing is missing of order {order.pk}: it is {describe_status(order.status)}. {remedy}".strip()
+        ) from exc
     except OrderRefused as exc:
         raise CommandError(f"Order {order.pk} cannot be placed again: {exc.message}") from exc
     return Report(done=[f"Order {new.pk} was placed: what is missing of order {order.pk}, for the same person."])
@@ -65,7 +67,7 @@ def cancel(options: Mapping[str, Any]) -> Report:
     if options["link"] is not None:
         return _cancel_link(order, options, actor)
     if order.status in ENDED_REQUESTS:
-        raise IllegalTransition(status=_state(order))
+        raise IllegalTransition(status=order.status)
     confirm(
         f"Cancel order {order.pk}? What is under way stops, its links end, and the person is told. This cannot be "
         "undone.",
@@ -86,7 +88,7 @@ def _cancel_part(order: DownloadRequest, options: Mapping[str, Any], actor: str)
         options,
     )
     outcome = cancelling.cancel_resource(part.pk, actor=actor, note=options["note"])
-    return Report(done=[f"Cancelled: part {number} of order {order.pk}. The order is {_words(outcome)}."])
+    return Report(done=[f"Cancelled: part {number} of order {order.pk}. The order is {describe_status(outcome)}."])
 
 
 def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str) -> Report:
@@ -99,7 +101,7 @@ def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str)
         options,
     )
     outcome = cancelling.cancel_link(link.pk, actor=actor)
-    return Report(done=[f"Link {number} of order {order.pk} was ended. The order is {_words(outcome)}."])
+    return Report(done=[f"Link {number} of order {order.pk} was ended. The order is {describe_status(outcome)}."])
 
 
 def resend(options: Mapping[str, Any]) -> Report:
@@ -132,11 +134,3 @@ def _chosen_mails(order: DownloadRequest, options: Mapping[str, Any]) -> list[No
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _state(order: DownloadRequest) -> str:
-    return _words(RequestStatus(order.status))
-
-
-def _words(status: RequestStatus) -> str:
-    return status.replace("_", " ")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from downman.domain.status import LocatorStatus
+from downman.domain.status import LocatorStatus, describe_status
 from downman.models import DownloadRequest, ResourceLocator
 from downman_ops.commands import Report, Table
 
@@ -27,7 +27,7 @@ class PartCounts(dict[str, int]):
 
     def __str__(self) -> str:
         """Say it in words."""
-        return ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in self.items())
+        return ", ".join(f"{count} {describe_status(status)}" for status, count in self.items())
 
 
 def requests(options: Mapping[str, Any]) -> Report:

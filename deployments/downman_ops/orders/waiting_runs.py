@@ -5,13 +5,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import WAITING_RUN_STATES, WORK_POOL, Queue
 from downman.models import DownloadRequest
 from downman.prefect_api import PrefectApi
 
 #: The most that Prefect cancels at once.
 AT_ONCE = 50
-WAITS = {"type": {"any_": ["SCHEDULED", "PENDING"]}}
+WAITS = {"type": {"any_": WAITING_RUN_STATES}}
 #: With a name of its own: after each run that becomes "Cancelled", an automation has Prefect look for its order.
 PURGED = {"type": "CANCELLED", "name": "Purged", "message": "The queue was purged."}
 

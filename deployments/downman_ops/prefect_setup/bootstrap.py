@@ -88,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m downman_ops.prefect_setup.bootstrap", description=__doc__)
     parser.add_argument("--wait-seconds", type=float, default=60, help="how long to wait for Prefect's server")
     parser.add_argument(
-        "--declare-lost-runs", action="store_true", help="no worker runs now: what seems under way has crashed"
+        "--declare-crashed-runs", action="store_true", help="no worker runs now: what seems under way has crashed"
     )
     parser.add_argument(
         "--show", action="store_true", help="change nothing: show what is in force, and what differs (exit status 1)"

@@ -14,9 +14,8 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
-from downman.domain.jobs import WORK_POOL
+from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL
 
-UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 PAGE = 200
 
 
@@ -29,7 +28,11 @@ async def declare_crashed_runs(client: PrefectClient, *, before: datetime) -> li
     offset = 0
     while True:
         runs = await client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=UNDER_WAY))),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(
+                    type=FlowRunFilterStateType(any_=[StateType(state) for state in ACTIVE_RUN_STATES])
+                )
+            ),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL])),
             sort=FlowRunSort.ID_DESC,
             limit=PAGE,

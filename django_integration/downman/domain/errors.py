@@ -30,6 +30,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
+from downman.domain.status import describe_status
+
 
 def gettext_noop(text: str) -> str:
     """Mark a sentence for translation; `makemessages` finds it by this name."""
@@ -189,6 +191,10 @@ class IllegalTransition(DownmanError):
 
     code = "illegal-transition"
     sentence = gettext_noop("This cannot be done any more: it is {status}.")
+
+    def __init__(self, *, status: str) -> None:
+        """Say the state in words."""
+        super().__init__(status=describe_status(status))
 
 
 class ExtensionRefused(DownmanError):

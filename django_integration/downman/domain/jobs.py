@@ -34,3 +34,13 @@ class AutomationName(StrEnum):
 
     SILENT_RUN = "downman: a silent run has crashed"  #: After `SILENCE_SECONDS` its place in the queue comes free.
     DEAD_RUN = "downman: the order of a run that died is taken up again"  #: At once instead of a minute later.
+
+
+#: Prefect's types of state of a run that holds a slot of its queue.
+ACTIVE_RUN_STATES = ("PENDING", "RUNNING", "CANCELLING")
+#: Of those, the ones of a run that a worker executes.
+EXECUTING_RUN_STATES = ("RUNNING", "CANCELLING")
+#: Of a run that nobody executes yet.
+WAITING_RUN_STATES = ("SCHEDULED", "PENDING")
+#: Of a run that came to its end by itself.
+ENDED_RUN_STATES = ("COMPLETED", "FAILED", "CRASHED")

@@ -228,3 +228,8 @@ OPEN_REQUESTS = frozenset({RequestStatus.QUEUED, RequestStatus.PACKAGING, Reques
 ENDED_REQUESTS = get_final_statuses(REQUEST_TRANSITIONS)
 #: A notice in one of these is still owed.
 UNSENT_NOTICES = frozenset({NoticeStatus.PENDING, NoticeStatus.RETRYING})
+
+
+def describe_status(status: str) -> str:
+    """Return a state in words, as terminals, logs and the admin show it: `partly ready`."""
+    return status.replace("_", " ")

@@ -14,7 +14,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 def to_choices(states: Iterable[StrEnum]) -> list[tuple[str, str]]:
     """Return Django's choices for an enum: the value, and the value in words."""
-    return [(state.value, state.value.replace("_", " ")) for state in states]
+    return [(state.value, status.describe_status(state)) for state in states]
 
 
 def known_values(*, field: str, states: Iterable[StrEnum], name: str) -> models.CheckConstraint:

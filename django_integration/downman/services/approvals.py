@@ -42,7 +42,7 @@ def hold(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
         if not change.move_locators(
             [locator], LocatorStatus.ON_HOLD, reason=note or "put on hold", decision_note=note[:500]
         ):
-            raise IllegalTransition(status=locator.status.replace("_", " "))
+            raise IllegalTransition(status=locator.status)
         return change.recompute_status(reason="put on hold")
 
 
@@ -51,7 +51,7 @@ def release(locator_id: int, *, actor: str) -> RequestStatus:
     with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = change.request.locators.get(pk=locator_id)
         if locator.status != LocatorStatus.ON_HOLD or locator.approval == Approval.PENDING:
-            raise IllegalTransition(status=locator.status.replace("_", " "))
+            raise IllegalTransition(status=locator.status)
         # What was written when it was stopped is no longer true.
         change.move_locators([locator], LocatorStatus.QUEUED, reason="released", decision_note="", retry_at=None)
         return change.recompute_status(reason="released")
@@ -64,5 +64,5 @@ def _get_order(locator_id: int) -> int:
 def _undecided(change: OrderChange, locator_id: int) -> ResourceLocator:
     locator = change.request.locators.get(pk=locator_id)
     if locator.status != LocatorStatus.ON_HOLD or locator.approval != Approval.PENDING:
-        raise IllegalTransition(status=locator.status.replace("_", " "))
+        raise IllegalTransition(status=locator.status)
     return locator

@@ -40,7 +40,7 @@ def cancel_resource(locator_id: int, *, actor: str, note: str = "") -> RequestSt
         _must_go_on(change.request)
         reason = note or "the resource was cancelled"
         if not change.move_locators([locator], LocatorStatus.CANCELLED, reason=reason, decision_note=note[:500]):
-            raise IllegalTransition(status=locator.status.replace("_", " "))
+            raise IllegalTransition(status=locator.status)
         if locator.link is not None:
             _package_the_rest(change, locator.link)
         return change.recompute_status(reason=reason)
@@ -55,7 +55,7 @@ def cancel_link(link_id: int, *, actor: str) -> RequestStatus:
     with lock_order(request_id, actor=actor) as change:
         link = DownloadLink.objects.get(pk=link_id)
         if not change.end_links([link], _ended_by(actor)):
-            raise IllegalTransition(status=link.status.replace("_", " "))
+            raise IllegalTransition(status=link.status)
         parts = change.request.locators.filter(link=link, status=LocatorStatus.DELIVERED)
         change.move_locators(parts, LocatorStatus.CANCELLED, reason="its link was cancelled")
         return change.recompute_status(reason="a link was cancelled")
@@ -85,7 +85,7 @@ def _package_the_rest(change: OrderChange, link: DownloadLink) -> None:
 
 def _must_go_on(request: DownloadRequest) -> None:
     if request.status in get_final_statuses(REQUEST_TRANSITIONS):
-        raise IllegalTransition(status=request.status.replace("_", " "))
+        raise IllegalTransition(status=request.status)
 
 
 def _ended_by(actor: str) -> LinkStatus:

@@ -58,7 +58,7 @@ def order_again(request: DownloadRequest) -> DownloadRequest:
     """
     missing = [row for row in request.locators.select_related("link") if is_missing(row, request)]
     if not missing:
-        raise IllegalTransition(status=request.status.replace("_", " "))
+        raise IllegalTransition(status=request.status)
     lines = tuple(
         OrderLine(resource=row.resource_id, format=row.format, bbox=tuple(row.bbox) if row.bbox else None, crs=row.crs)
         for row in missing

@@ -18,7 +18,7 @@ def try_now(request_id: int, *, actor: str) -> int:
         later = change.request.locators.filter(status__in=STARTABLE_LOCATORS, retry_at__gt=now)
         parts = later.update(retry_at=now, updated_at=now)
         if not parts:
-            raise IllegalTransition(status=change.request.status.replace("_", " "))
+            raise IllegalTransition(status=change.request.status)
         change.note("tried again at once")
         change.recompute_status()
         return parts

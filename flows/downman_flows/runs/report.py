@@ -5,7 +5,7 @@ from typing import Self
 
 from django.utils.formats import date_format
 
-from downman.domain.status import RequestStatus
+from downman.domain.status import describe_status
 from downman.models import DownloadRequest
 from downman.services.tracking import TrackedRequest, track
 
@@ -49,7 +49,7 @@ def build_report(request_id: int) -> Report:
 
 def _summary(tracked: TrackedRequest) -> str:
     delivered = sum(item.status == "delivered" for item in tracked.resources)
-    words = RequestStatus(tracked.status).value.replace("_", " ")
+    words = describe_status(tracked.status)
     return f"{words.capitalize()}: {delivered} of {len(tracked.resources)} resources delivered."
 
 
@@ -57,7 +57,7 @@ def _rows(tracked: TrackedRequest) -> list[dict[str, str]]:
     return [
         {
             "resource": item.resource,
-            "status": item.status.replace("_", " "),
+            "status": describe_status(item.status),
             "bytes": f"{item.bytes_done:,}",
             "attempts": str(item.attempts),
             "next try": date_format(item.retry_at, "Y-m-d H:i:s e") if item.retry_at else "",

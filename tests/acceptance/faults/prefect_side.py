@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL, Job, Queue
 from tests.acceptance.faults.parts import Parts, until
 
-#: Prefect's states of runs that hold a place of their queue.
-UNDER_WAY = {"PENDING", "RUNNING", "CANCELLING"}
+#: Prefect's states of runs that are over.
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 QUEUE = f"/work_pools/{WORK_POOL}/queues/{Queue.PACKAGE}"
 
@@ -39,7 +38,7 @@ class Prefect:
 
     def is_under_way(self, number: int) -> bool:
         """Return whether a run of an order holds a place of its queue."""
-        return any(run["state_type"] in UNDER_WAY for run in self.runs(number))
+        return any(run["state_type"] in ACTIVE_RUN_STATES for run in self.runs(number))
 
     def start(self, job: Job, **parameters: int) -> str:
         """Start one more run, and give its id."""

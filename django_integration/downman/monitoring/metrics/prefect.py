@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL, Queue
 from downman.monitoring.metrics.samples import Gauge, Sample, Samples, age
 from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PrefectApi
@@ -54,7 +54,6 @@ WORKER_GAUGES = (ONLINE, HEARTBEAT, MEMORY, RUNS)
 
 MOST_WORKERS = 100
 SEEN_WITHIN = timedelta(hours=1)
-_UNDER_WAY = ("PENDING", "RUNNING", "CANCELLING")
 
 
 def queue_figures(settings: AppSettings) -> list[Sample]:
@@ -64,7 +63,7 @@ def queue_figures(settings: AppSettings) -> list[Sample]:
         listed = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": 200})
         due = {"next_scheduled_start_time": {"before_": now.isoformat()}}
         waiting = {name: threads.submit(_count, api, name, ("SCHEDULED",), due) for name in Queue}
-        under_way = {name: threads.submit(_count, api, name, _UNDER_WAY, {}) for name in Queue}
+        under_way = {name: threads.submit(_count, api, name, ACTIVE_RUN_STATES, {}) for name in Queue}
         queues = {queue["name"]: queue for queue in listed.result()}
         found = [figure for name in Queue if name in queues for figure in _queue(queues[name], now)]
         for gauge, counts in ((WAITING, waiting), (UNDER_WAY, under_way)):
