@@ -16,20 +16,21 @@ TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip u
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak chaos lock clean tools install uninstall prefect setup site worker
+.PHONY: help demo test check bench soak chaos reference lock clean tools install uninstall prefect setup site worker
 # For `make install`: --yes, --root FOLDER
 INSTALL_ARGS ?=
 # For `make worker`
 QUEUES ?= package,notify,maintenance
-# What development is told; see .env.example.
+# The settings for development; see .env.example.
 ENV_FILE ?= .env
-SERVICE = $(BIN)/python -m downman_ops.launch.service --env-file $(ENV_FILE)
+SERVICE = $(BIN)/downman --env-file $(ENV_FILE) service
 
-help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+help: ## list what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo "Everything else is a command of $(BIN)/downman: see $(BIN)/downman --help"
 
 demo: $(VENV)/installed ## start everything on this machine, until Ctrl-C
-	@exec $(BIN)/python -m downman_ops.launch.demo
+	@exec $(BIN)/downman demo
 
 test: $(VENV)/installed-dev tools ## run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -53,7 +54,7 @@ chaos: $(VENV)/installed-dev ## order 200 times while everything fails at random
 prefect: $(VENV)/installed ## Prefect's server in the foreground, as .env says
 	@exec $(SERVICE) prefect
 
-setup: $(VENV)/installed ## databases, queues and deployments brought up to date, as .env says
+setup: $(VENV)/installed ## update databases, queues and deployments, as .env says
 	@exec $(SERVICE) setup
 
 site: $(VENV)/installed ## the site in the foreground, as .env says
@@ -63,12 +64,15 @@ worker: $(VENV)/installed ## one worker for all queues in the foreground, as .en
 	@exec $(SERVICE) worker --queues $(QUEUES)
 
 install: $(VENV)/installed ## install the services for systemd, after asking
-	@exec $(BIN)/python -m downman_ops.launch.install_services install $(INSTALL_ARGS)
+	@exec $(BIN)/downman install $(INSTALL_ARGS)
 
 uninstall: $(VENV)/installed ## take the services away, after asking
-	@exec $(BIN)/python -m downman_ops.launch.install_services uninstall $(INSTALL_ARGS)
+	@exec $(BIN)/downman uninstall $(INSTALL_ARGS)
 
-lock: $(VENV)/installed-dev ## bring the locked requirements up to date with the .in files
+reference: $(VENV)/installed-dev ## make the reference pages and .env.example from the code
+	$(BIN)/python -m tests.reference_pages
+
+lock: $(VENV)/installed-dev ## update the locked requirements from the .in files
 	$(LOCK) requirements.in --output-file=requirements.txt
 	$(LOCK) requirements-dev.in --constraints=requirements.txt --output-file=requirements-dev.txt
 

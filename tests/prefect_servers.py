@@ -11,9 +11,9 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from downman.prefect_api import PrefectApi
 from downman_ops.launch import databases, ports
 from downman_ops.launch.embedded_database import EmbeddedDatabase
-from downman_ops.prefect_setup.prefect_startup_api import PrefectApi
 
 UP_SECONDS = 120
 DOWN_SECONDS = 30
@@ -42,7 +42,7 @@ class PrefectServer:
         command = [sys.executable, "-m", "prefect", "server", "start", f"--port={port}"]
         with self.log.open("a") as log:
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        api = PrefectApi(self.url, AUTH)
+        api = PrefectApi(api_url=self.url, auth_string=AUTH, timeout_seconds=5)
         deadline = time.monotonic() + UP_SECONDS
         while not api.is_up():
             assert self._process.poll() is None, self.log.read_text()

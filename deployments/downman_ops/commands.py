@@ -1,4 +1,4 @@
-"""What every `manage.py downman WHAT` is made of: its words, its arguments, and a report for people and for scripts."""
+"""What every command is made of: its name, its options, and a report for people and for scripts."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +55,8 @@ class Command:
     name: str
     #: One sentence, for `downman --help`.
     help: str
+    #: What its own `--help` says besides.
+    description: str = ""
     run: Callable[[Mapping[str, Any]], Report]
     add_arguments: Callable[[ArgumentParser], None] = field(default=lambda _parser: None)
     #: Whether `--watch` may repeat it: it changes nothing.

@@ -1,14 +1,7 @@
 #!/bin/sh
-# downman's commands as its services see the world: `downman active`, `downman doctor`, ...
-# `downman manage COMMAND` is any of Django's, `downman prefect COMMAND` any of Prefect's, `downman bootstrap --show`
-# says what is in force.
+# The command `downman` on this machine: acts on its services, as their user and with their environment.
 set -e
 cd /opt/downman
-case "$1" in
-  manage | bootstrap) part=$1; shift ;;
-  prefect) part=cli; shift ;;
-  *) part=manage; set -- downman "$@" ;;
-esac
-command=".venv/bin/python -m downman_ops.launch.service --env-file /etc/downman/downman.env $part"
+command=".venv/bin/downman --env-file /etc/downman/downman.env"
 [ "$(id -un)" = downman ] && exec $command "$@"
 exec runuser -u downman -- $command "$@"

@@ -1,4 +1,4 @@
-"""Asks Prefect's REST API: the only module of the site that speaks with Prefect.
+"""Asks Prefect's REST API: the only module that does; what sets Prefect up uses Prefect's own client besides.
 
 With httpx: Prefect's own client would cost each process 2.5 s and 50 MB at its first question
 (docs/decisions/0003-trigger-by-rest.md), and cannot be bounded to a total time.
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -74,6 +75,29 @@ class PrefectApi:
             raise PrefectUnavailable("what answers is no Prefect API")
         date = answer.headers.get("Date")
         return version, parsedate_to_datetime(date) if date else None
+
+    def is_up(self) -> bool:
+        """Return whether the server answers, and takes our login."""
+        try:
+            return self.find("GET", "health") is True and isinstance(self.find("GET", "admin/version"), str)
+        except PrefectUnavailable:
+            return False
+
+    def has_pool(self, pool: str) -> bool:
+        """Return whether the work pool exists; a server that does not answer has none yet."""
+        try:
+            return self.find("GET", f"work_pools/{quote(pool)}") is not None
+        except PrefectUnavailable:
+            return False
+
+    def has_worker(self, pool: str, *, since: datetime) -> bool:
+        """Return whether a worker of the pool has sent a heartbeat since then; where nothing answers, none has."""
+        online = {"workers": {"status": {"any_": ["ONLINE"]}}}
+        try:
+            workers = self.find("POST", f"work_pools/{quote(pool)}/workers/filter", online) or ()
+        except PrefectUnavailable:
+            return False
+        return any(datetime.fromisoformat(worker["last_heartbeat_time"]) > since for worker in workers)
 
     def pages(self, path: str, body: Mapping[str, Any], *, most: int) -> Iterator[dict[str, Any]]:
         """Return up to `most` items of a list that is asked for by POST. Raises `PrefectUnavailable`."""

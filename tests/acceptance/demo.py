@@ -9,11 +9,14 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
+
+from tests.console_script import DOWNMAN
 
 READY_SECONDS = 120
 STOP_SECONDS = 30
@@ -62,10 +65,17 @@ class Installation:
         """User and password of Prefect's API, with a colon between them."""
         return (self.home / "secrets" / "prefect-api-auth").read_text().strip()
 
+    def downman(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the console script, as a person in another terminal would."""
+        return self._run([DOWNMAN, *words])
+
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a Python module, such as `downman_site.manage`, as a person in another terminal would."""
+        """Run a Python module, such as `downman_site.manage`."""
+        return self._run([sys.executable, "-m", *command])
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *command],
+            command,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -116,7 +126,7 @@ class DemoProcess(Installation):
         """Start it without waiting for anything."""
         self.lines, self._silent = [], False
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "downman_ops.launch.demo"],
+            [DOWNMAN, "demo"],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -53,7 +53,7 @@ class Portal:
         """Put resources into the catalogue of the running demo."""
         file = self.demo.home / "offer.json"
         file.write_text(json.dumps(resources))
-        done = self.demo.run("downman_site.manage", "import_catalogue", str(file))
+        done = self.demo.downman("manage", "import_catalogue", str(file))
         assert done.returncode == 0, done.stderr
 
     def order(self, *resources: str | dict[str, Any], email: str = "ana@example.org", language: str = "en") -> str:
@@ -113,7 +113,7 @@ class Portal:
 
     def shell(self, code: str) -> str:
         """Run Python inside the site, as an administrator's `manage.py shell`."""
-        done = self.demo.run("downman_site.manage", "shell", "--no-imports", "-c", code)
+        done = self.demo.downman("manage", "shell", "--no-imports", "-c", code)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

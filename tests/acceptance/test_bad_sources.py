@@ -133,7 +133,7 @@ def test_a_catalogue_that_makes_no_sense_is_refused_in_one_sentence(
 ) -> None:
     file = demo.home / "bad.json"
     file.write_text(json.dumps(entries))
-    done = demo.run("downman_site.manage", "import_catalogue", str(file))
+    done = demo.downman("manage", "import_catalogue", str(file))
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr

@@ -73,7 +73,7 @@ def test_prefect_wants_the_login_of_this_home(demo: DemoProcess) -> None:
 
 
 def test_commands_in_another_terminal_find_the_running_demo(demo: DemoProcess) -> None:
-    done = demo.run("downman_site.manage", "migrate", "--check")
+    done = demo.downman("manage", "migrate", "--check")
 
     assert done.returncode == 0, done.stderr
 

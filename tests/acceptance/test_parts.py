@@ -125,13 +125,7 @@ def test_an_order_is_packaged_by_parts_that_were_started_one_by_one(development:
         terminals.enter_context(development.terminal("site"))
         worker = terminals.enter_context(development.terminal("worker"))
         until(lambda: "started!" in worker.read_text())
-        manage = [
-            str(ROOT / ".venv/bin/python"),
-            "-m",
-            "downman_ops.launch.service",
-            "--env-file",
-            str(development.file),
-        ]
+        manage = [str(ROOT / ".venv/bin/downman"), "--env-file", str(development.file)]
         subprocess.run(
             [*manage, "manage", "import_catalogue", str(offer)], cwd=ROOT, env=development.environment, check=True
         )

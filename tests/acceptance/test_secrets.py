@@ -104,9 +104,10 @@ class Story:
     def look(self, what: str, answer: httpx.Response) -> None:
         self.seen[what] = f"{answer.status_code} {answer.headers}".encode() + answer.content
 
-    def type(self, *command: str) -> None:
-        done = self.parts.run(*command)
-        self.seen[" ".join(command)] = (done.stdout + done.stderr).encode()
+    def type(self, *words: str) -> None:
+        self.parts.share()
+        done = self.parts.downman(*words)
+        self.seen[f"downman {' '.join(words)}"] = (done.stdout + done.stderr).encode()
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def _work_and_fail(story: Story, person: Portal, source: Source) -> None:
     until(lambda: len(story.mails.taken) >= 2)
 
     story.parts.environment["DOWNMAN_MAIL_PASSWORD"] = WRONG_PASSWORD
-    story.type("downman_ops.prefect_setup.bootstrap")
+    story.type("bootstrap")
     failing = person.order(*bad)
     until(lambda: story.mails.refused)
     order = person.wait(
@@ -178,7 +179,7 @@ def _work_and_fail(story: Story, person: Portal, source: Source) -> None:
     story.parts.database.stop()
     story.look("database away", person.http.get("/"))
     story.look("database away, API", person.http.get(f"/downloads/api/requests/{good}/"))
-    story.type("downman_site.manage", "migrate", "--check")
+    story.type("manage", "migrate", "--check")
     story.parts.database.start()
     story.parts.wait_until_ready()
 
@@ -195,9 +196,9 @@ def _look_around(story: Story, person: Portal) -> None:
         story.look(path, person.http.get(path))
     story.look("another host", person.http.get("/", headers={"Host": "evil.example.org"}))
     story.look("nonsense", person.http.post("/downloads/api/requests/", content=b"{"))
-    for command in (["check", "--deploy"], ["downman", "doctor"], ["downman", "--help"]):
-        story.type("downman_site.manage", *command)
-    story.type("downman_ops.prefect_setup.bootstrap", "--show")
+    for command in (["manage", "check", "--deploy"], ["doctor"], ["doctor", "--help"]):
+        story.type(*command)
+    story.type("bootstrap", "--show")
 
 
 def prefect_pages(parts: Parts, path: str) -> Iterator[Any]:

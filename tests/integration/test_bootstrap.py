@@ -22,6 +22,7 @@ from downman_ops.launch import ports
 from downman_ops.prefect_setup.bootstrap import bootstrap
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
 from downman_ops.settings import PoolSettings
+from tests.console_script import DOWNMAN
 from tests.integration.prefect_server import PrefectServer
 
 SCHEDULED_SECONDS = 60
@@ -194,8 +195,8 @@ def test_what_a_warm_worker_preloads_follows_the_settings_and_the_rest_of_its_te
 
 def show(server: PrefectServer, **variables: str) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--show"],
-        env={**server.environment, **variables},
+        [DOWNMAN, "bootstrap", "--show"],
+        env={**server.environment, **variables, "DOWNMAN_HOME": server.environment["PREFECT_HOME"]},
         capture_output=True,
         text=True,
         timeout=60,
@@ -209,14 +210,14 @@ def test_what_is_in_force_is_shown_with_what_differs_and_nothing_is_changed(pref
     same = {"DOWNMAN_PACKAGE_PER_WORKER": "2", "DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": "first"}
     status, text = show(prefect_server, **same)
     assert status == 0, text
-    assert text.endswith("Everything in force is what the settings say.\n")
+    assert text.endswith("Prefect holds what the settings say.\n")
 
     wished = {**same, "DOWNMAN_PACKAGE_CONCURRENCY": "7", "DOWNMAN_PACKAGE_PER_WORKER": "3"}
     wished["DOWNMAN_MAIL_PASSWORD"] = "second"
     for _ in range(2):
         status, text = show(prefect_server, **wished)
         assert status == 1
-        marked = [line.split() for line in text.splitlines() if line.startswith("*")]
+        marked = [line.split() for line in text.splitlines() if line.lstrip().startswith("*")]
         assert [(line[-3], line[-2]) for line in marked if line[-1].startswith("DOWNMAN_PACKAGE")] == [
             ("2", "3"),
             ("4", "7"),
@@ -299,8 +300,12 @@ def test_prefects_own_command_deploys_the_same_file(prefect_server: PrefectServe
 
 def test_a_server_that_does_not_answer_is_one_sentence(prefect_server: PrefectServer) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--wait-seconds=0.1"],
-        env={**prefect_server.environment, "PREFECT_API_URL": f"http://127.0.0.1:{ports.any_free()}/api"},
+        [DOWNMAN, "bootstrap", "--wait-seconds=0.1"],
+        env={
+            **prefect_server.environment,
+            "PREFECT_API_URL": f"http://127.0.0.1:{ports.any_free()}/api",
+            "DOWNMAN_HOME": prefect_server.environment["PREFECT_HOME"],
+        },
         capture_output=True,
         text=True,
         timeout=120,

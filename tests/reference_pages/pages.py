@@ -330,7 +330,8 @@ def metrics_page() -> str:
 
 
 def commands_page() -> str:
-    """Write the page of `manage.py downman`."""
+    """Write the page of the commands."""
+    from downman_ops.cli.overview import overview  # noqa: PLC0415
     from downman_ops.commands import ExitStatus  # noqa: PLC0415
     from downman_ops.registry import COMMANDS  # noqa: PLC0415
 
@@ -346,12 +347,14 @@ def commands_page() -> str:
             for action in parser._actions  # noqa: SLF001 - argparse tells of them nowhere else
         ]
         options = "\n" + table("option", "what it does", rows=rows) if rows else ""
-        words.append(f"## `downman {command.name}`\n\n{command.help}\n{options}")
+        sentences = f"{command.help} {command.description}".strip()
+        words.append(f"## `downman {command.name}`\n\n{sentences}\n{options}")
     meanings = re.findall(r"^    \w+ = (\d)  #: (.+)$", inspect.getsource(ExitStatus), flags=re.MULTILINE)
     return (
-        "# Commands\n\nMade from `django_integration/downman/monitoring/`. `manage.py downman WORD` in any site with the app; `downman\n"
-        "WORD` on a machine with the services. What each replaces, and what it shows: [from Celery](from-celery.md).\n\n"
-        "All give one JSON object with `--json`. Those that change nothing show themselves again with `--watch [SECONDS]`.\n\n"
+        "# Commands\n\nMade from `deployments/downman_ops/registry.py` and `cli/`. `downman --help` says:\n\n"
+        f"```text\n{overview()}\n```\n\n"
+        "A site of your own has those below as `manage.py downman COMMAND` too. What each replaces, and what it shows:\n"
+        "[from Celery](from-celery.md). They give one JSON object with `--json`.\n\n"
         + table("exit status", "meaning", rows=meanings)
         + "\n"
         + "\n".join(words)

@@ -1,23 +1,23 @@
 """Deployments, schedules and automations in Prefect, beside `prefect.yaml`."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-import yaml
-
-from downman.domain.jobs import TAG, WORK_POOL, AutomationName
+from downman.domain.jobs import TAG, AutomationName
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, ok, warning, wrong
-from downman_ops.prefect_setup.prefect_yaml_path import prefect_file
+from downman_ops.errors import ConfigurationError
+from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, DeploymentSpec, ScheduleSpec, read_prefect_file
 
 
-def look_at_deployments(api: PrefectApi) -> Iterator[Finding]:
+def look_at_deployments(api: PrefectApi, file: Path = PREFECT_FILE) -> Iterator[Finding]:
     """Compare every deployment of ours with the file."""
-    file = prefect_file()
     try:
-        wanted = {spec["name"]: spec for spec in yaml.safe_load(file.read_text())["deployments"]}
-    except (OSError, yaml.YAMLError, LookupError, TypeError) as exc:
-        yield wrong("deployments", f"{file} cannot be read: {type(exc).__name__}", "Put downman's own file back there.")
+        wanted = {spec.name.value: spec for spec in read_prefect_file(file).deployments}
+    except ConfigurationError as exc:
+        yield wrong("deployments", str(exc), f"Put downman's own file back: {file}")
         return
     body = {"deployments": {"tags": {"all_": [TAG]}}}
     found = {item["name"]: item for item in api.pages("deployments/filter", body, most=PAGE)}
@@ -46,40 +46,39 @@ def look_at_automations(api: PrefectApi) -> Iterator[Finding]:
         yield ok("automations", f"{len(AutomationName)}, enabled")
 
 
-def _differences(spec: Mapping[str, Any], found: Mapping[str, Any] | None) -> Iterator[str]:
+def _differences(spec: DeploymentSpec, found: Mapping[str, Any] | None) -> Iterator[str]:
     if found is None:
         yield "it is not there"
         return
-    place, wanted_place = (found["work_pool_name"], found["work_queue_name"]), _place(spec)
+    place, wanted_place = (
+        (found["work_pool_name"], found["work_queue_name"]),
+        (spec.work_pool.name, spec.work_pool.work_queue_name),
+    )
     if place != wanted_place:
         yield f"it is on {_path(place)}, not on {_path(wanted_place)}"
-    if found["entrypoint"] != spec["entrypoint"]:
-        yield f"it runs {found['entrypoint']}, not {spec['entrypoint']}"
+    if found["entrypoint"] != spec.entrypoint:
+        yield f"it runs {found['entrypoint']}, not {spec.entrypoint}"
     if found["paused"]:
         yield "it is paused"
     schedules = {schedule["slug"] or schedule["id"]: schedule for schedule in found["schedules"]}
-    for wanted in spec.get("schedules", ()):
-        yield from _schedule_differences(wanted, schedules.pop(wanted["slug"], None))
+    for wanted in spec.schedules:
+        yield from _schedule_differences(wanted, schedules.pop(wanted.slug, None))
     yield from (f"the schedule {slug} is not in the file" for slug in schedules)
 
 
-def _schedule_differences(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> Iterator[str]:
-    slug = wanted["slug"]
+def _schedule_differences(wanted: ScheduleSpec, found: Mapping[str, Any] | None) -> Iterator[str]:
+    slug = wanted.slug
     if found is None:
         yield f"the schedule {slug} is not there"
         return
-    is_active = wanted.get("active", True)
-    if found["active"] != is_active:
-        yield f"the schedule {slug} is {'paused' if is_active else 'not paused'}"
+    if found["active"] != wanted.active:
+        yield f"the schedule {slug} is {'paused' if wanted.active else 'not paused'}"
     for key in ("interval", "cron", "timezone"):
-        value = found["schedule"].get(key)
-        if key in wanted and value != wanted[key]:
-            yield f"the schedule {slug} has the {key} {value}, not {wanted[key]}"
-
-
-def _place(spec: Mapping[str, Any]) -> tuple[str, str]:
-    pool = spec["work_pool"]
-    return pool.get("name", WORK_POOL), pool["work_queue_name"]
+        value, expected = found["schedule"].get(key), getattr(wanted, key)
+        if isinstance(expected, timedelta):
+            expected = expected.total_seconds()
+        if expected is not None and value != expected:
+            yield f"the schedule {slug} has the {key} {value}, not {expected}"
 
 
 def _path(place: Sequence[str | None]) -> str:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from downman.prefect_api import PrefectUnavailable
 
 #: Sets Prefect up, again and again without harm.
-BOOTSTRAP = "python -m downman_ops.prefect_setup.bootstrap"
+BOOTSTRAP = "downman bootstrap"
 
 
 class State(StrEnum):

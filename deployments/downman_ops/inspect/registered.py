@@ -60,7 +60,7 @@ def registered(_options: Mapping[str, Any]) -> Report:
                 title="Work pool",
                 columns={"pool": "pool", "type": "workers of the type", "limit": "at once", "state": "state"},
                 rows=pools,
-                note="" if pool else "python -m downman_ops.prefect_setup.bootstrap makes it.",
+                note="" if pool else "downman bootstrap makes it.",
             ),
         ]
     )

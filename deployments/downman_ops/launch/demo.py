@@ -1,19 +1,21 @@
-"""The whole of downman on one machine, until Ctrl-C: `make demo` or `python -m downman_ops.launch.demo`."""
+"""The whole of downman on one machine, until Ctrl-C: `downman demo`, which is what `make demo` runs."""
 
+import argparse
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import databases, ports
-from downman_ops.launch.demo_environment import Demo, build_environment, share
+from downman_ops.launch.demo_environment import Demo, build_environment, write_shared_env
 from downman_ops.launch.demo_home import DemoHome
 from downman_ops.launch.embedded_database import EmbeddedDatabase
-from downman_ops.launch.env_file import enter
+from downman_ops.launch.env_file import load_env
 from downman_ops.launch.orphan_processes import stop_orphan_processes
 from downman_ops.launch.processes import Processes, get_processes
 from downman_ops.launch.startup import Startup
@@ -24,13 +26,23 @@ SMTP_OFFSET = 25
 HIGHEST_PORT = 65535
 
 
-def main() -> int:
-    """Run the demo and give its exit status: 0 after Ctrl-C, 1 when it could not start or a part of it ended."""
+def run(words: Sequence[str] = (), env_file: Path | None = None) -> int:
+    """Run the demo and return its exit status: 0 after Ctrl-C, 1 when a part of it ended by itself.
+
+    Raises `ConfigurationError` when it cannot start.
+    """
+    parser = argparse.ArgumentParser(
+        prog="downman demo",
+        description="Starts everything on this machine: an embedded PostgreSQL, Prefect's server, a worker, a mail "
+        "sink and the site. All is kept in DOWNMAN_HOME (.local). Prints READY and the site's URL, and runs until "
+        "Ctrl-C. DOWNMAN_PORT (8000) and DOWNMAN_PREFECT_PORT (4200) choose other ports.",
+    )
+    parser.parse_args(words)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup wants it ignored
             signal.signal(number, _interrupt)
     try:
-        enter()
+        load_env(env_file)
         settings = DemoSettings()
         home = DemoHome(root=settings.home.expanduser().resolve())
         home.prepare()
@@ -39,8 +51,8 @@ def main() -> int:
     except KeyboardInterrupt:
         _say("Stopped.")
         return 0
-    except (ConfigurationError, OSError, subprocess.SubprocessError) as exc:
-        return _refuse(str(exc))
+    except (OSError, subprocess.SubprocessError) as exc:
+        raise ConfigurationError(str(exc)) from exc
 
 
 def _run_in(home: DemoHome, settings: DemoSettings) -> int:
@@ -92,34 +104,34 @@ def _choose_ports(settings: DemoSettings) -> int:
 
 def _run_processes(demo: Demo, settings: DemoSettings) -> int:
     environment = build_environment(demo)
-    share(demo, environment)
-    bring_up = Startup(demo, environment, timeout_seconds=settings.ready_timeout_seconds)
+    write_shared_env(demo, environment)
+    startup = Startup(demo, environment, timeout_seconds=settings.ready_timeout_seconds)
     failures: list[str] = []
     began = time.monotonic()
 
     def come_up() -> None:
         try:
-            bring_up.run()
+            startup.run()
         except (ConfigurationError, OSError) as exc:
             failures.append(str(exc))
             os.kill(os.getpid(), signal.SIGTERM)
         else:
-            if not bring_up.stop.is_set():
+            if not startup.stop.is_set():
                 _greet(demo, time.monotonic() - began)
 
     with (demo.home.logs / "processes.log").open("w") as log:
-        beside = threading.Thread(target=come_up, name="bring-up", daemon=True)
+        beside = threading.Thread(target=come_up, name="startup", daemon=True)
         processes = Processes(log, started=beside.start)
         specs = get_processes(demo)
         for spec in specs:
             processes.add(spec, env=environment, log=demo.home.logs / f"{spec.name}.log")
         processes.loop()
-    bring_up.stop.set()
+    startup.stop.set()
     if failures:
-        return _refuse(failures[0])
+        raise ConfigurationError(failures[0])
     if processes.ended_first:
         title = next(spec.title for spec in specs if spec.name == processes.ended_first)
-        return _refuse(f"{title} ended unexpectedly; its log is {demo.home.logs / processes.ended_first}.log")
+        raise ConfigurationError(f"{title} ended unexpectedly; its log is {demo.home.logs / processes.ended_first}.log")
     _say("Stopped.")
     return 0
 
@@ -139,13 +151,3 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
-
-
-def _refuse(text: str) -> int:
-    for line in text.splitlines():
-        print(f"downman: {line}", file=sys.stderr, flush=True)  # noqa: T201
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

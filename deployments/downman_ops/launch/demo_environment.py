@@ -47,23 +47,23 @@ class Demo:
         return f"http://{HOST}:{self.prefect_port}"
 
 
-#: What a command in another terminal needs in order to work with the running demo.
-SHARED = (
-    "DOWNMAN_PORT", "DOWNMAN_DATABASE_URL", "DOWNMAN_SECRET_KEY", "PREFECT_API_URL", "PREFECT_API_AUTH_STRING",
-)  # fmt: skip
+#: The settings of the demo's site.
+DEMO_SETTINGS = "downman_site.settings"
+#: What a command in another terminal needs in order to work with the running demo, and what it must not have: the mark
+#: of the demo's own processes, which end with it, and the login of Prefect's database.
+_SHARED = ("DOWNMAN_", "DOWNLOADS_", "PREFECT_API_")
+_NOT_SHARED = frozenset({MARK, "DOWNMAN_HOME", "DOWNMAN_PREFECT_DATABASE_URL"})
 
 
 def build_environment(demo: Demo) -> dict[str, str]:
     """Return the environment for every process of the demo."""
     inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), HOST, "localhost"]))
     return {
         **DEFAULTS,
         **inherited,
         MARK: str(demo.home.root),
-        "NO_PROXY": direct,
-        "no_proxy": direct,
-        "DJANGO_SETTINGS_MODULE": "downman_site.settings",
+        **_without_proxy(),
+        "DJANGO_SETTINGS_MODULE": DEMO_SETTINGS,
         "DOWNMAN_HOME": str(demo.home.root),
         "DOWNMAN_PORT": str(demo.port),
         "DOWNMAN_PREFECT_PORT": str(demo.prefect_port),
@@ -87,7 +87,35 @@ def build_environment(demo: Demo) -> dict[str, str]:
     }
 
 
-def share(demo: Demo, environment: Mapping[str, str]) -> None:
-    """Leave in the home what the site's settings read there (`downman_site.settings`)."""
-    shared = {name: value for name, value in environment.items() if name in SHARED or name.startswith("DOWNLOADS_")}
+def _without_proxy() -> dict[str, str]:
+    """Return the variables that keep programs from asking a proxy for what runs on this machine."""
+    hosts = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), HOST, "localhost"]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
+
+
+def write_shared_env(demo: Demo, environment: Mapping[str, str]) -> None:
+    """Leave in the home what commands in other terminals need; the demo's settings read it there too."""
+    shared = {
+        name: value for name, value in environment.items() if name.startswith(_SHARED) and name not in _NOT_SHARED
+    }
     demo.home.write_secret(demo.home.environment, json.dumps(shared, indent=1))
+
+
+def load_shared_env(home: DemoHome) -> bool:
+    """Take what a demo left in its home for this process's environment; return whether one ran there.
+
+    Where the demo is, its home says; a setting of the app may be given differently to one command.
+    """
+    os.environ["DOWNMAN_HOME"] = str(home.root)
+    if not home.environment.exists():
+        return False
+    shared: Mapping[str, str] = json.loads(home.environment.read_text())
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    for name, value in {**DEFAULTS, **shared}.items():
+        if name in DEFAULTS or name.startswith("DOWNLOADS_"):
+            os.environ.setdefault(name, value)
+        else:
+            os.environ[name] = value
+    os.environ.update({**_without_proxy(), **prefect_environment.for_all(home.prefect)})
+    return True

@@ -7,6 +7,7 @@ from downman.domain.jobs import WORK_POOL
 
 WORKER_NAME = "demo"
 POLL_SECONDS = 0.2
+ANSWER_SECONDS = 5.0
 
 
 def main() -> None:
@@ -17,12 +18,12 @@ def main() -> None:
     from prefect.settings import get_current_settings  # noqa: PLC0415
 
     import prefect_warm_process.worker  # noqa: F401, PLC0415
-    from downman_ops.prefect_setup.prefect_startup_api import PrefectApi  # noqa: PLC0415
+    from downman.prefect_api import PrefectApi  # noqa: PLC0415
     from downman_ops.settings import PoolSettings  # noqa: PLC0415
 
     settings = get_current_settings().api
     auth = settings.auth_string.get_secret_value() if settings.auth_string else ""
-    api = PrefectApi(str(settings.url), auth)
+    api = PrefectApi(api_url=str(settings.url), auth_string=auth, timeout_seconds=ANSWER_SECONDS)
     while not api.has_pool(WORK_POOL):
         time.sleep(POLL_SECONDS)
     kind = PoolSettings().worker_type

@@ -1,4 +1,4 @@
-"""Files of environment variables, and the entry of a process into what they say."""
+"""Files of environment variables, and how a process takes what they say for its environment."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def read_file(file: Path) -> dict[str, str]:
     return found
 
 
-def enter(file: Path | None = None) -> None:
+def load_env(file: Path | None = None) -> None:
     """Make what the file says, over what this process was given, its environment. Raises `ConfigurationError`."""
     found = checked_environment({**os.environ, **(read_file(file) if file else {})})
     os.environ.clear()

@@ -1,4 +1,4 @@
-"""Installs downman's services for systemd, and takes them away: `make install`, `make uninstall`.
+"""Installs downman's services for systemd, and takes them away: `downman install`, `downman uninstall`.
 
 Says everything that it will do, asks, and does it; what is there already is left as it is, so that a second time brings
 what has changed: units of a newer version, or another number of workers.
@@ -11,8 +11,7 @@ import pwd
 import secrets
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,11 +29,13 @@ USUAL = "/opt/downman"
 USER = "downman"
 UNITS = (
     "downman.target", "downman-prefect.service", "downman-setup.service", "downman-site.service",
-    "downman-package@.service", "downman-others.service",
+    "downman-package@.service", "downman-worker.service",
 )  # fmt: skip
+#: Units of earlier versions, each with the name of its service and the one that it has now.
+RETIRED_UNITS = {"downman-others.service": ("others", "worker")}
 TARGET = "downman.target"
 #: What may be enabled as it is, by its name in DOWNMAN_SERVICES; of the template as many as there are to be workers.
-SERVICES = {name: f"downman-{name}.service" for name in ("prefect", "setup", "site", "others")}
+SERVICES = {name: f"downman-{name}.service" for name in ("prefect", "setup", "site", "worker")}
 PACKAGE = "package"
 
 
@@ -80,6 +81,7 @@ class Installation:
         for name in UNITS:
             yield from self._file_step(self.units / name, self._named_for_here(HERE / name), 0o644)
         yield from self._enabling_steps()
+        yield from self._delete_steps(RETIRED_UNITS)
 
     def uninstall_steps(self) -> Iterator[Step]:
         """Return what can be taken away: what is kept are configuration, secrets and data."""
@@ -88,9 +90,9 @@ class Installation:
             yield Step(what=f"stop {', '.join(there)}", do=lambda: _run("systemctl", "stop", *there))
         if there:
             yield Step(what=f"disable {', '.join(there)}", do=lambda: self._systemctl("disable", *there))
-        for path in [*(self.units / name for name in UNITS), self.command]:
-            if path.exists():
-                yield Step(what=f"delete {path}", do=path.unlink)
+        yield from self._delete_steps([*UNITS, *RETIRED_UNITS])
+        if self.command.exists():
+            yield Step(what=f"delete {self.command}", do=self.command.unlink)
 
     def wanted(self) -> list[str]:
         """Return the units that the environment file asks for. Raises `ConfigurationError` for unknown ones."""
@@ -99,14 +101,20 @@ class Installation:
         unknown = sorted({name.strip() for name in names} - {*SERVICES, PACKAGE})
         if unknown:
             known = ", ".join([*SERVICES, PACKAGE])
+            renamed = [f" {old} is {new} now." for old, new in RETIRED_UNITS.values() if old in unknown]
             raise ConfigurationError(
-                f"{self.environment}: DOWNMAN_SERVICES names {', '.join(unknown)}; there are {known}."
+                f"{self.environment}: DOWNMAN_SERVICES names {', '.join(unknown)}; there are {known}.{''.join(renamed)}"
             )
         units = [TARGET, *(SERVICES[name.strip()] for name in names if name.strip() in SERVICES)]
         if PACKAGE not in {name.strip() for name in names}:
             return units
         count = int(said.get("DOWNMAN_PACKAGE_WORKERS") or _default("package_workers"))
         return [*units, *(f"downman-package@{number}.service" for number in range(1, count + 1))]
+
+    def _delete_steps(self, names: Iterable[str]) -> Iterator[Step]:
+        for path in (self.units / name for name in names):
+            if path.exists():
+                yield Step(what=f"delete {path}", do=path.unlink)
 
     def _enabling_steps(self) -> Iterator[Step]:
         wanted, enabled = self.wanted(), self._enabled()
@@ -196,38 +204,39 @@ def _run(*command: str) -> None:
         raise ConfigurationError(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
 
 
-def main() -> int:
-    """Run the command and give its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m downman_ops.launch.install_services", description=__doc__)
-    parser.add_argument("what", choices=["install", "uninstall"])
+def run(what: str, words: Sequence[str]) -> int:
+    """Install or uninstall, and return the exit status. Raises `ConfigurationError`."""
+    parser = argparse.ArgumentParser(
+        prog=f"downman {what}",
+        description="Says everything that it will do, asks, and does it; done again, it changes only what has changed.",
+    )
     parser.add_argument("--root", type=Path, default=Path("/"), help="write below this folder, for a package (/)")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     installation = Installation(arguments.root.resolve())
     try:
         if installation.is_this_machine and os.geteuid() != 0:
             raise ConfigurationError("Only root can do this; become root, or name a folder with --root.")
-        steps = list(installation.install_steps() if arguments.what == "install" else installation.uninstall_steps())
-        return _carry_out(steps, installation, arguments)
-    except (ConfigurationError, OSError) as exc:
-        print(f"downman: {exc}", file=sys.stderr)  # noqa: T201
-        return 1
+        steps = list(installation.install_steps() if what == "install" else installation.uninstall_steps())
+        return _carry_out(steps, installation, what, yes=arguments.yes)
+    except OSError as exc:
+        raise ConfigurationError(str(exc)) from exc
 
 
-def _carry_out(steps: Sequence[Step], installation: Installation, arguments: argparse.Namespace) -> int:
+def _carry_out(steps: Sequence[Step], installation: Installation, what: str, *, yes: bool) -> int:
     if not steps:
         _say("Everything is as it should be.")
         return 0
-    _say(f"To {arguments.what} downman's services:")
+    _say(f"To {what} downman's services:")
     for step in steps:
         _say(f"  - {step.what}")
-    if not arguments.yes and not _agreed():
+    if not yes and not _agreed():
         _say("Nothing was changed.")
         return 1
     for step in steps:
         step.do()
     installation.reload()
-    _say("Done." + _what_next(installation, arguments.what))
+    _say("Done." + _what_next(installation, what))
     return 0
 
 
@@ -257,7 +266,3 @@ def _what_next(installation: Installation, what: str) -> str:
 
 def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    sys.exit(main())

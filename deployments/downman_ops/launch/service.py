@@ -1,6 +1,6 @@
-"""One part of an installation in the foreground: `python -m downman_ops.launch.service PART`.
+"""One part of an installation in the foreground: `downman service PART`.
 
-It reads the environment (over it a file with `--env-file`), refuses what cannot be meant, gives the program of the part
+It reads the environment (over it a file with `--env-file`), rejects what is not valid, gives the program of the part
 what that needs and none of the other parts' secrets, and becomes it.
 """
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from downman.domain.jobs import WORK_POOL, Queue
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import prefect_environment
-from downman_ops.launch.env_file import enter
+from downman_ops.launch.env_file import load_env
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.settings import PoolSettings
 
-#: The smallest site with settings for production; one's own is named by DJANGO_SETTINGS_MODULE.
-SETTINGS = "downman_site.production"
+#: The settings of the reference site for production; one's own are named by DJANGO_SETTINGS_MODULE.
+PRODUCTION_SETTINGS = "downman_site.production"
 _OF_PREFECTS_SERVER = ("DOWNMAN_PREFECT_DATABASE_URL",)
 _OF_THE_SITE = ("DOWNMAN_SECRET_KEY", "DOWNMAN_DATABASE_URL", "DOWNLOADS_METRICS_TOKEN")
 _OF_THE_SETUP = ("DOWNMAN_MAIL_USER", "DOWNMAN_MAIL_PASSWORD")
@@ -30,20 +30,16 @@ NOT_FOR: Mapping[str, Sequence[str]] = {
     "worker": (*_OF_PREFECTS_SERVER, *_OF_THE_SETUP, "DOWNLOADS_METRICS_TOKEN"),
     "bootstrap": (*_OF_PREFECTS_SERVER, *_OF_THE_SITE),
     "manage": _OF_PREFECTS_SERVER,
-    "cli": (*_OF_PREFECTS_SERVER, *_OF_THE_SITE, *_OF_THE_SETUP),
-}
-#: Parts that are commands, with what they are.
-COMMANDS: Mapping[str, str] = {
-    "manage": "one of Django's commands",
-    "bootstrap": "pool, queues and deployments only; --show: what is in force",
-    "cli": "one of Prefect's own commands, with its login",
 }
 
 
-def main() -> int:
-    """Become the part, or give the exit status of a refusal."""
-    parser = argparse.ArgumentParser(prog="python -m downman_ops.launch.service", description=__doc__)
-    parser.add_argument("--env-file", type=Path, help="a file of NAME=value lines, over the environment")
+def run(words: Sequence[str], env_file: Path | None = None) -> int:
+    """Become the part; does not return. Raises `ConfigurationError`."""
+    parser = argparse.ArgumentParser(
+        prog="downman service",
+        description="Runs one part of an installation in the foreground, with what the environment says, over it a "
+        "file: downman --env-file FILE service PART.",
+    )
     parts = parser.add_subparsers(dest="part", metavar="PART", required=True)
     parts.add_parser("prefect", help="Prefect's server")
     parts.add_parser("setup", help="bring databases, static files, pool, queues and deployments up to date, and end")
@@ -51,44 +47,47 @@ def main() -> int:
     worker = parts.add_parser("worker", help="a worker")
     worker.add_argument("--queues", default=",".join(Queue), help="the queues that it serves, with commas (all)")
     worker.add_argument("--name", help="the name under which it is seen")
-    for name, text in COMMANDS.items():
-        # All that follows is the command's own, options too.
-        command = parts.add_parser(name, help=text, add_help=False, prefix_chars="\0")
-        command.add_argument("words", nargs=argparse.REMAINDER)
-    arguments = parser.parse_args()
-    try:
-        enter(arguments.env_file)
-        _become(arguments)
-    except ConfigurationError as exc:
-        print("\n".join(f"downman: {line}" for line in str(exc).splitlines()), file=sys.stderr)  # noqa: T201
-    return 1
-
-
-def _become(arguments: argparse.Namespace) -> None:
-    settings = ServiceSettings()
-    home = settings.home.expanduser().resolve()
-    defaults = {**prefect_environment.DEFAULTS, "DJANGO_SETTINGS_MODULE": SETTINGS, "PYTHONUNBUFFERED": "1"}
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-    os.environ.setdefault("PREFECT_API_URL", f"http://{settings.prefect_host}:{settings.prefect_port}/api")
-    os.environ.update(prefect_environment.for_all(home / "prefect"), DOWNMAN_HOME=str(home))
+    arguments = parser.parse_args(words)
+    settings = _prepare(env_file)
     programs: Mapping[str, Callable[[], list[str]]] = {
-        "prefect": lambda: _prefect(settings, home),
+        "prefect": lambda: _prefect(settings),
         "setup": _setup,
         "site": lambda: _site(settings),
         "worker": lambda: _worker(settings, arguments),
-        "bootstrap": lambda: ["-m", "downman_ops.prefect_setup.bootstrap", *arguments.words],
-        "manage": lambda: ["-m", "django", *arguments.words],
-        "cli": lambda: ["-m", "prefect", *arguments.words],
     }
     program = programs[arguments.part]()
-    for name in NOT_FOR[arguments.part]:
-        os.environ.pop(name, None)
+    _drop_secrets(arguments.part)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *program])  # noqa: S606 - it is to be no shell
 
 
-def _prefect(settings: ServiceSettings, home: Path) -> list[str]:
+def load_service_env(env_file: Path | None, *, part: str) -> None:
+    """Make the environment of a service, with the secrets that the part needs, this process's own.
+
+    Raises `ConfigurationError` for what is not valid in it.
+    """
+    _prepare(env_file)
+    _drop_secrets(part)
+
+
+def _prepare(env_file: Path | None) -> ServiceSettings:
+    load_env(env_file)
+    settings = ServiceSettings()
+    home = settings.home.expanduser().resolve()
+    defaults = {**prefect_environment.DEFAULTS, "DJANGO_SETTINGS_MODULE": PRODUCTION_SETTINGS, "PYTHONUNBUFFERED": "1"}
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_API_URL", f"http://{settings.prefect_host}:{settings.prefect_port}/api")
+    os.environ.update(prefect_environment.for_all(home / "prefect"), DOWNMAN_HOME=str(home))
+    return settings
+
+
+def _drop_secrets(part: str) -> None:
+    for name in NOT_FOR[part]:
+        os.environ.pop(name, None)
+
+
+def _prefect(settings: ServiceSettings) -> list[str]:
     url = settings.prefect_database_url.get_secret_value()
     if not url:
         raise ConfigurationError(
@@ -99,7 +98,7 @@ def _prefect(settings: ServiceSettings, home: Path) -> list[str]:
         raise ConfigurationError(
             "PREFECT_API_AUTH_STRING is not set to user:password: anybody who reaches Prefect's server could run it."
         )
-    os.environ.update(prefect_environment.for_server(home / "prefect", database_url=url, login=login))
+    os.environ.update(prefect_environment.for_server(Path(os.environ["PREFECT_HOME"]), database_url=url, login=login))
     return [
         "-m", "prefect", "server", "start", f"--host={settings.prefect_host}", f"--port={settings.prefect_port}",
     ]  # fmt: skip
@@ -113,7 +112,7 @@ def _setup() -> list[str]:
     call_command("migrate", interactive=False, verbosity=1)
     if django_settings.STATIC_ROOT:
         call_command("collectstatic", interactive=False, verbosity=1)
-    return ["-m", "downman_ops.prefect_setup.bootstrap"]
+    return ["-m", "downman_ops", "bootstrap"]
 
 
 def _site(settings: ServiceSettings) -> list[str]:
@@ -157,7 +156,3 @@ def _check_site() -> None:
         )
     for message in found:
         print(f"downman: {message.id}: {message.msg} {message.hint or ''}".strip(), file=sys.stderr)  # noqa: T201
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,7 @@ from downman_site.environment import PREFIX, SiteEnvironment
 
 
 class ServiceSettings(SiteEnvironment):
-    """Read by `python -m downman_ops.launch.service`, beside those of the site."""
+    """Read by `downman service`, beside those of the site."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True)
 
@@ -22,7 +22,7 @@ class ServiceSettings(SiteEnvironment):
     prefect_host: str = Field(default="127.0.0.1", description="Address on which Prefect's server listens.")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="Port of Prefect's server.")
     services: str = Field(
-        default="prefect,setup,site,package,others",
+        default="prefect,setup,site,package,worker",
         description="What `make install` has this machine run, with commas: the names of the units behind `downman-`.",
     )
     package_workers: int = Field(

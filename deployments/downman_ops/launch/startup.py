@@ -5,21 +5,23 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+
 from downman.domain.jobs import WORK_POOL
+from downman.prefect_api import PrefectApi
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch.demo_environment import Demo
-from downman_ops.prefect_setup.prefect_startup_api import UNREADY, PrefectApi
 
 POLL_SECONDS = 0.1
+#: Seconds within which a server must have answered, or it is asked again.
+ANSWER_SECONDS = 5.0
 #: Characters of a failed step's last line that are shown.
 MAX_QUOTED = 200
-BOOTSTRAP = (sys.executable, "-m", "downman_ops.prefect_setup.bootstrap", "--declare-crashed-runs")
+BOOTSTRAP = (sys.executable, "-m", "downman_ops", "bootstrap", "--declare-crashed-runs")
 MANAGE = (sys.executable, "-m", "downman_site.manage")
 
 
@@ -42,7 +44,11 @@ class Startup:
         self._finish("migrate", self._begin("migrate", *MANAGE, "migrate", "--verbosity=1", "--no-input"))
         if _has_command("load_demo"):
             self._finish("load_demo", self._begin("load_demo", *MANAGE, "load_demo"))
-        api = PrefectApi(f"{self._demo.prefect_url}/api", self._demo.prefect_auth)
+        api = PrefectApi(
+            api_url=f"{self._demo.prefect_url}/api",
+            auth_string=self._demo.prefect_auth,
+            timeout_seconds=ANSWER_SECONDS,
+        )
         self._until(api.is_up, "Prefect's server", "prefect")
         self._finish("bootstrap", bootstrap)
         self._until(self._site_answers, "the site", "site")
@@ -72,14 +78,12 @@ class Startup:
             self.stop.wait(POLL_SECONDS)
 
     def _site_answers(self) -> bool:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"{self._demo.site_url}/", timeout=10):
-                return True
-        except urllib.error.HTTPError as exc:
-            return exc.code < 500  # noqa: PLR2004 - a server that is up and knows what it does
-        except UNREADY:
+            answer = httpx.get(f"{self._demo.site_url}/", timeout=ANSWER_SECONDS, trust_env=False)
+        except httpx.HTTPError:
             return False
+        # A server that is up and knows what it does.
+        return not answer.is_server_error
 
     def _log(self, name: str) -> Path:
         return self._demo.home.logs / f"{name}.log"

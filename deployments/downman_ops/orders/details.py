@@ -25,11 +25,11 @@ PATIENCE_SECONDS = 3.0
 LONGEST = 200
 
 
-def find_order(number: int) -> DownloadRequest:
+def find_order(text: str) -> DownloadRequest:
     """Return the order; raises `CommandError` where there is none."""
-    found = DownloadRequest.objects.filter(pk=number).first()
+    found = DownloadRequest.objects.filter(pk=int(text)).first() if text.isdecimal() else None
     if found is None:
-        raise CommandError(f"There is no order {number}. `requests` lists those that there are.")
+        raise CommandError(f"There is no order {text}. `orders` lists those that there are.")
     return found
 
 

@@ -6,6 +6,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 from django.db.models import Count
+from django.utils import timezone
 
 from downman.domain.status import LocatorStatus, describe_status
 from downman.models import DownloadRequest, ResourceLocator
@@ -30,7 +31,7 @@ class PartCounts(dict[str, int]):
         return ", ".join(f"{count} {describe_status(status)}" for status, count in self.items())
 
 
-def requests(options: Mapping[str, Any]) -> Report:
+def orders(options: Mapping[str, Any]) -> Report:
     """List one page of orders; two queries, and one more for each further state that is asked for."""
     limit = options["limit"]
     found = _newest(options, count=limit + 1)
@@ -49,7 +50,7 @@ def requests(options: Mapping[str, Any]) -> Report:
         for order in page
     ]
     note = f"There are more: --before {page[-1].pk} gives the next page." if len(found) > limit else ""
-    return Report(tables=[Table(name="requests", title="Orders, newest first", columns=COLUMNS, rows=rows, note=note)])
+    return Report(tables=[Table(name="orders", title="Orders, newest first", columns=COLUMNS, rows=rows, note=note)])
 
 
 def _newest(options: Mapping[str, Any], *, count: int) -> list[DownloadRequest]:
@@ -65,6 +66,8 @@ def _newest(options: Mapping[str, Any], *, count: int) -> list[DownloadRequest]:
     newest = heapq.merge(*pages, key=lambda order: -order.pk)
     # Numbers are given in the order of time, so that no index by time is needed.
     since = options["since"]
+    if since is not None and since.tzinfo is None:
+        since = timezone.make_aware(since)
     return list(islice(takewhile(lambda order: since is None or order.created_at >= since, newest), count))
 
 

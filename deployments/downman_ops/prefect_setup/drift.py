@@ -1,6 +1,6 @@
-"""What is in force in Prefect, beside what the settings say: `python -m downman_ops.prefect_setup.bootstrap --show`."""
+"""What Prefect holds, beside what the settings say: `downman bootstrap --show`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from prefect_email import EmailServerCredentials
 from prefect_email.credentials import SMTPType
 
 from downman.domain.jobs import WORK_POOL, Queue
+from downman_ops.commands import ExitStatus, Report, Table
 from downman_ops.prefect_setup.work_pool import get_variables, wanted_variables
 from downman_ops.settings import PoolSettings
 
@@ -24,17 +25,17 @@ class Setting:
     #: The variable that decides it.
     variable: str
     what: str
-    in_force: str
+    found: str
     wanted: str
 
     @property
     def differs(self) -> bool:
         """Return whether Prefect holds something else than the settings say."""
-        return self.in_force != self.wanted
+        return self.found != self.wanted
 
 
 async def compare(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
-    """Return everything that the settings decide in Prefect, with what is in force; changes nothing."""
+    """Return everything that the settings decide in Prefect, with what Prefect holds; changes nothing."""
     return [*await _pool(client, settings), *await _queues(client, settings), *await _mail(client, settings)]
 
 
@@ -73,12 +74,12 @@ async def _queues(client: PrefectClient, settings: PoolSettings) -> list[Setting
     for name in Queue:
         queue = found.get(name)
         limit = MISSING if queue is None else str(queue.concurrency_limit or "any")
-        rank = MISSING if queue is None else str(queue.priority)
+        priority = MISSING if queue is None else str(queue.priority)
         paused = MISSING if queue is None else "paused" if queue.is_paused else "open"
         rows += [
-            _row(f"{name}_concurrency", f"runs of {name} at once", limit, str(settings.get_concurrency(name))),
-            _row(f"{name}_priority", f"rank of {name}", rank, str(settings.get_priority(name))),
-            Setting(variable="", what=f"queue {name}", in_force=paused, wanted="open"),
+            _row(f"{name}_concurrency", f"concurrent runs of {name}", limit, str(settings.get_concurrency(name))),
+            _row(f"{name}_priority", f"priority of {name}", priority, str(settings.get_priority(name))),
+            Setting(variable="", what=f"queue {name}", found=paused, wanted="open"),
         ]
     return rows
 
@@ -95,42 +96,45 @@ async def _mail(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
     same_password = (block.get("password") or "") == settings.mail_password.get_secret_value()
     return [
         _row("mail_host", "mail server", block["smtp_server"], settings.mail_host),
-        _row("mail_port", "its port", str(block["smtp_port"]), str(settings.mail_port)),
-        _row("mail_type", "protected by", SMTPType(block["smtp_type"]).name, settings.mail_type),
-        _row("mail_user", "user at it", block.get("username") or "none", settings.mail_user or "none"),
+        _row("mail_port", "port of the mail server", str(block["smtp_port"]), str(settings.mail_port)),
+        _row("mail_type", "protection of the connection", SMTPType(block["smtp_type"]).name, settings.mail_type),
+        _row("mail_user", "user at the mail server", block.get("username") or "none", settings.mail_user or "none"),
         # Neither is shown.
-        _row("mail_password", "password at it", "as set" if same_password else "another one", "as set"),
+        _row("mail_password", "password at the mail server", "as set" if same_password else "different", "as set"),
     ]
 
 
-def _row(field: str, what: str, in_force: str, wanted: str) -> Setting:
+def _row(field: str, what: str, found: str, wanted: str) -> Setting:
     prefix = str(PoolSettings.model_config.get("env_prefix"))
-    return Setting(variable=f"{prefix}{field.upper()}", what=what, in_force=in_force, wanted=wanted)
+    return Setting(variable=f"{prefix}{field.upper()}", what=what, found=found, wanted=wanted)
 
 
 def _list(values: Sequence[str] | None) -> str:
     return ", ".join(values or ()) or "nothing"
 
 
-def as_text(settings: Sequence[Setting]) -> str:
-    """Write a table for people; what differs is marked and counted."""
-    columns: Mapping[str, Sequence[str]] = {
-        "": ["*" if setting.differs else "" for setting in settings],
-        "what": [setting.what for setting in settings],
-        "in force": [setting.in_force for setting in settings],
-        "settings": [setting.wanted for setting in settings],
-        "variable": [setting.variable for setting in settings],
-    }
-    cells = [[heading, *values] for heading, values in columns.items()]
-    widths = [max(map(len, column)) for column in cells]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in zip(*cells, strict=True)
-    ]
+def to_report(settings: Sequence[Setting]) -> Report:
+    """Return a table in which what differs is marked, and counted below."""
     different = sum(setting.differs for setting in settings)
-    closing = (
-        f"{different} differ (*): `python -m downman_ops.prefect_setup.bootstrap` brings them to what the settings say."
+    note = (
+        f"{different} {'differs' if different == 1 else 'differ'} (*): `downman bootstrap` applies the settings."
         if different
-        else "Everything in force is what the settings say."
+        else "Prefect holds what the settings say."
     )
-    return "\n".join([*lines, closing])
+    table = Table(
+        name="settings",
+        title="What Prefect holds, beside the settings",
+        columns={
+            "differs": "differs",
+            "what": "what",
+            "found": "in Prefect",
+            "wanted": "settings",
+            "variable": "variable",
+        },
+        rows=[
+            ("*" if setting.differs else " ", setting.what, setting.found, setting.wanted, setting.variable)
+            for setting in settings
+        ],
+        note=note,
+    )
+    return Report(tables=[table], status=ExitStatus.WRONG if different else ExitStatus.OK)

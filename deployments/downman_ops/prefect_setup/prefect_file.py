@@ -1,19 +1,27 @@
-"""Reads `prefect.yaml`, refusing what Prefect would take without a word and do nothing, or something else, with."""
+"""Reads `prefect.yaml`, which alone says what runs in Prefect under which name, on which queue, and when.
+
+Rejected is what Prefect would take without a word and do nothing, or something else, with. Reading loads no Prefect.
+"""
 
 import importlib
+import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from prefect import Flow
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from downman.domain.jobs import TAG, Job, Queue
 from downman_ops.errors import ConfigurationError
-from downman_ops.prefect_setup.prefect_yaml_path import prefect_file
 
-PREFECT_FILE = prefect_file()
+if TYPE_CHECKING:
+    from prefect import Flow
+
+_IN_CHECKOUT = Path(__file__).parents[3] / "prefect.yaml"
+_FROM_WHEEL = Path(sys.prefix) / "share" / "downman" / "prefect.yaml"
+#: The file of this installation: a checkout's own, or the one that the wheel brought.
+PREFECT_FILE = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _FROM_WHEEL
 
 
 class _Strict(BaseModel):
@@ -63,8 +71,10 @@ class DeploymentSpec(_Strict):
             raise ValueError(f"the tag {TAG!r} is missing: the deployment could not be taken away again")
         return tags
 
-    def flow(self) -> Flow[..., Any]:
+    def flow(self) -> "Flow[..., Any]":
         """Import the flow. An error in its module is raised as it is; Prefect's own loader would hide it."""
+        from prefect import Flow  # noqa: PLC0415 - its seconds are for those who need the flow
+
         module, _, name = self.entrypoint.rpartition(".")
         found = getattr(importlib.import_module(module), name, None)
         if not isinstance(found, Flow):

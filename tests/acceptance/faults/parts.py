@@ -16,20 +16,21 @@ import psutil
 import psycopg2
 
 from downman.domain.jobs import WORK_POOL
+from downman.prefect_api import PrefectApi
 from downman_ops.launch import databases
-from downman_ops.launch.demo_environment import Demo, build_environment, share
+from downman_ops.launch.demo_environment import Demo, build_environment, write_shared_env
 from downman_ops.launch.demo_home import DemoHome
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from downman_ops.launch.orphan_processes import stop_orphan_processes
 from downman_ops.launch.processes import get_processes
 from downman_ops.launch.startup import Startup
-from downman_ops.prefect_setup.prefect_startup_api import PrefectApi
 from prefect_warm_process.child import NAME as RUN_TITLE
 from tests.acceptance.demo import READY_SECONDS, STOP_SECONDS, Installation
 
 PREFECT, WORKER, SITE = "prefect", "worker", "site"
 NAMES = (PREFECT, WORKER, SITE)
 #: Of the log of a part that has ended by itself, what a failed test shows.
+ANSWER_SECONDS = 5.0
 LAST_LINES = 100
 
 
@@ -182,14 +183,19 @@ class Parts(Installation):
         databases.ensure_database(demo.database_url)
         databases.ensure_database(demo.prefect_database_url)
         self.environment = {**build_environment(demo), **self._overrides}
-        share(demo, self.environment)
+        self._demo = demo
+        self.share()
         self._commands = {spec.name: spec.command for spec in get_processes(demo)}
         for name in NAMES:
             self.start(name)
         Startup(demo, self.environment, timeout_seconds=READY_SECONDS).run()
 
+    def share(self) -> None:
+        """Have commands of the console script see the environment as it is now."""
+        write_shared_env(self._demo, self.environment)
+
     def _api(self) -> PrefectApi:
-        return PrefectApi(self.prefect_api, self.prefect_auth)
+        return PrefectApi(api_url=self.prefect_api, auth_string=self.prefect_auth, timeout_seconds=ANSWER_SECONDS)
 
     def _site_answers(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):

@@ -91,7 +91,7 @@ def run_deleted(scene: Scene) -> None:
 @fault(
     "deployment is deleted",
     injected="the deployment `package-request` is deleted in Prefect before an order",
-    happens="the order is answered with 201 and stands; delivered once `downman_ops.prefect_setup.bootstrap` has run",
+    happens="the order is answered with 201 and stands; delivered once `downman bootstrap` has run",
 )
 def deployment_deleted(scene: Scene) -> None:
     scene.prefect.delete_deployment(Job.PACKAGE_REQUEST)
@@ -116,7 +116,7 @@ def queue_paused(scene: Scene) -> None:
 @fault(
     "queue is deleted",
     injected="the queue `package` is deleted in Prefect before an order",
-    happens="the order is answered with 201 and stands; delivered once `downman_ops.prefect_setup.bootstrap` has run",
+    happens="the order is answered with 201 and stands; delivered once `downman bootstrap` has run",
 )
 def queue_deleted(scene: Scene) -> None:
     scene.prefect.delete_queue()

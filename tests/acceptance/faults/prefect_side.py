@@ -19,7 +19,7 @@ class Prefect:
     def __init__(self, parts: Parts) -> None:
         """Use the server of these parts."""
         self._ask = parts.ask_prefect
-        self._run = parts.run
+        self._downman = parts.downman
 
     def runs(self, number: int) -> list[Any]:
         """Return the runs for the order of a number, those that a test has asked for included."""
@@ -79,7 +79,7 @@ class Prefect:
 
     def bootstrap(self) -> None:
         """Bring everything to what it should be, as an administrator does."""
-        done = self._run("downman_ops.prefect_setup.bootstrap")
+        done = self._downman("bootstrap")
         assert done.returncode == 0, done.stderr
 
     def _deployment(self, job: Job) -> str:

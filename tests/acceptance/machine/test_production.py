@@ -96,9 +96,9 @@ def test_a_changed_limit_is_in_force_without_a_restart(said: dict[str, str], mac
     before = machine.type(pid)
     machine.type("sed -i 's|^DOWNMAN_PACKAGE_CONCURRENCY=.*|DOWNMAN_PACKAGE_CONCURRENCY=3|' /etc/downman/downman.env")
     shown = machine.type("downman bootstrap --show || true")
-    assert "1 differ (*)" in shown
+    assert "1 differs (*)" in shown
     machine.type("systemctl reload downman-setup")
-    assert "Everything in force" in machine.type("downman bootstrap --show")
+    assert "Prefect holds what the settings say" in machine.type("downman bootstrap --show")
     assert machine.type(pid) == before
 
 

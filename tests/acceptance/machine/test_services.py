@@ -58,8 +58,8 @@ def order(machine: Machine, name: str) -> str:
         "--header 'Content-Type: application/json' --data @/tmp/order.json "
         "http://127.0.0.1:8000/downloads/api/requests/"
     )
-    newest: Any = json.loads(machine.type("downman requests --limit 1 --json"))
-    return str(newest["requests"][0]["order"])
+    newest: Any = json.loads(machine.type("downman orders --limit 1 --json"))
+    return str(newest["orders"][0]["order"])
 
 
 def is_delivered(machine: Machine, number: str) -> bool:
@@ -74,7 +74,7 @@ def is_delivered(machine: Machine, number: str) -> bool:
     [
         ("downman-package@1", "downman-package@2"),
         # One order is enough for them: none of them has it in its hands.
-        ("downman-others", "downman-site", "downman-prefect"),
+        ("downman-worker", "downman-site", "downman-prefect"),
     ],
     ids=["workers of package", "all others"],
 )

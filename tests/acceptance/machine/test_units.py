@@ -2,10 +2,11 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.console_script import DOWNMAN
 
 ROOT = Path(__file__).parents[3]
 UNITS = sorted(path for path in (ROOT / "deployments" / "systemd").iterdir() if path.suffix in {".service", ".target"})
@@ -18,7 +19,7 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
 
 def install(what: str, root: Path, *options: str, answer: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "downman_ops.launch.install_services", what, "--root", str(root), *options],
+        [DOWNMAN, what, "--root", str(root), *options],
         cwd=ROOT,
         input=answer,
         capture_output=True,
@@ -98,14 +99,14 @@ def test_a_machine_runs_what_its_environment_file_says(tmp_path: Path) -> None:
     install("install", tmp_path, "--yes")
     environment = tmp_path / "etc/downman/downman.env"
     said = environment.read_text()
-    environment.write_text(re.sub("(?m)^DOWNMAN_SERVICES=.*", "DOWNMAN_SERVICES=package,others", said))
+    environment.write_text(re.sub("(?m)^DOWNMAN_SERVICES=.*", "DOWNMAN_SERVICES=package,worker", said))
     assert install("install", tmp_path, "--yes").returncode == 0
     names = {path.name for path in (tmp_path / "etc/systemd/system/downman.target.wants").iterdir()}
-    assert names == {"downman-package@1.service", "downman-package@2.service", "downman-others.service"}
+    assert names == {"downman-package@1.service", "downman-package@2.service", "downman-worker.service"}
     environment.write_text(re.sub("(?m)^DOWNMAN_SERVICES=.*", "DOWNMAN_SERVICES=package,beat", said))
     done = install("install", tmp_path, "--yes")
     assert done.returncode == 1
-    assert "DOWNMAN_SERVICES names beat; there are prefect, setup, site, others, package." in done.stderr
+    assert "DOWNMAN_SERVICES names beat; there are prefect, setup, site, worker, package." in done.stderr
 
 
 def test_uninstalling_leaves_configuration_and_data(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_pool_that_is_not_there_is_wrong_with_all_its_queues(client: SyncPrefe
     _, found = doctor()
     for part in ("work pool", *(f"queue {name}" for name in Queue)):
         assert one(found, part).startswith("wrong: ")
-        assert remedies(found, part) == ["python -m downman_ops.prefect_setup.bootstrap"]
+        assert remedies(found, part) == ["downman bootstrap"]
     run_bootstrap()
 
 
@@ -302,7 +302,7 @@ def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefect
         "wrong: it runs other.flow, not downman_flows.package.package_request"
     )
     assert one(found, "deployment stray").startswith("warning: ")
-    assert set(remedies(found, "deployment sweep-orphans")) == {"python -m downman_ops.prefect_setup.bootstrap"}
+    assert set(remedies(found, "deployment sweep-orphans")) == {"downman bootstrap"}
     assert one(doctor()[1], "deployments") == "ok: 5, as prefect.yaml says"
 
 

@@ -221,7 +221,7 @@ def test_an_environment_that_says_something_else_than_the_block(look: Look, monk
         found = look(port, "INSECURE", username=USER, password=PASSWORD)
     said = "Prefect's block differs from the environment here: DOWNMAN_MAIL_PORT, DOWNMAN_MAIL_PASSWORD"
     assert of(found, "mail server")[0] == ("warning", said)
-    assert "python -m downman_ops.prefect_setup.bootstrap" in remedies(found, "mail server")[0]
+    assert "downman bootstrap" in remedies(found, "mail server")[0]
 
 
 def test_the_variables_are_those_that_the_block_is_written_from() -> None:

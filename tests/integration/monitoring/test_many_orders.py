@@ -15,12 +15,12 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "words",
     [
-        ("requests",),
-        ("requests", "--limit", "1000", "--before", "60000"),
-        ("requests", "--status", "failed", "--status", "queued", "--status", "awaiting_approval"),
-        ("requests", "--since", "2999-01-01"),
-        ("requests", "--email", "person7@example.org", "--status", "failed"),
-        ("requests", "--email", "nobody@example.org"),
+        ("orders",),
+        ("orders", "--limit", "1000", "--before", "60000"),
+        ("orders", "--status", "failed", "--status", "queued", "--status", "awaiting_approval"),
+        ("orders", "--since", "2999-01-01"),
+        ("orders", "--email", "person7@example.org", "--status", "failed"),
+        ("orders", "--email", "nobody@example.org"),
         ("show", "99999"),
     ],
     ids=" ".join,

@@ -44,16 +44,16 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]
 
 
 def listed(*words: Any) -> list[int]:
-    return [row["order"] for row in downman("requests", "--json", *words).json["requests"]]
+    return [row["order"] for row in downman("orders", "--json", *words).json["orders"]]
 
 
 def test_orders_are_listed_newest_first_page_by_page() -> None:
     made = [order("dem").pk for _ in range(5)]
-    first = downman("requests", "--limit", 2)
+    first = downman("orders", "--limit", 2)
     assert f"--before {made[-2]} gives the next page" in first.out
     assert listed("--limit", 2) == made[:2:-1]
     assert listed("--limit", 2, "--before", made[-2]) == made[2:0:-1]
-    assert "next page" not in downman("requests", "--before", made[-2]).out
+    assert "next page" not in downman("orders", "--before", made[-2]).out
 
 
 def test_orders_are_found_by_states_time_and_address() -> None:
@@ -71,9 +71,9 @@ def test_orders_are_found_by_states_time_and_address() -> None:
 
 def test_the_list_says_how_the_parts_stand_and_not_whose_they_are() -> None:
     order_in(RequestStatus.READY_WITH_ERRORS)
-    assert "1 delivered, 1 failed" in (said := downman("requests")).out
+    assert "1 delivered, 1 failed" in (said := downman("orders")).out
     assert EMAIL not in said.out
-    assert downman("requests", "--json").json["requests"][0]["parts"] == {"delivered": 1, "failed": 1}
+    assert downman("orders", "--json").json["orders"][0]["parts"] == {"delivered": 1, "failed": 1}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_list_says_how_the_parts_stand_and_not_whose_they_are() -> None:
 )
 def test_what_cannot_be_understood_is_answered_with_what_to_write(words: tuple[str, ...], remedy: str) -> None:
     with pytest.raises(CommandError, match=remedy):
-        call_command("downman", "requests", *words)
+        call_command("downman", "orders", *words)
 
 
 @pytest.mark.parametrize("status", RequestStatus)

@@ -45,8 +45,8 @@ from prefect.states import (
 from downman.domain.jobs import Job, Queue
 from downman.models import DownloadRequest, Notice, Resource
 from downman_ops.commands import Report, Table
-from downman_ops.manage_command import BELOW, CORNER, REST_OF_LINE
 from downman_ops.rendering import as_text
+from downman_ops.runner import BELOW, CORNER, REST_OF_LINE
 from tests.integration.monitoring.console import Said, claimed, downman, retrying
 from tests.integration.orders import order
 from tests.integration.prefect_server import AUTH, PrefectServer

@@ -1,6 +1,5 @@
 """What is at work, waits, was taken or has ended: what Celery's `inspect` told of tasks."""
 
-from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -11,8 +10,7 @@ from downman.domain.jobs import EXECUTING_RUN_STATES, Queue
 from downman.domain.status import OPEN_REQUESTS, UNSENT_NOTICES, LocatorStatus, RequestStatus
 from downman.models import DownloadRequest, Notice, RequestEvent, ResourceLocator
 from downman.prefect_api import PrefectApi
-from downman_ops.commands import Command, Report, Table
-from downman_ops.inspect import registered, workers
+from downman_ops.commands import Report, Table
 from downman_ops.inspect.runs import (
     AUTO,
     RunsTable,
@@ -25,9 +23,6 @@ from downman_ops.inspect.runs import (
     shown,
 )
 
-LIMIT = 50
-#: Rows that one table may have: five pages of Prefect's.
-MOST = 1_000
 SCHEDULED = RunsTable(
     name="scheduled",
     title="Runs that wait for their time or a worker",
@@ -42,17 +37,6 @@ _ENDED = ("queue", "order", "state", "since", "worker", "run", "message")
 CANCELLED = RunsTable(name="runs", title="Runs that were cancelled, newest first", columns=_ENDED)
 CRASHED = RunsTable(name="crashed", title="Runs that crashed or failed, newest first", columns=_ENDED)
 _WAITING_PARTS = (LocatorStatus.RETRYING.value, LocatorStatus.WAITING_FOR_SPACE.value)
-
-
-def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--queue", choices=[queue.value for queue in Queue], help="only this queue")
-    parser.add_argument("--limit", type=_limit, default=LIMIT, metavar="COUNT", help=f"rows of one table ({LIMIT})")
-
-
-def _limit(text: str) -> int:
-    if not (text.isdecimal() and 1 <= int(text) <= MOST):
-        raise ArgumentTypeError(f"write a number from 1 to {MOST}")
-    return int(text)
 
 
 def active(options: Mapping[str, Any]) -> Report:
@@ -262,32 +246,3 @@ def _is_run(actor: str) -> bool:
         return bool(UUID(actor))
     except ValueError:
         return False
-
-
-COMMANDS: Sequence[Command] = (
-    Command(name="active", help="Shows what is at work.", run=active, add_arguments=_arguments),
-    Command(
-        name="scheduled",
-        help="Shows what is to come: runs that wait, and what is tried again, when and why.",
-        run=scheduled,
-        add_arguments=_arguments,
-    ),
-    Command(
-        name="reserved",
-        help="Shows what a worker has taken and not started.",
-        run=reserved,
-        add_arguments=_arguments,
-    ),
-    Command(
-        name="revoked",
-        help="Shows what was cancelled, crashed or failed, the newest first.",
-        run=revoked,
-        add_arguments=_arguments,
-    ),
-    Command(
-        name="registered",
-        help="Shows jobs with their queues and schedules, the queues, and the work pool.",
-        run=registered.registered,
-    ),
-    Command(name="stats", help="Shows what workers and queues do, and how fast.", run=workers.stats),
-)

@@ -1,6 +1,5 @@
 """`manage.py downman doctor`: every part is looked at, side by side, and each finding comes with its remedy."""
 
-from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.core.validators import validate_email
 
-from downman_ops.commands import Command, ExitStatus, Report, Table
+from downman_ops.commands import ExitStatus, Report, Table
 from downman_ops.doctor.database import look_at_database, tables_answer
 from downman_ops.doctor.findings import Finding, State, looked_at, warning
 from downman_ops.doctor.orders import look_at_mails, look_at_orders
@@ -68,20 +67,3 @@ def _table(found: Sequence[Finding]) -> Table:
         columns={"part": "part", "state": "state", "found": "found", "remedy": "remedy"},
         rows=[(finding.part, finding.state, finding.found, finding.remedy) for finding in ranked],
     )
-
-
-def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--mail", metavar="ADDRESS", help="also send a test mail to this address")
-
-
-COMMANDS: Sequence[Command] = (
-    Command(
-        name="doctor",
-        help="Looks at every part, and says what to do about what it finds. Exit status: 0 nothing is wrong (warnings "
-        "do not count), 1 something is wrong, 3 Prefect's server does not answer (all else is still looked at).",
-        run=examine,
-        add_arguments=_add_arguments,
-        # It logs in to the mail server, and may send a mail.
-        repeatable=False,
-    ),
-)
