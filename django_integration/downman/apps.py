@@ -13,3 +13,4 @@ class DownloadsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks of the settings."""
+        from downman import checks  # noqa: F401, PLC0415 - registering needs the apps to be ready

@@ -76,7 +76,7 @@ def _schedule_differences(wanted: ScheduleSpec, found: Mapping[str, Any] | None)
     for key in ("interval", "cron", "timezone"):
         value, expected = found["schedule"].get(key), getattr(wanted, key)
         if isinstance(expected, timedelta):
-            expected = expected.total_seconds()
+            value, expected = f"{value or 0:g} s", f"{expected.total_seconds():g} s"
         if expected is not None and value != expected:
             yield f"the schedule {slug} has the {key} {value}, not {expected}"
 

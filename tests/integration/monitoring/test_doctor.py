@@ -296,7 +296,7 @@ def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefect
     )
     assert one(found, "deployment recover-stalled") == "wrong: the schedule every-minute is paused"
     assert one(found, "deployment clean-expired") == (
-        "wrong: the schedule every-20-minutes has the interval 21600.0, not 1200"
+        "wrong: the schedule every-20-minutes has the interval 21600 s, not 1200 s"
     )
     assert one(found, "deployment package-request") == (
         "wrong: it runs other.flow, not downman_flows.package.package_request"
