@@ -1,7 +1,6 @@
 """Where the worker's real parts are put together; nobody else constructs an adapter."""
 
 import asyncio
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -19,6 +18,7 @@ from downman.domain.ports import Source
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.file_source import FileSource
 from downman_flows.sources.http_source import HttpSource
+from downman_flows.storage.free_space import SpaceRule
 from downman_flows.storage.staging import Staging
 
 Arguments = ParamSpec("Arguments")
@@ -46,13 +46,15 @@ class Dependencies:
         `stored_bytes` says what all packages take; it is asked only where there is a budget.
         """
         self.package_dir.mkdir(parents=True, exist_ok=True)
-        in_staging = self.staging.free_bytes() - self.staging_reserve_bytes
-        in_packages = shutil.disk_usage(self.package_dir).free - self.package_reserve_bytes
-        free = min(in_staging, in_packages)
-        if self.staging.is_on_same_disk_as(self.package_dir):
-            # What is fetched and the package made of it lie there at the same time.
-            free //= 2
-        return min(free, self.storage_budget_bytes - stored_bytes()) if self.storage_budget_bytes else free
+        self.staging.make_root()
+        rule = SpaceRule(
+            package_dir=self.package_dir,
+            staging_dir=self.staging.root,
+            package_reserve_bytes=self.package_reserve_bytes,
+            staging_reserve_bytes=self.staging_reserve_bytes,
+            storage_budget_bytes=self.storage_budget_bytes,
+        )
+        return rule.measure(stored_bytes=stored_bytes).free_bytes
 
 
 @cache

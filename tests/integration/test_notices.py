@@ -7,7 +7,7 @@ from django.utils import timezone
 from downman.domain.notices import NoticeKind
 from downman.models import Notice, Resource
 from downman.services import notices
-from downman_flows.mail_server import in_words, is_for_good
+from downman_flows.mail_server_errors import to_mail_server_error
 from tests.integration.orders import order
 
 pytestmark = pytest.mark.django_db
@@ -53,9 +53,13 @@ def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_gi
 def test_a_recipient_who_is_refused_is_given_up_at_once(resource: Resource) -> None:
     order("dem")
     refused = smtplib.SMTPRecipientsRefused({"ana@example.org": (550, b"no such user")})
-    assert is_for_good(refused)
-    assert not is_for_good(smtplib.SMTPRecipientsRefused({"ana@example.org": (450, b"greylisted")}))
-    assert not is_for_good(smtplib.SMTPServerDisconnected("gone"))
-    assert not is_for_good(smtplib.SMTPAuthenticationError(535, b"bad password"))
-    assert notices.mark_failed(notices.claim_due(1)[0], in_words(refused), for_good=True) == "failed"
+    error = to_mail_server_error(refused, timeout_seconds=1)
+    assert error.is_permanent
+    passing = (
+        smtplib.SMTPRecipientsRefused({"ana@example.org": (450, b"greylisted")}),
+        smtplib.SMTPServerDisconnected("gone"),
+        smtplib.SMTPAuthenticationError(535, b"bad password"),
+    )
+    assert not any(to_mail_server_error(other, timeout_seconds=1).is_permanent for other in passing)
+    assert notices.mark_failed(notices.claim_due(1)[0], error.reply, for_good=True) == "failed"
     assert Notice.objects.get().last_error == "550 no such user"

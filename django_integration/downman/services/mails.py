@@ -1,6 +1,7 @@
 """Puts notices into words: one mail with a text and an HTML form, in the language of the person who ordered."""
 
 from dataclasses import dataclass
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -18,6 +19,10 @@ from downman.settings import app_settings
 
 #: Longer subjects are cut by mail programs.
 MAX_SUBJECT = 150
+
+
+class InvalidRecipient(ValueError):
+    """The recipient's e-mail address cannot be written into a message, and never can."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +56,14 @@ def compose(notice: Notice) -> Mail:
 def to_email_message(mail: Mail, sender: str) -> EmailMessage:
     """Make the message that mail servers take; `sender` may have a name: `Portal <portal@example.org>`.
 
-    Raises `ValueError` when an address holds what no header may hold.
+    Raises `InvalidRecipient` when the recipient's address holds what no header may hold.
     """
     message = EmailMessage(policy=SMTP)
     message["From"] = _address(*parseaddr(sender))
-    message["To"] = _address("", mail.recipient)
+    try:
+        message["To"] = _address("", mail.recipient)
+    except (ValueError, HeaderParseError) as exc:
+        raise InvalidRecipient(str(exc)) from exc
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(timezone.now())
     message["Message-ID"] = mail.message_id

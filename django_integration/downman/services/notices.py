@@ -14,6 +14,8 @@ from downman.services.dispatch import start_sending_on_commit
 from downman.services.policy import administrators
 from downman.settings import app_settings
 
+#: Notices that a sender claims at once: so many are late when it dies.
+CLAIMED_AT_ONCE = 1
 #: Answers that a mail server owes for one mail, from its greeting to its word that it was taken.
 ANSWERS_PER_MAIL = 8
 #: Says of a mail that it was not lost but given up.

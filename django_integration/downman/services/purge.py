@@ -14,14 +14,12 @@ from django.utils import timezone
 from downman.domain.status import UNSENT_NOTICES, NoticeStatus, RequestStatus
 from downman.models import DownloadRequest, Notice
 from downman.services.cancelling import end_all, end_waiting
-from downman.services.notices import GIVEN_UP, claim_timeout
+from downman.services.notices import CLAIMED_AT_ONCE, GIVEN_UP, claim_timeout
 from downman.services.transitions import OrderChange
 
 #: Orders of one transaction: a worker or a person who wants one of them waits for all.
 ORDERS_AT_ONCE = 50
 MAILS_AT_ONCE = 500
-#: Mails that a sender takes at once (`downman_flows.runs.sending.BATCH`).
-TAKEN_AT_ONCE = 1
 #: What events say of each part.
 REASON = "the queue was purged"
 
@@ -108,5 +106,5 @@ def _purge_once(orders: QuerySet[DownloadRequest], *, actor: str) -> Iterator[in
 def _not_being_sent() -> QuerySet[Notice]:
     """Return the owed mails that no sender can have taken: one that was taken is due when its claim ends."""
     now = timezone.now()
-    later = Q(status=NoticeStatus.RETRYING, due_at__gt=now + claim_timeout(TAKEN_AT_ONCE))
+    later = Q(status=NoticeStatus.RETRYING, due_at__gt=now + claim_timeout(CLAIMED_AT_ONCE))
     return Notice.objects.filter(Q(due_at__lte=now) | later, status__in=UNSENT_NOTICES).order_by("due_at")

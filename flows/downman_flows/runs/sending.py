@@ -1,23 +1,21 @@
 """Sends the mails that are due."""
 
 import logging
-import smtplib
 from dataclasses import dataclass
 from functools import partial
 
 from prefect_email import EmailServerCredentials
 
+from downman.domain.jobs import Job
 from downman.models import Notice
 from downman.services import notices
 from downman.services.db_retry import patiently
-from downman.services.mails import compose, to_email_message
+from downman.services.mails import InvalidRecipient, compose, to_email_message
 from downman.settings import app_settings
-from downman_flows.mail_server import MailServer, in_words, is_for_good
+from downman_flows.mail_server import MailServer
+from downman_flows.mail_server_errors import MailServerError
 
 logger = logging.getLogger(__name__)
-
-#: Mails taken at once: so many are late when their sender dies.
-BATCH = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,7 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
     settings = app_settings()
     sent = failed = 0
     with MailServer(credentials, timeout_seconds=settings.mail_timeout_seconds) as server:
-        while taken := patiently(partial(notices.claim_due, BATCH)):
+        while taken := patiently(partial(notices.claim_due, notices.CLAIMED_AT_ONCE)):
             for notice in taken:
                 if _send_one(notice, server, sender=settings.mail_from):
                     sent += 1
@@ -50,9 +48,9 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
 def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
     try:
         server.send(to_email_message(compose(notice), sender))
-    except (OSError, smtplib.SMTPException) as exc:
-        _reschedule(notice, in_words(exc), for_good=is_for_good(exc))
-    except ValueError as exc:
+    except MailServerError as exc:
+        _reschedule(notice, exc.reply, for_good=exc.is_permanent)
+    except InvalidRecipient as exc:
         _reschedule(notice, f"The address cannot be written into a mail: {exc}", for_good=True)
     except Exception:
         # The edge of one mail: what is wrong with it must not keep the others back.
@@ -72,5 +70,5 @@ def _reschedule(notice: Notice, error: str, *, for_good: bool) -> None:
         notice.kind,
         notice.request_id,
         error,
-        extra={"request_id": notice.request_id, "job": "send-notices", "action": "send"},
+        extra={"request_id": notice.request_id, "job": Job.SEND_NOTICES.value, "action": "send"},
     )

@@ -20,7 +20,7 @@ class Staging:
 
     def __init__(self, root: Path) -> None:
         """Use `root`; it is made when it is first needed."""
-        self._root = root
+        self.root = root
         #: The folders that this process holds, with the descriptors that hold them, by request and locator.
         self._held: dict[tuple[int, int], tuple[Path, int]] = {}
 
@@ -33,7 +33,7 @@ class Staging:
 
     def discard(self, request_id: int, locator_id: int) -> None:
         """Delete what lies there of one locator and is not held by another, and the request's folder with the last."""
-        folder = self._root / str(request_id) / str(locator_id)
+        folder = self.root / str(request_id) / str(locator_id)
         if (request_id, locator_id) in self._held or folder.exists():
             shutil.rmtree(self.get_folder(request_id, locator_id), ignore_errors=True)
         for other in folder.parent.glob(f"{locator_id}-*"):
@@ -52,24 +52,19 @@ class Staging:
         with contextlib.suppress(OSError):
             if folder is not None and folder.exists():
                 folder.rmdir()
-            (self._root / str(request_id)).rmdir()
+            (self.root / str(request_id)).rmdir()
         if descriptor is not None:
             os.close(descriptor)
 
-    def free_bytes(self) -> int:
-        """Return what is left on its disk."""
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return shutil.disk_usage(self._root).free
-
-    def is_on_same_disk_as(self, folder: Path) -> bool:
-        """Return whether another folder shares its disk."""
-        return self._root.stat().st_dev == folder.stat().st_dev
+    def make_root(self) -> None:
+        """Make the folder where it is not there; nobody else may read it."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def _hold_one(self, request_id: int, locator_id: int) -> tuple[Path, int]:
-        parent = self._root / str(request_id)
+        parent = self.root / str(request_id)
         for number in itertools.count(1):
             folder = parent / (str(locator_id) if number == 1 else f"{locator_id}-{number}")
-            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.make_root()
             # One by one: `parents` would give the request's folder the default mode.
             parent.mkdir(exist_ok=True, mode=0o700)
             with contextlib.suppress(FileNotFoundError):  # somebody tidied up just now: again, with the next name

@@ -18,7 +18,6 @@ from downman.domain.status import RequestStatus
 from downman.models import DownloadRequest, Notice, Resource
 from downman.services import notices, packaging, purge, recovery
 from downman.trigger import PrefectTrigger
-from downman_flows.runs import sending
 from downman_ops.orders.waiting_runs import PURGED
 from tests.integration.monitoring.console import claimed, downman, order_in, retrying
 from tests.integration.orders import order
@@ -159,7 +158,6 @@ def test_each_order_is_either_taken_by_a_worker_or_purged() -> None:
 
 
 def test_mails_are_given_up_but_not_what_may_be_on_its_way() -> None:
-    assert sending.BATCH == purge.TAKEN_AT_ONCE
     for _ in range(3):
         order("dem")
     on_its_way, refused = (notices.claim_due(1)[0] for _ in range(2))
