@@ -106,6 +106,7 @@ class RequestOut(Schema):
     """How an order stands."""
 
     id: uuid.UUID
+    number: str = Field(description="What people read to each other; unlike `id` it opens nothing.")
     status: RequestStatus
     created_at: datetime
     progress: ProgressOut
@@ -148,6 +149,7 @@ class WishOut(Schema):
     """How a generic request stands."""
 
     id: uuid.UUID = Field(alias="public_id")
+    number: str = Field(description="What people read to each other; unlike `id` it opens nothing.")
     status: GenericStatus
     created_at: datetime
     description: str

@@ -64,7 +64,7 @@ def package(urls: list[str], folder: Path) -> int:
         for number, url in enumerate(urls)
     )
     claim = Claim(
-        request_id=1, public_id="0" * 36, owner="bench", attempt=1, created_at=datetime.now(tz=UTC), language="en",
+        request_id=1, number="2FFF-043D", owner="bench", attempt=1, created_at=datetime.now(tz=UTC), language="en",
         parts=parts, policy=DownloadPolicy(),
     )  # fmt: skip
     contents = PackageBuilder(claim, tools.package_dir)

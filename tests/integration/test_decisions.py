@@ -99,7 +99,7 @@ def test_a_link_and_an_order_are_cancelled(admin_client: Client, resource: Resou
     request, other = delivered("dem"), order("dem")
     admin_client.post(question(request, "cancel-link", request.links.get()))
     answer = admin_client.post(question(other, "cancel"), follow=True)
-    assert told(answer)[-1] == f"success: Cancelled: request {other.pk}."
+    assert told(answer)[-1] == f"success: Cancelled: order {other.number}."
     assert request.links.get().status == "cancelled_by_admin"
     assert set(DownloadRequest.objects.values_list("status", flat=True)) == {"cancelled"}
     assert Notice.objects.filter(kind="cancelled").count() == 2

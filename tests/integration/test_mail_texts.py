@@ -76,7 +76,7 @@ def test_administrators_are_told_what_to_decide_on_and_where(
     assert page.endswith(f"/admin/downloads/downloadrequest/{request.pk}/change/")
     assert_whole(mail, language=language, says="Elevation <of> everything & more", leads_to=page)
     for form in (mail.subject, mail.text):
-        assert str(request.pk) in form
+        assert request.number in form
     for form in (mail.text, mail.html):
         assert "Roads" not in form
         assert str(request.public_id) not in form

@@ -164,7 +164,8 @@ def test_a_run_whose_order_is_forgotten_meanwhile_has_lost_its_lease(resource: R
 
 @pytest.mark.parametrize("statement", [1, 2])
 def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource, statement: int) -> None:
-    claim = claimed(order("dem"))
+    request = order("dem")
+    claim = claimed(request)
     failures = {claim.parts[0].locator_id: TransferInterrupted(reason="status 503")}
     said = []
 
@@ -176,7 +177,7 @@ def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource, st
         return answer
 
     with connection.execute_wrapper(a_run_ends_after):
-        told = tracking.track(tracking.find_request(claim.public_id))
+        told = tracking.track(tracking.find_request(request.public_id))
     assert len(said) > statement
     one_moment = [("packaging", ["fetching"]), ("queued", ["retrying"])]
     assert (told.status, [part.status for part in told.resources]) in one_moment

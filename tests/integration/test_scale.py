@@ -34,9 +34,9 @@ CREATE TEMPORARY TABLE made AS SELECT n, CASE
         WHEN n > 97196 THEN 'ready' WHEN n % 10 = 0 THEN 'failed' WHEN n % 10 = 1 THEN 'cancelled' ELSE 'expired'
     END AS state, now() - (100000 - n) * interval '4 minutes' AS at FROM generate_series(1, 100000) AS n;
 
-INSERT INTO downloads_downloadrequest (id, public_id, email, language, raw_order, status, created_at, updated_at,
-    cancelled_at, attempt, due_at, run_id, lease_owner, lease_until, reserved_bytes)
-SELECT n, gen_random_uuid(), 'person' || n % 5000 || '@example.org', 'en', '{}',
+INSERT INTO downloads_downloadrequest (id, number, public_id, email, language, raw_order, status, created_at,
+    updated_at, cancelled_at, attempt, due_at, run_id, lease_owner, lease_until, reserved_bytes)
+SELECT n, lpad(n::text, 9, '0'), gen_random_uuid(), 'person' || n % 5000 || '@example.org', 'en', '{}',
     CASE state WHEN 'retrying' THEN 'queued' ELSE state END, at, at + n % 60 * interval '1 hour',
     CASE state WHEN 'cancelled' THEN at END, 1,
     CASE state WHEN 'queued' THEN at WHEN 'retrying' THEN now() + n % 300 * interval '1 minute' END, NULL,

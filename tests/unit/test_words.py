@@ -37,7 +37,8 @@ def order(
     queue_position: int | None = None,
 ) -> TrackedRequest:
     return TrackedRequest(
-        id=uuid.uuid4(), status=status.value, created_at=datetime.now(tz=UTC), resources=list(resources),
+        id=uuid.uuid4(), number="2FFF-043D", status=status.value, created_at=datetime.now(tz=UTC),
+        resources=list(resources),
         progress=Progress(bytes_done=0, bytes_total=None, percent=0), queue_position=queue_position,
         links=list(links), tracking_url="", extended_end=None,
     )  # fmt: skip

@@ -12,13 +12,14 @@ from downman.models import GenericRequest
 class GenericAdmin(ActionAdmin):
     """Generic requests."""
 
-    list_display = ("id", "status", "email", "organisation", "created_at", "decided_at", "decided_by")
+    list_display = ("number", "status", "email", "organisation", "created_at", "decided_at", "decided_by")
     list_filter = ("status", "language", "created_at")
-    search_fields = ("=id", "=public_id", "email", "organisation", "description")
+    search_fields = ("=id", "=number", "=public_id", "email", "organisation", "description")
     date_hierarchy = "created_at"
     ordering = ("-id",)
     deeds = FREE_TEXT_ACTIONS
     fields = (
+        "number",
         "status",
         "email",
         "user",

@@ -17,6 +17,7 @@ from downman.admin.actions import ORDER_ACTIONS, among
 from downman.admin.base import ActionAdmin, Rows
 from downman.admin.notices import NoticeInline
 from downman.domain.errors import IllegalTransition
+from downman.domain.numbering import parse_number
 from downman.domain.status import ENDED_REQUESTS, Approval, LocatorStatus
 from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
 from downman.services import cancelling
@@ -73,7 +74,7 @@ class EventInline(Rows):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[RequestEvent]:
         """Take the parts along."""
-        return super().get_queryset(request).select_related("locator")
+        return super().get_queryset(request).select_related("locator__request")
 
 
 class Stage(admin.SimpleListFilter):
@@ -136,14 +137,15 @@ class NewestOnly(Paginator):  # type: ignore[type-arg]
 class RequestAdmin(ActionAdmin):
     """Orders; the address of an order's page opens it to everybody and is not shown in lists."""
 
-    list_display = ("id", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
+    list_display = ("number", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
     list_filter = (Stage, "status", Language, "created_at")
-    search_fields = ("=id", "=public_id", "email")
+    search_fields = ("=id", "=number", "=public_id", "email")
     paginator = NewestOnly
     ordering = ("-id",)
     actions = ("cancel",)
     deeds = ORDER_ACTIONS
     fields = (
+        "number",
         "email",
         "user",
         "language",
@@ -165,6 +167,12 @@ class RequestAdmin(ActionAdmin):
         orders: models.QuerySet[DownloadRequest] = super().get_queryset(request)
         parts = ResourceLocator.objects.filter(request=models.OuterRef("pk")).order_by().values("request")
         return orders.annotate(part_count=models.Subquery(parts.annotate(count=models.Count("pk")).values("count")))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[DownloadRequest], search_term: str
+    ) -> tuple[models.QuerySet[DownloadRequest], bool]:
+        """Find a number however it was typed."""
+        return super().get_search_results(request, queryset, parse_number(search_term) or search_term)
 
     @admin.display(description=_("resources"), ordering="part_count")
     def parts(self, request: DownloadRequest) -> int:

@@ -1,4 +1,4 @@
-"""A wish in free text, which people handle."""
+"""A free-text request, which people handle."""
 
 import uuid
 
@@ -6,11 +6,12 @@ from django.conf import settings
 from django.db import models
 
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus
+from downman.models.numbers import number_field, unique_number
 from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class GenericQuerySet(StateQuerySet["GenericRequest"]):
-    """Generic requests; `services.generic` moves them."""
+    """Free-text requests; `services.generic` moves them."""
 
     transitions = GENERIC_TRANSITIONS
 
@@ -18,6 +19,7 @@ class GenericQuerySet(StateQuerySet["GenericRequest"]):
 class GenericRequest(models.Model):
     """What somebody needs that the catalogue does not offer; an administrator completes or rejects it."""
 
+    number = number_field()
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(editable=False)
     user = models.ForeignKey(
@@ -48,6 +50,7 @@ class GenericRequest(models.Model):
         ordering = ("id",)
         constraints = (
             known_values(field="status", states=GenericStatus, name="generic_status_known"),
+            unique_number("generic_number_once"),
             models.CheckConstraint(
                 condition=models.Q(status=GenericStatus.REGISTERED.value, decided_at=None)
                 | (~models.Q(status=GenericStatus.REGISTERED.value) & models.Q(decided_at__isnull=False)),
@@ -57,5 +60,5 @@ class GenericRequest(models.Model):
         indexes = (models.Index(fields=["status", "id"], name="generic_by_status"),)
 
     def __str__(self) -> str:
-        """Return the number by which administrators speak of it."""
-        return f"generic request {self.pk}"
+        """Return the number by which people speak of it."""
+        return f"free-text request {self.number}"

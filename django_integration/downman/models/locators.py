@@ -90,4 +90,4 @@ class ResourceLocator(models.Model):
 
     def __str__(self) -> str:
         """Return what it is a part of."""
-        return f"part {self.position + 1} of request {self.request_id}"
+        return f"part {self.position + 1} of {self.request}"

@@ -84,6 +84,5 @@ class Notice(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return the kind and what it is about; the address is personal."""
-        about = f"request {self.request_id}" if self.request_id else f"generic request {self.generic_request_id}"
-        return f"{self.kind} for {about}"
+        """Return the kind and what it is about; the e-mail address is personal."""
+        return f"{self.kind} for {self.request or self.generic_request}"

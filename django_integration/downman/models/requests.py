@@ -6,11 +6,12 @@ from django.conf import settings
 from django.db import models
 
 from downman.domain.status import ENDED_REQUESTS, OPEN_REQUESTS, REQUEST_TRANSITIONS, RequestStatus
+from downman.models.numbers import number_field, unique_number
 from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class RequestQuerySet(StateQuerySet["DownloadRequest"]):
-    """Requests; `services.changes` moves them."""
+    """Orders; `services.transitions` moves them."""
 
     transitions = REQUEST_TRANSITIONS
 
@@ -18,10 +19,11 @@ class RequestQuerySet(StateQuerySet["DownloadRequest"]):
 class DownloadRequest(models.Model):
     """One order: who, in what language, which resources.
 
-    `id` is for the machine room (logs, flow parameters); `public_id` cannot be guessed and lets its bearer see the
-    order, so it stays out of both.
+    `id` is for logs and flow parameters; `public_id` cannot be guessed and lets its bearer see the order, so it stays
+    out of both; `number` is what people read to each other, and opens nothing.
     """
 
+    number = number_field()
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
@@ -53,6 +55,7 @@ class DownloadRequest(models.Model):
         ordering = ("id",)
         constraints = (
             known_values(field="status", states=RequestStatus, name="request_status_known"),
+            unique_number("request_number_once"),
             models.CheckConstraint(
                 condition=models.Q(lease_owner="", lease_until=None)
                 | (~models.Q(lease_owner="") & models.Q(lease_until__isnull=False)),
@@ -76,5 +79,5 @@ class DownloadRequest(models.Model):
         )
 
     def __str__(self) -> str:
-        """Return the number by which administrators speak of it."""
-        return f"request {self.pk}"
+        """Return the number by which people speak of it."""
+        return f"order {self.number}"

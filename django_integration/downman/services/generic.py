@@ -14,6 +14,7 @@ from downman.domain.notices import NOTICE_FOR_GENERIC, NoticeKind
 from downman.domain.request import Wish
 from downman.domain.status import GenericStatus
 from downman.models import GenericRequest
+from downman.models.numbers import create_numbered
 from downman.services.notices import enqueue_for_administrators, enqueue_notice
 from downman.services.ordering import checked_email, checked_language
 from downman.services.transitions import REQUESTER
@@ -29,7 +30,8 @@ def register(wish: Wish, *, user: User | None = None) -> GenericRequest:
     if not description:
         raise OrderRefused(field="description", message=_("Say what you need."))
     with transaction.atomic():
-        stored = GenericRequest.objects.create(
+        stored = create_numbered(
+            GenericRequest,
             email=checked_email(wish.email),
             language=checked_language(wish.language),
             description=description,

@@ -45,7 +45,7 @@ def compose(notice: Notice) -> Mail:
         folder = f"downloads/mail/{notice.kind}"
         return Mail(
             recipient=notice.recipient,
-            subject=" ".join(render_to_string(f"{folder}.subject.txt", context).split())[:MAX_SUBJECT],
+            subject=_to_subject(render_to_string(f"{folder}.subject.txt", context), context["number"]),
             text=_tidied(render_to_string(f"{folder}.txt", context)),
             html=render_to_string(f"{folder}.html", context),
             language=notice.language,
@@ -82,13 +82,13 @@ def _get_context(notice: Notice) -> dict[str, object]:
     if notice.generic_request is not None:
         wish = notice.generic_request
         page, decision = generic_url(wish), decision_url("genericrequest", wish.pk)
-        return {**common, "wish": wish, "tracking_url": page, "decision_url": decision or page}
+        return {**common, "wish": wish, "tracking_url": page, "decision_url": decision or page, "number": wish.number}
     if notice.request is None:
         raise AssertionError("A notice is about one thing; the database holds to it.")
     about = _context(track(notice.request))
     undecided = [row for row in about["waiting"] if row.approval == Approval.PENDING]
     decision = decision_url("downloadrequest", notice.request.pk)
-    return {**common, **about, "undecided": undecided, "number": notice.request.pk, "decision_url": decision}
+    return {**common, **about, "undecided": undecided, "number": notice.request.number, "decision_url": decision}
 
 
 def _context(tracked: TrackedRequest) -> dict[str, Any]:
@@ -103,6 +103,12 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
         "waiting": [row for row in tracked.resources if row.status not in settled],
     }
+
+
+def _to_subject(text: str, number: object) -> str:
+    """Return a subject on one line, with the number by which people speak of the order."""
+    end = f" ({number})"
+    return " ".join(text.split())[: MAX_SUBJECT - len(end)] + end
 
 
 def _tidied(text: str) -> str:

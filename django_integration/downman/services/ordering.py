@@ -18,6 +18,7 @@ from downman.domain.policy import DownloadPolicy
 from downman.domain.request import Order, OrderLine
 from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
 from downman.models import DownloadRequest, Resource, ResourceLocator
+from downman.models.numbers import create_numbered
 from downman.services.bbox_validation import check_bbox
 from downman.services.links import status_now
 from downman.services.notices import enqueue_notice
@@ -39,7 +40,7 @@ def place_request(order: Order, *, raw_order: Mapping[str, Any], user: User | No
     policy = current_policy()
     locators = _checked_lines(order.lines, policy)
     with transaction.atomic():
-        request = DownloadRequest.objects.create(email=email, user=user, language=language, raw_order=raw_order)
+        request = create_numbered(DownloadRequest, email=email, user=user, language=language, raw_order=raw_order)
         for locator in locators:
             locator.request = request
         ResourceLocator.objects.bulk_create(locators)

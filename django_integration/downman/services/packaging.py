@@ -60,7 +60,7 @@ class Claim:
     """A worker's hold on a request, and what it is to do."""
 
     request_id: int
-    public_id: str
+    number: str
     owner: str
     attempt: int
     created_at: datetime
@@ -140,7 +140,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
         change.recompute_status(reason="a worker started")
         return Claim(
             request_id=request.pk,
-            public_id=str(request.public_id),
+            number=request.number,
             owner=owner,
             attempt=request.attempt,
             created_at=request.created_at,

@@ -75,6 +75,8 @@ class TrackedRequest:
     """An order, without anything that tells who made it."""
 
     id: UUID
+    #: What people read to each other; it opens nothing.
+    number: str
     status: str
     created_at: datetime
     progress: Progress
@@ -134,6 +136,7 @@ def track(request: DownloadRequest) -> TrackedRequest:
     made = list(request.links.all())
     return TrackedRequest(
         id=request.public_id,
+        number=request.number,
         status=request.status,
         created_at=request.created_at,
         progress=_progress(request, locators),

@@ -24,7 +24,7 @@ def build_manifest(
     document = {
         "manifest_version": VERSION,
         "request": {
-            "id": claim.public_id,
+            "number": claim.number,
             "ordered_at": claim.created_at.astimezone(UTC).isoformat(),
             "language": claim.language,
             "run": claim.attempt,

@@ -24,7 +24,7 @@ class PackageBuilder:
         self._names = TakenNames(manifest.NAME)
         self._files: dict[str, tuple[ClaimedPart, StagedFile]] = {}
         self._left_out: list[tuple[ClaimedPart, Failure]] = []
-        self._name = f"download-{claim.public_id[:8]}{f'-{claim.attempt}' if claim.attempt > 1 else ''}.zip"
+        self._name = f"downman-{claim.number}{f'-{claim.attempt}' if claim.attempt > 1 else ''}.zip"
         #: Its place, relative to the package folder.
         self.target = package_target(claim.request_id, claim.attempt, self._name)
         self._path = package_dir / self.target
