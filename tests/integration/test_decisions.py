@@ -52,7 +52,7 @@ def test_what_waits_for_a_decision_is_asked_and_decided_with_a_note(
 ) -> None:
     part = undecided.locators.get(position=0)
     page = admin_client.get(question(undecided, "accept", part)).content.decode()
-    assert "Let Elevation (part 1 of request" in page
+    assert f"Let Elevation (part 1 of order {undecided.number})" in page
     part.refresh_from_db()
     assert part.approval == "pending"
 
