@@ -19,5 +19,8 @@ class WarmProcessSettings(BaseSettings):
         default=30, ge=0, description="Seconds between two signs of life of a run that takes longer; 0: none."
     )
     max_idle_templates: int = Field(
-        default=4, ge=1, description="Environments that are kept loaded while no run uses them."
+        default=4,
+        ge=1,
+        json_schema_extra={"unit": "environments"},
+        description="Environments that are kept loaded while no run uses them.",
     )

@@ -48,7 +48,7 @@ class PrefectApi:
         settings = app_settings()
         return cls(
             api_url=settings.prefect_api_url,
-            auth_string=settings.prefect_api_auth_string,
+            auth_string=settings.prefect_api_auth_string.get_secret_value(),
             timeout_seconds=timeout_seconds,
         )
 

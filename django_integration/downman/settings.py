@@ -1,151 +1,229 @@
 """The settings of the app, read from Django's `DOWNLOADS_*`.
 
-Each is declared once, here: its type, its default, its unit and a sentence; `checks` refuses what is not among them and
-what cannot work.
+Each is declared once, here: its type and bounds, its default, its unit and a sentence. pydantic parses and checks each
+of them; `checks` finds values that contradict each other or do not suit this machine.
 """
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from django.conf import settings as django_settings
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from downman.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, RetryPolicy
-from downman.secret_files import SUFFIX, SecretsRefused, secret_from, with_secrets
+from downman.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, PackagingMode, RetryPolicy
+from downman.environment import (
+    EnvironmentSettings,
+    InvalidSettings,
+    get_secret_names,
+    get_variable_name,
+    read_settings,
+    to_sentences,
+    unknown_name,
+)
+from downman.secret_files import SUFFIX
+from downman.setting_types import Delays, Folder, Network, Parts
 
 PREFIX = "DOWNLOADS_"
-#: Units that stand at the end of a setting's name.
-UNITS = ("seconds", "hours", "days", "bytes")
-
-
-def _setting(default: Any, sentence: str, *, unit: str = "", secret: bool = False) -> Any:
-    """Declare a setting. A function as its default is asked each time; the unit is for names that do not end in it."""
-    metadata = {"sentence": sentence, "unit": unit, "secret": secret}
-    if callable(default):
-        return field(default_factory=default, metadata=metadata, repr=not secret)
-    return field(default=default, metadata=metadata, repr=not secret)
+#: A run renews its lease twice a second (`downman_flows.runs.heartbeat`); ten may be late before it counts as dead.
+LEAST_LEASE_SECONDS = 5
 
 
 def _seconds(delays: Sequence[timedelta]) -> tuple[int, ...]:
     return tuple(int(delay.total_seconds()) for delay in delays)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AppSettings:
+class PrefectConnection(EnvironmentSettings):
+    """The Prefect server that every process uses; Prefect's own programs read these two as well."""
+
+    model_config = SettingsConfigDict(env_prefix="PREFECT_")
+
+    api_url: str = Field(default="http://127.0.0.1:4200/api", description="URL of Prefect's API.")
+    api_auth_string: SecretStr = Field(
+        default=SecretStr(""), description="User and password of Prefect's API, with a colon between them."
+    )
+
+
+class AppSettings(BaseSettings):
     """What a site sets once; `PolicyRecord` holds what its administrators change while it runs."""
 
-    site_url: str = _setting("http://127.0.0.1:8000", "The address of the site as people see it; mails are full of it.")
-    package_dir: Path = _setting(
-        Path("packages"), "The folder of finished packages, shared by the site and all workers."
+    # Python values in Django's settings must have the right type; a rejected value is not repeated by pydantic.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, strict=True, frozen=True, hide_input_in_errors=True)
+
+    site_url: str = Field(
+        default="http://127.0.0.1:8000", description="URL of the site as people see it; links in e-mails begin with it."
     )
-    staging_dir: Path = _setting(
-        Path("staging"), "The folder in which workers fetch; it may be different on each machine."
+    package_dir: Folder = Field(
+        default=Path("packages"), description="Folder of finished packages, shared by the site and all workers."
     )
-    file_roots: tuple[Path, ...] = _setting((), "The folders below which resources of the source `file` may lie.")
-    private_addresses: tuple[str, ...] = _setting(
-        (),
-        "Networks that are not public but may be fetched from, such as `192.0.2.0/24`; others are refused.",
+    staging_dir: Folder = Field(
+        default=Path("staging"), description="Folder into which a worker fetches; it may differ between machines."
     )
-    trigger: str = _setting(
-        "downman.trigger.PrefectTrigger",
-        "The class that asks for jobs to be run, as a dotted path.",
+    file_roots: tuple[Folder, ...] = Field(
+        default=(),
+        strict=False,
+        description="Folders below which the files of the source `file` must lie.",
     )
-    prefect_api_url: str = _setting(
-        lambda: os.environ.get("PREFECT_API_URL") or "http://127.0.0.1:4200/api",
-        "The address of Prefect's API. Unless set: `PREFECT_API_URL` of the environment.",
+    private_addresses: tuple[Network, ...] = Field(
+        default=(),
+        strict=False,
+        description="Private networks from which data may be fetched, such as `192.0.2.0/24`; all others are rejected.",
     )
-    prefect_api_auth_string: str = _setting(
-        lambda: secret_from(os.environ, "PREFECT_API_AUTH_STRING"),
-        "User and password of Prefect's API, with a colon between them. Unless set: `PREFECT_API_AUTH_STRING` of the "
-        "environment.",
-        secret=True,
+    trigger: str = Field(
+        default="downman.trigger.PrefectTrigger",
+        description="Dotted path of the class that requests runs of jobs.",
     )
-    trigger_timeout_seconds: float = _setting(
-        5.0, "Seconds that handing work to Prefect may take before it is left for later. Nobody waits for it."
+    prefect_api_url: str = Field(
+        default=PrefectConnection.model_fields["api_url"].default,
+        description="URL of Prefect's API. If not set, `PREFECT_API_URL` of the environment is used.",
     )
-    behaviour: str = _setting("ALL", "What is packaged: `NEVER`, `DYNAMIC` or `ALL`.")
-    cart_limit: int = _setting(20, "Resources in one order.", unit="resources")
-    validity_days: int = _setting(7, "Days that a link can be used.")
-    max_public_bytes: int = _setting(
-        300 * MEGABYTE, "Bytes of one resource above which an administrator must approve it."
+    prefect_api_auth_string: SecretStr = Field(
+        default=SecretStr(""),
+        description="User and password of Prefect's API, with a colon between them. If not set, "
+        "`PREFECT_API_AUTH_STRING` of the environment is used.",
     )
-    max_resource_bytes: int = _setting(50_000 * MEGABYTE, "Bytes of one resource above which it is not fetched at all.")
-    max_order_bytes: int = _setting(256 * 1024, "Bytes of the text of one order.")
-    default_estimate_bytes: int = _setting(
-        100 * MEGABYTE, "Bytes that are reserved for a resource whose size nobody knows yet."
+    trigger_timeout_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that requesting a run may take before it is left to the next scheduled run. No person "
+        "waits for it.",
     )
-    storage_budget_bytes: int = _setting(
-        0, "Bytes that all packages together may take; 0: as many as the disk holds, but for its reserve."
+    behaviour: PackagingMode = Field(
+        default=PackagingMode.ALL, strict=False, description="What is packaged: `NEVER`, `DYNAMIC` or `ALL`."
     )
-    evict_promised: bool = _setting(
-        False,  # noqa: FBT003 - a default
-        "Over the storage budget, links may be ended before their time, least recently used first.",
+    cart_limit: Parts = Field(default=20, ge=1, description="Largest number of parts in one order.")
+    validity_days: int = Field(default=7, ge=1, description="Days for which a link can be used.")
+    max_public_bytes: int = Field(
+        default=300 * MEGABYTE, ge=1, description="Size of one part above which an administrator must approve it."
     )
-    expiry_warning_hours: int = _setting(48, "Hours before a link ends at which its owner is told; 0: never.")
-    max_validity_days: int = _setting(30, "Days after it was made up to which a link's owner may extend it.")
-    keep_requests_days: int = _setting(
-        365, "Days after its last change that an order which has ended is kept, with its address; 0: for ever."
+    max_resource_bytes: int = Field(
+        default=50_000 * MEGABYTE, ge=1, description="Size of one part above which it is never fetched."
     )
-    source_retry_seconds: tuple[int, ...] = _setting(
-        _seconds(SOURCE_RETRIES.delays),
-        "Seconds until a later run tries again what its source did not give: after the first failure, the second, and "
-        "so on; the last one repeats.",
+    max_order_bytes: int = Field(
+        default=256 * 1024, ge=1, description="Largest size of the body of a request that places an order."
     )
-    source_give_up_seconds: int = _setting(
-        int(SOURCE_RETRIES.give_up_after.total_seconds()),
-        "Seconds after its first failure at which a source that keeps failing is given up.",
+    default_estimate_bytes: int = Field(
+        default=100 * MEGABYTE, ge=1, description="Disk space reserved for a part whose size is not known yet."
     )
-    mail_retry_seconds: tuple[int, ...] = _setting(
-        _seconds(MAIL_RETRIES.delays),
-        "Seconds until a mail that was not taken is tried again: after the first failure, the second, and so on; the "
-        "last one repeats.",
+    storage_budget_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Disk space that all packages together may use; 0: as much as the disk has, except its reserve.",
     )
-    mail_give_up_seconds: int = _setting(
-        int(MAIL_RETRIES.give_up_after.total_seconds()), "Seconds after which a mail that is never taken is given up."
+    evict_promised: bool = Field(
+        default=False,
+        description="Whether active links may be ended early, least recently used first, to keep the storage budget.",
     )
-    space_retry_seconds: int = _setting(
-        int(SPACE_RETRY.total_seconds()), "Seconds until an order that waits for space on the disk asks again."
+    expiry_warning_hours: int = Field(
+        default=48, ge=0, description="Hours before a link expires at which its owner gets an e-mail; 0: none is sent."
     )
-    lease_seconds: int = _setting(60, "Seconds after its last sign of life that a worker's claim on a request ends.")
-    stalled_after_seconds: int = _setting(
-        30, "Seconds past its time after which a request that nobody started is looked at."
+    max_validity_days: int = Field(
+        default=30, ge=1, description="Days after its creation up to which the owner of a link may extend it."
     )
-    orphan_after_seconds: int = _setting(24 * 3600, "Seconds after which a file that nobody owns is deleted.")
-    administrators: tuple[str, ...] = _setting(
-        (), "Addresses of those who are told when an order waits for their decision; the rules' page can name others."
+    keep_requests_days: int = Field(
+        default=365,
+        ge=0,
+        description="Days after its last change for which a finished order is kept, with its e-mail address; "
+        "0: indefinitely.",
     )
-    mail_from: str = _setting("downman@localhost", "The sender of all mails.")
-    mail_block: str = _setting("downman-mail", "The name of Prefect's block with the mail server and its login.")
-    mail_timeout_seconds: int = _setting(30, "Seconds that the mail server may take for each answer.")
-    metrics_token: str = _setting(
-        "",
-        "What Prometheus must show to read the metrics (`Authorization: Bearer ...`). Empty: they are for programs on "
-        "the site's own machine that ask it directly.",
-        secret=True,
+    source_retry_seconds: Delays = Field(
+        default=_seconds(SOURCE_RETRIES.delays),
+        description="Seconds until a part that its source did not deliver is tried again: after the first failure, the "
+        "second, and so on; the last one repeats.",
     )
-    staging_reserve_bytes: int = _setting(
-        100 * MEGABYTE, "Bytes that must be free in the staging folder before work starts."
+    source_give_up_seconds: int = Field(
+        default=int(SOURCE_RETRIES.give_up_after.total_seconds()),
+        ge=1,
+        description="Seconds after its first failure at which a part that still fails is given up.",
     )
-    package_reserve_bytes: int = _setting(
-        200 * MEGABYTE, "Bytes that must be free in the package folder before work starts."
+    mail_retry_seconds: Delays = Field(
+        default=_seconds(MAIL_RETRIES.delays),
+        description="Seconds until an e-mail that could not be sent is tried again: after the first failure, the "
+        "second, and so on; the last one repeats.",
     )
-    parallel_fetches: int = _setting(4, "Resources of one request that are fetched side by side.", unit="resources")
-    parallel_fetches_per_host: int = _setting(
-        2, "Resources of one request that are fetched side by side from one host.", unit="resources"
+    mail_give_up_seconds: int = Field(
+        default=int(MAIL_RETRIES.give_up_after.total_seconds()),
+        ge=1,
+        description="Seconds after which an e-mail that still cannot be sent is given up.",
     )
+    space_retry_seconds: int = Field(
+        default=int(SPACE_RETRY.total_seconds()),
+        ge=1,
+        description="Seconds after which an order that waits for disk space is tried again.",
+    )
+    lease_seconds: int = Field(
+        default=60,
+        ge=LEAST_LEASE_SECONDS,
+        description="Seconds after its last renewal at which a run's lease on an order expires.",
+    )
+    stalled_after_seconds: int = Field(
+        default=30,
+        ge=0,
+        description="Seconds after its due time at which an order that no run has started counts as stalled.",
+    )
+    orphan_after_seconds: int = Field(
+        default=24 * 3600,
+        ge=1,
+        description="Age at which a file in the package or staging folder that belongs to no order is deleted.",
+    )
+    administrators: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="E-mail addresses that are notified when an order waits for approval; the download policy in the "
+        "admin can name others.",
+    )
+    mail_from: str = Field(default="downman@localhost", description="Sender of all e-mails.")
+    mail_block: str = Field(
+        default="downman-mail", description="Name of the Prefect block with the mail server and its login."
+    )
+    mail_timeout_seconds: float = Field(
+        default=30, gt=0, allow_inf_nan=False, description="Seconds that each response of the mail server may take."
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token that Prometheus must send to read the metrics (`Authorization: Bearer ...`). If empty, only "
+        "programs on the site's own machine that connect directly may read them.",
+    )
+    staging_reserve_bytes: int = Field(
+        default=100 * MEGABYTE,
+        ge=0,
+        description="Disk space that must be free in the staging folder before work starts.",
+    )
+    package_reserve_bytes: int = Field(
+        default=200 * MEGABYTE,
+        ge=0,
+        description="Disk space that must be free in the package folder before work starts.",
+    )
+    parallel_fetches: Parts = Field(default=4, ge=1, description="Parts of one order that are fetched concurrently.")
+    parallel_fetches_per_host: Parts = Field(
+        default=2, ge=1, description="Parts of one order that are fetched concurrently from one host."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the arguments, then Django's settings; the environment only where a site asks for it."""
+        return init_settings, DjangoSource(settings_cls)
 
     @property
     def source_retries(self) -> RetryPolicy:
-        """When a source that failed is tried again."""
+        """When a part that could not be fetched is tried again."""
         return _retry_policy(self.source_retry_seconds, self.source_give_up_seconds)
 
     @property
     def mail_retries(self) -> RetryPolicy:
-        """When a mail that was not taken is tried again."""
+        """When an e-mail that could not be sent is tried again."""
         return _retry_policy(self.mail_retry_seconds, self.mail_give_up_seconds)
 
 
@@ -155,87 +233,79 @@ def _retry_policy(delays: Sequence[int], give_up_after: int) -> RetryPolicy:
     )
 
 
-_FIELDS: Mapping[str, "Field[Any]"] = {f"{PREFIX}{item.name.upper()}": item for item in fields(AppSettings)}
-SETTING_FIELDS: Mapping[str, str] = {name: item.name for name, item in _FIELDS.items()}
-SECRET_SETTINGS = frozenset(name for name, item in _FIELDS.items() if item.metadata["secret"])
-_IN_WORDS = {int: "a whole number", float: "a number"}
-TYPES: Mapping[str, Any] = get_type_hints(AppSettings)
+class DjangoSource(PydanticBaseSettingsSource):
+    """Django's settings; where they do not name Prefect's server, the variables that Prefect's own programs read."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the value of one setting; None for one that is not set."""
+        return _from_django().get(get_variable_name(self.settings_cls, field_name)), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values that are set, by the names of their fields."""
+        given = {SETTING_FIELDS[name]: value for name, value in _from_django().items()}
+        prefect = read_settings(PrefectConnection, os.environ)
+        return {"prefect_api_url": prefect.api_url, "prefect_api_auth_string": prefect.api_auth_string, **given}
 
 
-def get_unit(item: "Field[Any]") -> str:
-    """Return the unit of a setting; empty for one that has none."""
-    ending = item.name.rpartition("_")[2]
-    return str(item.metadata["unit"]) or (ending if ending in UNITS else "")
+#: The names in Django's settings, each with its field.
+SETTING_FIELDS: Mapping[str, str] = {get_variable_name(AppSettings, name): name for name in AppSettings.model_fields}
+_PREFECT_VARIABLES = (
+    *(get_variable_name(PrefectConnection, name) for name in PrefectConnection.model_fields),
+    *(name + SUFFIX for name in get_secret_names(PrefectConnection)),
+)
+_DELETED = object()
+#: The values of the last call of `app_settings`, and what they were validated to.
+_last: dict[str, tuple[object, AppSettings]] = {}
+
+
+def _from_django() -> dict[str, Any]:
+    is_set = django_settings.is_overridden  # type: ignore[misc]  # django-stubs do not know it
+    # A setting that a test deleted counts as overridden.
+    return {
+        name: value
+        for name in SETTING_FIELDS
+        if is_set(name) and (value := getattr(django_settings, name, _DELETED)) is not _DELETED
+    }
 
 
 def app_settings() -> AppSettings:
-    """Read the settings now, so that tests and sites may override them at any time."""
-    return AppSettings(
-        **{
-            attribute: _typed(getattr(django_settings, name), TYPES[attribute])
-            for name, attribute in SETTING_FIELDS.items()
-            if hasattr(django_settings, name)
-        }
-    )
+    """Return the settings as they are now: tests and sites may override them at any time.
 
-
-class SettingsRefused(ValueError):
-    """The environment holds settings that cannot be taken; `reasons` has one sentence for each."""
-
-    def __init__(self, reasons: list[str]) -> None:
-        """Say all of them, a line each."""
-        super().__init__("\n".join(reasons))
-        self.reasons = reasons
+    They are validated only where a value differs from the last call's. Raises `InvalidSettings`.
+    """
+    given = _from_django()
+    variables = [os.environ.get(name) for name in _PREFECT_VARIABLES]
+    values, settings = _last.get("call", (None, None))
+    if settings is None or values != (given, variables):
+        try:
+            settings = AppSettings()
+        except ValidationError as exc:
+            raise InvalidSettings(to_sentences(exc, AppSettings)) from exc
+        # A list is copied: it may be changed in place.
+        copied = {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
+        _last["call"] = (copied, variables), settings
+    return settings
 
 
 def settings_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that an environment holds, for `globals().update(...)` in a site's settings.
 
-    Lists are written with commas, truth as `true` or `false`; a secret may lie in a file (`secret_files`). What is
-    empty counts as not given. Raises `SettingsRefused` with all that is unknown, and all that cannot be read.
+    Lists are written with commas, truth as `true` or `false`; a secret may lie in a file (`secret_files`). An empty
+    value counts as not set. Raises `InvalidSettings` with everything that is unknown or invalid.
     """
-    reasons: list[str] = []
+    known = {*SETTING_FIELDS, *(name + SUFFIX for name in get_secret_names(AppSettings))}
+    reasons = [
+        unknown_name(name, SETTING_FIELDS)
+        for name, text in sorted(environment.items())
+        if name.startswith(PREFIX) and text and name not in known
+    ]
     try:
-        given = with_secrets(environment, SECRET_SETTINGS)
-    except SecretsRefused as exc:
-        reasons += exc.reasons
-        given = {name: text for name, text in environment.items() if name.removesuffix(SUFFIX) not in SECRET_SETTINGS}
-    found: dict[str, Any] = {}
-    for name in sorted(name for name, text in given.items() if name.startswith(PREFIX) and text):
-        if name not in SETTING_FIELDS:
-            reasons.append(unknown(name, SETTING_FIELDS))
-            continue
-        try:
-            found[name] = _read(given[name], TYPES[SETTING_FIELDS[name]])
-        except ValueError as exc:
-            reasons.append(f"{name} cannot be read: {exc}.")
+        settings = read_settings(AppSettings, environment)
+    except InvalidSettings as exc:
+        raise InvalidSettings([*reasons, *exc.reasons]) from exc
     if reasons:
-        raise SettingsRefused(reasons)
-    return found
-
-
-def unknown(name: str, known: Iterable[str]) -> str:
-    """Say that a name is not known, and which one may be meant."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
-    remedy = f"perhaps {near[0]} is meant" if near else "take it away, or find the one you mean in docs/reference"
-    return f"There is no setting {name}; {remedy}."
-
-
-def _typed(value: Any, kind: Any) -> Any:
-    """Take what people write in Django's settings for what it stands for: lists for tuples, words for paths."""
-    if get_origin(kind) is tuple:
-        return tuple(_typed(item, get_args(kind)[0]) for item in value)
-    return Path(value) if kind is Path else value
-
-
-def _read(text: str, kind: Any) -> Any:
-    if get_origin(kind) is tuple:
-        return tuple(_read(item.strip(), get_args(kind)[0]) for item in text.split(",") if item.strip())
-    if kind is bool:
-        if text.lower() not in {"true", "false"}:
-            raise ValueError(f"{text!r} is neither true nor false")
-        return text.lower() == "true"
-    try:
-        return kind(text)
-    except ValueError as exc:
-        raise ValueError(f"{text!r} is not {_IN_WORDS[kind]}") from exc
+        raise InvalidSettings(reasons)
+    values = {
+        name: getattr(settings, field) for name, field in SETTING_FIELDS.items() if field in settings.model_fields_set
+    }
+    return {name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in values.items()}

@@ -98,5 +98,8 @@ def current_trigger() -> Trigger:
     """Return the trigger of the settings; one for each process."""
     settings = app_settings()
     return _trigger(
-        settings.trigger, settings.prefect_api_url, settings.prefect_api_auth_string, settings.trigger_timeout_seconds
+        settings.trigger,
+        settings.prefect_api_url,
+        settings.prefect_api_auth_string.get_secret_value(),
+        settings.trigger_timeout_seconds,
     )

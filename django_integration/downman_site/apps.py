@@ -1,4 +1,4 @@
-"""The demo as a Django app: the portal and its sample data."""
+"""The reference site as a Django app: the portal and its sample data."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What the settings of the demo and of the site for production have in common."""
+"""Settings that the demo and the reference site in production share."""
 
 from pathlib import Path
 from typing import Any
@@ -7,14 +7,14 @@ from psycopg2.extensions import parse_dsn
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return Django's settings for a PostgreSQL address."""
+    """Return Django's settings for the URL of a PostgreSQL database."""
     parts = parse_dsn(url)
     known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **{known[name]: value for name, value in parts.items() if name in known},
         "OPTIONS": {name: value for name, value in parts.items() if name not in known},
-        # One connection for each thread of the site, checked before it is used again.
+        # One connection for each thread of the site, checked before it is reused.
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "ninja",  # the page that explains the API, without another server's scripts
+    "ninja",  # serves the scripts of the API's page from this site
     "downman",
     "downman_site",
 ]
@@ -38,7 +38,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Before all that need the database, which may be away.
+    # Before all that need the database, which may be unavailable.
     "downman.middleware.DatabaseUnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -74,14 +74,14 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-#: The folder of sample data that the portal serves and shows pictures of; none but in the demo.
+#: Folder of the sample data that the portal serves; set in the demo only.
 DEMO_DATA_DIR: Path | None = None
-# A page of another site must not be able to tell the browser what kind of file a download is.
+# Browsers must not guess the type of a download.
 SECURE_CONTENT_TYPE_NOSNIFF = True
 
 
 def logging(level: str) -> dict[str, Any]:
-    """Return Django's settings for what is said to stderr, from a level on."""
+    """Return Django's settings for logging to stderr from a level upwards."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -89,6 +89,6 @@ def logging(level: str) -> dict[str, Any]:
         "filters": {"without tokens": {"()": "downman.log_filters.WithoutTokens"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without tokens"]}},
         "root": {"handlers": ["stderr"], "level": level},
-        # It would tell of every question to Prefect.
+        # It would log every request to Prefect.
         "loggers": {"httpx": {"level": "WARNING"}},
     }

@@ -1,4 +1,4 @@
-"""Django's commands for the demo site: `python -m downman_site.manage COMMAND`."""
+"""Django's commands for the reference site: `python -m downman_site.manage COMMAND`."""
 
 import os
 import sys

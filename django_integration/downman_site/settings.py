@@ -1,7 +1,7 @@
-"""Settings of the demo site. What differs between machines comes from the environment.
+"""Settings of the demo site. Whatever differs between machines comes from the environment.
 
-What the environment does not say is taken from what a running demo wrote into its home, so that a command given in
-another terminal finds its database.
+A variable that is not set is taken from the file that a running demo writes into its home, so that a command in another
+terminal finds its database.
 """
 
 import json
@@ -18,7 +18,7 @@ DEMO_DATA_DIR = (Path(__file__).parent / "data").resolve()
 
 
 def environment() -> dict[str, str]:
-    """Return the environment, filled up with the running demo's."""
+    """Return the environment over that of the running demo."""
     file = HOME / "secrets" / "environment.json"
     written: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     return {**written, **os.environ}
@@ -32,7 +32,7 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 DATABASES = {"default": database(ENVIRONMENT.get("DOWNMAN_DATABASE_URL", "postgresql://postgres@localhost/downman"))}
 LOGGING = logging("WARNING")
 
-# Served from where they lie: the demo has no step that collects them.
+# Static files are served from the packages: the demo does not collect them.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -40,10 +40,10 @@ DOWNLOADS_SITE_URL = f"http://127.0.0.1:{PORT}"
 DOWNLOADS_PACKAGE_DIR = HOME / "packages"
 DOWNLOADS_STAGING_DIR = HOME / "staging"
 DOWNLOADS_FILE_ROOTS = [HOME / "files", DEMO_DATA_DIR]
-# The demo's own sample data; nothing else that is private.
+# The demo's own sample data; no other private network.
 DOWNLOADS_PRIVATE_ADDRESSES = ["127.0.0.1/32"]
 DOWNLOADS_PREFECT_API_URL = ENVIRONMENT.get("PREFECT_API_URL", "http://127.0.0.1:4200/api")
 DOWNLOADS_PREFECT_API_AUTH_STRING = ENVIRONMENT.get("PREFECT_API_AUTH_STRING", "")
 DOWNLOADS_BEHAVIOUR = "ALL"
-# Any of them may be given differently by the environment, under the same name.
+# The environment may override each of them under the same name.
 globals().update(settings_from_environment(ENVIRONMENT))

@@ -1,4 +1,4 @@
-"""The demo site for a WSGI server such as gunicorn."""
+"""The reference site for a WSGI server such as gunicorn."""
 
 import os
 

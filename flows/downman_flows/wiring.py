@@ -7,7 +7,6 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
-from ipaddress import ip_network
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -63,11 +62,10 @@ def tools() -> Dependencies:
     from downman.settings import app_settings  # noqa: PLC0415
 
     settings = app_settings()
-    networks = tuple(ip_network(network) for network in settings.private_addresses)
     return Dependencies(
         sources={
             SourceKind.HTTP: HttpSource(
-                allowed_networks=networks, limits=FetchLimits(max_bytes=settings.max_resource_bytes)
+                allowed_networks=settings.private_addresses, limits=FetchLimits(max_bytes=settings.max_resource_bytes)
             ),
             SourceKind.FILE: FileSource(roots=settings.file_roots),
         },

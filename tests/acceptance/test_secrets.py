@@ -16,7 +16,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from downman.settings import SECRET_SETTINGS
+from downman.environment import get_secret_names
+from downman.settings import AppSettings
 from downman_ops.launch.databases import prefect_url
 from downman_ops.launch.demo_home import DemoHome
 from downman_ops.launch.embedded_database import EmbeddedDatabase
@@ -128,7 +129,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         DOWNMAN_MAIL_USER="portal",
         DOWNMAN_MAIL_PASSWORD=MAIL_PASSWORD,
         DOWNLOADS_MAIL_RETRY_SECONDS="1",
-        **{name: f"{MARK}-{name}" for name in SECRET_SETTINGS if not name.endswith("AUTH_STRING")},
+        **{name: f"{MARK}-{name}" for name in get_secret_names(AppSettings) if not name.endswith("AUTH_STRING")},
     )
     mails = Mails()
     server = Controller(

@@ -1,4 +1,4 @@
-"""The smallest site with settings for production, from outside: what it needs, refuses and is when it runs."""
+"""The reference site with settings for production, from outside: what it requires, rejects and does when it runs."""
 
 import json
 import os
@@ -13,8 +13,8 @@ import pytest
 from downman_ops.launch import databases
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from downman_ops.launch.env_file import read_file
-from downman_ops.launch.environment import checked_environment
-from downman_site.environment import NEEDED, PUBLISHED_KEY
+from downman_ops.launch.environment import resolve_environment
+from downman_site.environment import PUBLISHED_KEY, REQUIRED
 
 ROOT = Path(__file__).parents[2]
 KEY = secrets.token_urlsafe(50)
@@ -123,10 +123,10 @@ def test_a_proper_environment_passes_all_checks_and_serves_people_by_https_only(
 
 
 def test_what_is_missing_is_said_all_at_once(environment: dict[str, str]) -> None:
-    for name in NEEDED:
+    for name in REQUIRED:
         del environment[name]
     lines = refusal(environment)
-    assert [line.split()[1] for line in lines] == list(NEEDED)
+    assert [line.split()[1] for line in lines] == list(REQUIRED)
     assert all("is missing" in line for line in lines)
 
 
@@ -135,19 +135,19 @@ def test_what_is_missing_is_said_all_at_once(environment: dict[str, str]) -> Non
     [
         ({"DOWNMAN_SECRET_KEY": "x" * 8 + KEY[:20]}, "can be guessed"),
         ({"DOWNMAN_SECRET_KEY": "x" * 60}, "can be guessed"),
-        ({"DOWNMAN_SECRET_KEY": PUBLISHED_KEY}, "everybody knows"),
-        ({"DOWNMAN_SECRET_KEY": f"django-insecure-{KEY}"}, "everybody knows"),
+        ({"DOWNMAN_SECRET_KEY": PUBLISHED_KEY}, "is public"),
+        ({"DOWNMAN_SECRET_KEY": f"django-insecure-{KEY}"}, "is public"),
         ({"DOWNMAN_SECRET_KEY_FILE": "/no/such/file"}, "both set"),
         ({"DOWNMAN_SECRET_KEY": "", "DOWNMAN_SECRET_KEY_FILE": "/no/such/file"}, "cannot be read"),
         ({"DOWNMAN_DATABASE_URL": "sqlite:///in-the-address"}, "PostgreSQL"),
         ({"DOWNMAN_ALLOWED_HOSTS": "*"}, "DOWNMAN_ALLOWED_HOSTS"),
         ({"DOWNMAN_SENDFILE": "apache"}, "DOWNMAN_SENDFILE"),
         ({"DOWNMAN_LOG_LEVEL": "LOUD"}, "DOWNMAN_LOG_LEVEL"),
-        ({"DOWNLOADS_CART_LIMITS": "7"}, "DOWNLOADS_CART_LIMIT is meant"),
-        ({"DOWNLOADS_CART_LIMIT": "seven"}, "'seven' is not a whole number"),
+        ({"DOWNLOADS_CART_LIMITS": "7"}, "did you mean DOWNLOADS_CART_LIMIT?"),
+        ({"DOWNLOADS_CART_LIMIT": "seven"}, "is 'seven'; it must be a whole number"),
     ],
 )
-def test_what_cannot_be_meant_is_one_line(environment: dict[str, str], given: dict[str, str], said: str) -> None:
+def test_each_problem_is_one_line(environment: dict[str, str], given: dict[str, str], said: str) -> None:
     (line,) = refusal({**environment, **given})
     assert said in line
 
@@ -197,7 +197,7 @@ def test_secrets_come_from_files_and_hosts_and_networks_from_the_environment(
 
 
 def filled_in(folder: Path, *, with_defaults: bool) -> dict[str, str]:
-    """Fill in what `.env.example` marks as needed, as a person does, and give what the launcher reads of it."""
+    """Fill in what `.env.example` marks as required, as a person does, and give what the launcher reads of it."""
     text = (ROOT / ".env.example").read_text()
     given = {
         "DOWNMAN_HOME": str(folder),
@@ -207,14 +207,14 @@ def filled_in(folder: Path, *, with_defaults: bool) -> dict[str, str]:
         "DOWNLOADS_SITE_URL": "https://portal.example.org",
         "PREFECT_API_AUTH_STRING": f"admin:{KEY}",
     }
-    assert text.count("# Needed: ") == len(given)
+    assert text.count("# Required: ") == len(given)
     for name, value in given.items():
         assert text.count(f"\n{name}=\n") == 1
         text = text.replace(f"\n{name}=\n", f"\n{name}={value}\n")
     if with_defaults:
         text = re.sub(r"^#(\w+=)", r"\1", text, flags=re.MULTILINE)
     (folder / ".env").write_text(text)
-    return checked_environment(read_file(folder / ".env"))
+    return resolve_environment(read_file(folder / ".env"))
 
 
 @pytest.mark.parametrize("defaults", ["as comments", "set"])

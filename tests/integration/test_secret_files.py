@@ -1,13 +1,15 @@
-"""A secret may lie in a file; one that cannot be meant, or that others may read, is refused with what to do."""
+"""A secret may lie in a file; one that is invalid, or that others may read, is rejected with what to do."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from downman.settings import AppSettings, SettingsRefused, settings_from_environment
+from downman.environment import InvalidSettings
+from downman.settings import app_settings, settings_from_environment
 from downman_ops.errors import ConfigurationError
-from downman_ops.launch.environment import checked_environment
+from downman_ops.launch.environment import resolve_environment
 
 NAME = "PREFECT_API_AUTH_STRING"
 SECRET = "admin:only-in-a-file"
@@ -23,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 def refused(file: Path) -> str:
     with pytest.raises(ConfigurationError) as refusal:
-        checked_environment({f"{NAME}_FILE": str(file)})
+        resolve_environment({f"{NAME}_FILE": str(file)})
     said = str(refusal.value)
     assert said.startswith(f"{NAME}_FILE names {file}, which ")
     assert SECRET not in said
@@ -33,12 +35,12 @@ def refused(file: Path) -> str:
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 def test_the_file_stands_for_the_value(file: Path, ending: str) -> None:
     file.write_bytes((SECRET + ending).encode())
-    assert checked_environment({f"{NAME}_FILE": str(file), "PATH": "/bin"}) == {NAME: SECRET, "PATH": "/bin"}
+    assert resolve_environment({f"{NAME}_FILE": str(file), "PATH": "/bin"}) == {NAME: SECRET, "PATH": "/bin"}
 
 
 def test_spaces_belong_to_the_secret(file: Path) -> None:
     file.write_text("admin: with spaces \n")
-    assert checked_environment({f"{NAME}_FILE": str(file)})[NAME] == "admin: with spaces "
+    assert resolve_environment({f"{NAME}_FILE": str(file)})[NAME] == "admin: with spaces "
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
@@ -50,7 +52,7 @@ def test_a_file_that_every_user_may_open_is_refused(file: Path, mode: int) -> No
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640])
 def test_a_file_of_its_owner_and_group_is_taken(file: Path, mode: int) -> None:
     file.chmod(mode)
-    assert checked_environment({f"{NAME}_FILE": str(file)})[NAME] == SECRET
+    assert resolve_environment({f"{NAME}_FILE": str(file)})[NAME] == SECRET
 
 
 @pytest.mark.parametrize(
@@ -71,17 +73,17 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refused(tmp_path / "nothing")
     assert "cannot be read: Is a directory" in refused(tmp_path)
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "no file" in refused(tmp_path / "pipe")
+    assert "not a file" in refused(tmp_path / "pipe")
 
 
-def test_the_site_reads_its_own_secrets_from_files(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_site_reads_its_own_secrets_from_files(file: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "DOWNLOADS_PREFECT_API_AUTH_STRING"
     assert settings_from_environment({f"{name}_FILE": str(file)}) == {name: SECRET}
-    with pytest.raises(SettingsRefused, match="both set"):
+    with pytest.raises(InvalidSettings, match="both set"):
         settings_from_environment({f"{name}_FILE": str(file), name: SECRET})
     # Prefect's own variable counts where the site's is not set.
     monkeypatch.delenv(NAME, raising=False)
     monkeypatch.setenv(f"{NAME}_FILE", str(file))
-    settings = AppSettings()
-    assert settings.prefect_api_auth_string == SECRET
-    assert SECRET not in repr(settings)
+    del settings.DOWNLOADS_PREFECT_API_AUTH_STRING
+    assert app_settings().prefect_api_auth_string.get_secret_value() == SECRET
+    assert SECRET not in repr(app_settings())

@@ -1,4 +1,4 @@
-"""Settings that cannot work are refused with what to do about it; the environment may give any of them."""
+"""Invalid settings are rejected with what to do about it; the environment may set each of them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,12 @@ from django.contrib.staticfiles import storage
 
 from downman.checks import check_deployment, check_settings
 from downman.checks.findings import FINDINGS
-from downman.checks.numbers import LEAST_LEASE_SECONDS
-from downman.settings import SettingsRefused, app_settings, settings_from_environment
+from downman.environment import InvalidSettings
+from downman.settings import LEAST_LEASE_SECONDS, app_settings, settings_from_environment
 from downman_flows.runs.fetching import TICK_SECONDS
 
 NGINX = "django_sendfile.backends.nginx"
-REFUSED: list[tuple[str, dict[str, object]]] = [
+REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E001", {"DOWNLOADS_TYPO": 1}),
     ("E002", {"DOWNLOADS_BEHAVIOUR": "SOME"}),
     ("E003", {"DOWNLOADS_PRIVATE_ADDRESSES": ["192.0.2.0/99"]}),
@@ -73,7 +73,7 @@ WARNED: list[tuple[str, dict[str, object]]] = [
 
 
 @pytest.fixture
-def sound(settings: Any) -> Any:
+def valid(settings: Any) -> Any:
     """Return the settings of a site that people use."""
     settings.DOWNLOADS_TRIGGER = "downman.trigger.PrefectTrigger"
     settings.DOWNLOADS_SITE_URL = "https://portal.example.org/"
@@ -84,10 +84,10 @@ def sound(settings: Any) -> Any:
     return settings
 
 
-@pytest.mark.parametrize(("number", "values"), REFUSED)
-def test_what_cannot_work_is_refused_with_a_remedy(sound: Any, number: str, values: dict[str, object]) -> None:
+@pytest.mark.parametrize(("number", "values"), REJECTED)
+def test_invalid_settings_are_rejected_with_a_hint(valid: Any, number: str, values: dict[str, object]) -> None:
     for name, value in values.items():
-        setattr(sound, name, value)
+        setattr(valid, name, value)
     (error,) = check_settings()
     assert error.id == f"downloads.{number}"
     assert error.is_serious()
@@ -96,9 +96,9 @@ def test_what_cannot_work_is_refused_with_a_remedy(sound: Any, number: str, valu
 
 
 @pytest.mark.parametrize(("number", "values"), WARNED)
-def test_what_is_right_for_a_trial_only_is_warned_of(sound: Any, number: str, values: dict[str, object]) -> None:
+def test_settings_for_a_trial_only_are_warned_of(valid: Any, number: str, values: dict[str, object]) -> None:
     for name, value in values.items():
-        setattr(sound, name, value)
+        setattr(valid, name, value)
     (warning,) = check_deployment()
     assert warning.id == f"downloads.{number}"
     assert not warning.is_serious()
@@ -106,33 +106,33 @@ def test_what_is_right_for_a_trial_only_is_warned_of(sound: Any, number: str, va
 
 
 @pytest.mark.parametrize("root", ["/", "/proc", "/root"])
-def test_folders_of_the_system_are_not_handed_out(sound: Any, root: str) -> None:
-    sound.DOWNLOADS_FILE_ROOTS = [root]
+def test_folders_of_the_system_are_not_handed_out(valid: Any, root: str) -> None:
+    valid.DOWNLOADS_FILE_ROOTS = [root]
     assert "downloads.E016" in {error.id for error in check_settings()}
 
 
-def test_a_folder_with_secrets_is_not_handed_out(sound: Any, tmp_path: Path) -> None:
+def test_a_folder_with_secrets_is_not_handed_out(valid: Any, tmp_path: Path) -> None:
     root = tmp_path / "data"
     (root / "secrets").mkdir(parents=True)
-    sound.DOWNLOADS_FILE_ROOTS = [root]
+    valid.DOWNLOADS_FILE_ROOTS = [root]
     assert [error.id for error in check_settings()] == ["downloads.E016"]
     (root / "secrets").rmdir()
     assert check_settings() == []
 
 
-def test_a_link_does_not_hide_where_a_folder_is(sound: Any, tmp_path: Path) -> None:
-    (tmp_path / "data").symlink_to(sound.DOWNLOADS_PACKAGE_DIR)
-    sound.DOWNLOADS_FILE_ROOTS = [tmp_path / "data"]
+def test_a_link_does_not_hide_where_a_folder_is(valid: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(valid.DOWNLOADS_PACKAGE_DIR)
+    valid.DOWNLOADS_FILE_ROOTS = [tmp_path / "data"]
     assert [error.id for error in check_settings()] == ["downloads.E015"]
 
 
-def test_another_database_is_refused(sound: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_database_is_refused(valid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.vendor", "sqlite")
     assert [error.id for error in check_settings()] == ["downloads.E024"]
 
 
 def test_static_files_that_nobody_collected_are_warned_of(
-    sound: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    valid: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "static"
     found = storage.ManifestStaticFilesStorage(location=str(folder), base_url="/static/")
@@ -144,17 +144,17 @@ def test_static_files_that_nobody_collected_are_warned_of(
     assert check_deployment() == []
 
 
-def test_the_packages_of_nginx_are_those_of_the_site(sound: Any) -> None:
-    sound.SENDFILE_BACKEND = NGINX
-    sound.SENDFILE_ROOT = str(sound.DOWNLOADS_PACKAGE_DIR)
+def test_the_packages_of_nginx_are_those_of_the_site(valid: Any) -> None:
+    valid.SENDFILE_BACKEND = NGINX
+    valid.SENDFILE_ROOT = str(valid.DOWNLOADS_PACKAGE_DIR)
     assert check_settings() == []
 
 
-def test_no_finding_repeats_an_address_or_a_secret(sound: Any) -> None:
-    sound.DOWNLOADS_ADMINISTRATORS = ["ana at example.org"]
-    sound.DOWNLOADS_MAIL_FROM = "bob at example.org"
-    sound.DOWNLOADS_PREFECT_API_AUTH_STRING = "the-secret"
-    sound.DOWNLOADS_PREFECT_API_URL = "admin:the-secret@host"
+def test_no_finding_repeats_an_address_or_a_secret(valid: Any) -> None:
+    valid.DOWNLOADS_ADMINISTRATORS = ["ana at example.org"]
+    valid.DOWNLOADS_MAIL_FROM = "bob at example.org"
+    valid.DOWNLOADS_PREFECT_API_AUTH_STRING = "the-secret"
+    valid.DOWNLOADS_PREFECT_API_URL = "admin:the-secret@host"
     said = " ".join(f"{found.msg} {found.hint}" for found in [*check_settings(), *check_deployment()])
     assert said.count("DOWNLOADS_") >= 4
     assert not any(word in said for word in ("ana at", "bob at", "the-secret"))
@@ -162,10 +162,10 @@ def test_no_finding_repeats_an_address_or_a_secret(sound: Any) -> None:
 
 def test_every_finding_is_tried() -> None:
     alone = {"E016", "E024", "W007"}
-    assert {number for number, _values in [*REFUSED, *WARNED]} | alone == set(FINDINGS)
+    assert {number for number, _values in [*REJECTED, *WARNED]} | alone == set(FINDINGS)
 
 
-def test_the_shortest_lease_outlasts_ten_beats_of_the_heart() -> None:
+def test_the_shortest_lease_outlasts_ten_renewals() -> None:
     assert LEAST_LEASE_SECONDS >= 10 * TICK_SECONDS
 
 
@@ -194,7 +194,7 @@ def test_the_environment_gives_settings_of_every_type(settings: Any) -> None:
     assert check_settings() == []
 
 
-def test_all_that_the_environment_gets_wrong_is_said_by_its_name() -> None:
+def test_all_problems_of_the_environment_are_reported_by_name() -> None:
     wrong = {
         "DOWNLOADS_CART_LIMIT": "many",
         "DOWNLOADS_EVICT_PROMISED": "perhaps",
@@ -202,7 +202,7 @@ def test_all_that_the_environment_gets_wrong_is_said_by_its_name() -> None:
         "DOWNLOADS_CART_LIMITS": "3",
         "DOWNLOADS_PREFECT_API_AUTH_STRING_FILE": "/no/such/file",
     }
-    with pytest.raises(SettingsRefused) as refused:
+    with pytest.raises(InvalidSettings) as refused:
         settings_from_environment(wrong)
     assert len(refused.value.reasons) == len(wrong)
     for name in wrong:

@@ -1,35 +1,32 @@
 """The reference pages, made from the code. `python -m tests.reference_pages` writes them; a contract test compares."""
 
 import inspect
-import json
 import re
 import textwrap
 from argparse import Action, ArgumentParser
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
 from enum import StrEnum
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import yaml
 from pydantic import SecretStr
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from downman.checks.findings import FINDINGS
-from downman.checks.values import in_words
 from downman.domain import jobs, notices, policy, status
 from downman.domain.errors import PermanentError, TemporaryError
+from downman.environment import get_variable_name
 from downman.monitoring.metrics import samples
-from downman.settings import PREFIX, TYPES, AppSettings, get_unit
-from downman_ops.launch.environment import get_variable_name, secret_names
+from downman.setting_types import describe, get_unit, is_secret
+from downman.settings import AppSettings, PrefectConnection
+from downman_ops.launch.environment import get_all_secret_names
 from downman_ops.launch.service_settings import ServiceSettings
-from downman_ops.settings import DemoSettings, PoolSettings, PrefectConnection
-from downman_site.environment import NEEDED, SiteEnvironment
+from downman_ops.settings import DemoSettings, PoolSettings
+from downman_site.environment import REQUIRED, SiteEnvironment
 from prefect_warm_process.settings import WarmProcessSettings
 from tests.acceptance.faults.page import faults_page
-from tests.reference_pages.refusals import EXAMPLES, refusal
+from tests.reference_pages.rejections import EXAMPLES, rejection
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "reference"
@@ -41,30 +38,27 @@ SECTIONS: Mapping[str, type[BaseSettings]] = {
     "Worker of the type `warm-process`": WarmProcessSettings,
     "Demo": DemoSettings,
 }
-#: What the last word of a name counts.
-UNITS = {
-    "seconds": "seconds", "concurrency": "runs", "worker": "runs", "processes": "processes", "threads": "requests",
-    "workers": "workers", "priority": "rank", "templates": "environments",
-}  # fmt: skip
-#: What an installation must set, each with what to set it to.
+#: The variables that an installation must set, each with what to set it to.
 MUST_BE_SET: Mapping[str, str] = {
-    **NEEDED,
-    "DOWNMAN_PREFECT_DATABASE_URL": "one of its own: postgresql://user:password@host/prefect",
-    "PREFECT_API_AUTH_STRING": "make one: python3 -c 'import secrets; print(\"admin:\" + secrets.token_urlsafe(18))'",
+    **REQUIRED,
+    "DOWNMAN_PREFECT_DATABASE_URL": "a database of its own: postgresql://user:password@host/prefect",
+    "PREFECT_API_AUTH_STRING": "generate one: python3 -c 'import secrets; print(\"admin:\" + secrets.token_urlsafe(18))'",
 }
-#: The defaults of the smallest site, where they are not those of the app.
-OF_THE_SMALLEST_SITE = {
+#: The defaults of the reference site, where they differ from those of the app.
+REFERENCE_SITE_DEFAULTS = {
     "DOWNLOADS_PACKAGE_DIR": "/var/lib/downman/packages",
     "DOWNLOADS_STAGING_DIR": "/var/lib/downman/staging",
+    "DOWNLOADS_PREFECT_API_URL": "",
 }
 ENVIRONMENT_EXAMPLE = """\
-# Everything that downman can be told by environment variables; made from the code (python -m tests.reference_pages).
-# Copy it, fill in what is marked as needed, and take the # away before what you set differently. One NAME=value a line,
-# with single quotes around what is not one plain word, and nothing behind it. Keep the copy to yourself: chmod 600.
+# All environment variables of downman; generated from the code (python -m tests.reference_pages).
+# Copy this file, fill in what is marked as required, and remove the # before each variable that you change. Write one
+# NAME=value per line, with single quotes around a value that is not one plain word, and nothing after it. Keep the copy
+# private: chmod 600.
 
-# --- Needed ---
+# --- Required ---
 
-# The site's Django settings: the smallest site, or those of your own.
+# The site's Django settings: the reference site, or your own.
 DJANGO_SETTINGS_MODULE=downman_site.production"""
 
 
@@ -115,40 +109,38 @@ def states_page() -> str:
 
 def settings_page() -> str:
     """Write the page of the app's settings."""
-    rows = []
-    for item in fields(AppSettings):
-        default = item.default if item.default is not MISSING else "from the environment"
-        shown_default = default if default == "from the environment" else f"`{default!r}`".replace("PosixPath", "Path")
-        name = f"{PREFIX}{item.name.upper()}"
-        rows.append(
-            (
-                f"`{name}`",
-                in_words(TYPES[item.name]),
-                get_unit(item),
-                shown_default,
-                item.metadata["sentence"] + (a_secret(name) if item.metadata["secret"] else ""),
-            )
-        )
-    findings = [(f"`downloads.{number}`", finding.wrong, finding.remedy) for number, finding in FINDINGS.items()]
+    rows = [
+        setting_row(AppSettings, name, f"`{in_python(field.default)}`")
+        for name, field in AppSettings.model_fields.items()
+    ]
+    findings = [(f"`downloads.{number}`", finding.problem, finding.hint) for number, finding in FINDINGS.items()]
     return (
-        "# Settings\n\nMade from `django_integration/downman/settings.py`. They stand in the site's Django settings; the\n"
-        "workers read the same ones. A site that takes them from environment variables of the same names\n"
-        "(`settings_from_environment`, as the demo and the smallest site do) has lists written with commas, and truth as\n"
-        "`true` or `false`.\n\n"
-        + table("setting", "type", "unit", "default", "what it is", rows=rows)
+        "# Settings\n\nGenerated from `django_integration/downman/settings.py`. They belong in the site's Django settings; the workers\n"
+        "read the same ones. A site can take them from environment variables of the same names with\n"
+        "`settings_from_environment`, as the demo and the reference site do; lists are then written with commas, and truth\n"
+        "values as `true` or `false`.\n\n"
+        + table("setting", "type", "unit", "default", "description", rows=rows)
         + "\n"
         + enum_table("Behaviours", policy.PackagingMode)
-        + "\nAn administrator may change the behaviour, the cart limit, the validity and the public limit as the site runs,\n"
-        "under *Download policy* in the admin; what is left empty there is the site's setting.\n\n"
-        "## What is refused\n\nMade from `django_integration/downman/checks/findings.py`. Every command of Django looks, `manage.py check` tells;\n"
-        "E is an error, with which services do not start, W a warning of `manage.py check --deploy`.\n\n"
-        + table("number", "what is wrong", "what to do", rows=findings)
+        + "\nAn administrator can change the behaviour, the cart limit, the validity and the public limit while the site runs,\n"
+        "under *Download policy* in the admin; whatever is left empty there follows the site's setting.\n\n"
+        "## What is rejected\n\nGenerated from `django_integration/downman/checks/findings.py`. Every management command runs these checks;\n"
+        "`manage.py check` shows their results. E is an error, with which services do not start, W a warning of\n"
+        "`manage.py check --deploy`.\n\n" + table("number", "problem", "what to do", rows=findings)
     )
 
 
-def a_secret(variable: str) -> str:
-    """Say that a value is secret, and where it may be instead."""
-    return f" A secret; it may lie in a file, which `{variable}_FILE` names."
+def in_python(value: Any) -> str:
+    """Write a default as one would set it in Django's settings."""
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return repr(str(plain) if isinstance(plain, StrEnum) else plain).replace("PosixPath", "Path")
+
+
+def setting_row(kind: type[BaseSettings], name: str, default: str) -> tuple[str, ...]:
+    """Write one setting: its name, type with bounds, unit, default and description."""
+    field, variable = kind.model_fields[name], get_variable_name(kind, name)
+    secret = f" A secret; it may lie in a file named by `{variable}_FILE`." if is_secret(field) else ""
+    return (f"`{variable}`", describe(field), get_unit(name, field), default, f"{field.description}{secret}")
 
 
 def environment_page() -> str:
@@ -160,20 +152,25 @@ def environment_page() -> str:
             "type",
             "unit",
             "default",
-            "what it is",
-            rows=[variable_row(settings, name) for name in own_fields(settings)],
+            "description",
+            rows=[
+                setting_row(settings, name, f"`{text}`" if (text := shown(settings.model_fields[name].default)) else "")
+                for name in own_fields(settings)
+            ],
         )
         for title, settings in SECTIONS.items()
     ]
-    refused = [(" ".join(f"`{name}={value}`" for name, value in given.items()), refusal(given)) for given in EXAMPLES]
+    rejected = [
+        (" ".join(f"`{name}={value}`" for name, value in given.items()), rejection(given)) for given in EXAMPLES
+    ]
     return (
-        "# Environment variables\n\nMade from the classes that read them. The settings of the app (`DOWNLOADS_...`) are on\n"
-        "[another page](settings.md); `.env.example` has all of them in one file. What a secret is, and how it is kept, is\n"
-        "[told here](../explanation/secrets.md).\n\n"
+        "# Environment variables\n\nGenerated from the classes that read them. The settings of the app (`DOWNLOADS_...`) have [a page of their\n"
+        "own](settings.md); `.env.example` contains all of them in one file. Which values are secrets, and how they are\n"
+        "protected, is explained [here](../explanation/secrets.md). Lists are written with commas.\n\n"
         + "\n".join(sections)
-        + "\n## What is refused\n\nA start tells everything at once, a line each. Unknown names that begin with `DOWNMAN_`, `DOWNLOADS_` or\n"
-        "`WARM_PROCESS_` are refused, and so are values that are not of the type above, that contradict each other, or that\n"
-        "are unsafe. Each of these was given alone:\n\n" + table("given", "what is said", rows=refused)
+        + "\n## What is rejected\n\nA process that starts reports all problems at once, a line each. Unknown names that begin with `DOWNMAN_`,\n"
+        "`DOWNLOADS_` or `WARM_PROCESS_` are rejected, and so are values that do not have the type above, contradict each\n"
+        "other, or are unsafe. Each of these examples was given alone:\n\n" + table("given", "message", rows=rejected)
     )
 
 
@@ -182,78 +179,39 @@ def own_fields(settings: type[BaseSettings]) -> list[str]:
     return [name for name in settings.model_fields if name in settings.__annotations__]
 
 
-def variable_row(settings: type[BaseSettings], name: str) -> tuple[str, ...]:
-    """Write one variable of the environment."""
-    field = settings.model_fields[name]
-    variable = get_variable_name(settings, name)
-    secret = field.annotation is SecretStr
-    return (
-        f"`{variable}`",
-        kind_in_words(field),
-        UNITS.get(name.rpartition("_")[2], ""),
-        f"`{shown(field.default)}`" if shown(field.default) else "",
-        (field.description or "") + (a_secret(variable) if secret else ""),
-    )
-
-
-def kind_in_words(field: FieldInfo) -> str:
-    """Say of which type a variable is, and within which bounds."""
-    kind = field.annotation
-    options = get_args(kind)
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(f"`{option}`" if option else "nothing" for option in options)
-    if get_origin(kind) is list:
-        return "a list in JSON"
-    if get_origin(kind) is UnionType:
-        kind = next(option for option in options if option is not NoneType)
-    words = "text" if kind is SecretStr else in_words(kind)
-    bounds = {
-        name: getattr(found, name) for found in field.metadata for name in ("ge", "gt", "le") if hasattr(found, name)
-    }
-    if "le" in bounds:
-        return f"{words}, {bounds['ge']} to {bounds['le']}"
-    return (
-        words
-        + (f", {bounds['ge']} or more" if "ge" in bounds else "")
-        + (f", more than {bounds['gt']}" if "gt" in bounds else "")
-    )
-
-
 def shown(value: Any) -> str:
     """Write a default as one would set it."""
-    if isinstance(value, SecretStr) or value is None:
+    if value is None:
         return ""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return json.dumps(value) if isinstance(value, list) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def environment_example() -> str:
-    """Write the file of all variables that a deployment may set, those that it must set first."""
+    """Write the file of all variables that a deployment may set, beginning with those that it must set."""
+    kinds: list[type[BaseSettings]] = [*SECTIONS.values(), AppSettings]
     declared = {
-        get_variable_name(settings, name): (
-            settings.model_fields[name].description or "",
-            shown(settings.model_fields[name].default),
+        get_variable_name(kind, name): (
+            kind.model_fields[name].description or "",
+            shown(kind.model_fields[name].default),
         )
-        for settings in SECTIONS.values()
-        if settings is not DemoSettings
-        for name in own_fields(settings)
+        for kind in kinds
+        if kind is not DemoSettings
+        for name in own_fields(kind)
     }
-    for item in fields(AppSettings):
-        name = f"{PREFIX}{item.name.upper()}"
-        default = shown(item.default) if item.default is not MISSING else ""
-        declared[name] = (item.metadata["sentence"], OF_THE_SMALLEST_SITE.get(name, default))
-    secrets = set(secret_names())
+    secrets = set(get_all_secret_names())
     lines = ENVIRONMENT_EXAMPLE.splitlines()
     for name, remedy in MUST_BE_SET.items():
         hint = f" It may lie in a file instead: {name}_FILE=/path" if name in secrets else ""
-        lines += ["", *comment(f"Needed: {declared[name][0]}{hint}"), *comment(f"({remedy})"), f"{name}="]
+        lines += ["", *comment(f"Required: {declared[name][0]}{hint}"), *comment(f"({remedy})"), f"{name}="]
     lines += ["", "# --- All others, with their defaults ---"]
     for name, (sentence, default) in declared.items():
         if name not in MUST_BE_SET:
-            quoted = f"'{default}'" if set(default) & set(' "[]()') else default
+            value = REFERENCE_SITE_DEFAULTS.get(name, default)
+            quoted = f"'{value}'" if set(value) & set(' "[]()') else value
             lines += ["", *comment(sentence), f"#{name}={quoted}"]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""An environment is refused with everything that is wrong in it, before anything starts."""
+"""An environment is rejected with everything that is wrong in it, before anything starts."""
 
 import pytest
 from pydantic_settings import BaseSettings
@@ -6,24 +6,24 @@ from pydantic_settings import BaseSettings
 from downman_ops import settings
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import service_settings
-from downman_ops.launch.environment import CLASSES, checked_environment, known_names, secret_names
+from downman_ops.launch.environment import CLASSES, get_all_secret_names, get_known_names, resolve_environment
 from downman_ops.launch.orphan_processes import MARK
-from tests.reference_pages.refusals import EXAMPLES, refusal
+from tests.reference_pages.rejections import EXAMPLES, rejection
 
 SECRET = "nobody-may-read-this"
 MAIL_LOGIN = {"DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": SECRET}
 
 
 @pytest.mark.parametrize("given", EXAMPLES, ids=",".join)
-def test_what_cannot_be_meant_is_refused_by_its_name(given: dict[str, str]) -> None:
-    said = refusal(given)
+def test_invalid_variables_are_rejected_by_name(given: dict[str, str]) -> None:
+    said = rejection(given)
     assert said.count("\n") == 0
     assert any(name in said for name in given)
-    assert said.endswith(".")
+    assert said.endswith((".", "?"))
 
 
-def test_everything_that_is_wrong_is_said_at_once() -> None:
-    said = refusal(
+def test_all_problems_are_reported_together() -> None:
+    said = rejection(
         {"DOWNMAN_PROT": "1", "DOWNLOADS_CART_LIMIT": "x", "WARM_PROCESS_GRACE": "1", "DOWNMAN_PACKAGE_PRIORITY": "1"}
     )
     assert len(said.splitlines()) == 4
@@ -40,39 +40,41 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         {**MAIL_LOGIN, "DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_TYPE": "STARTTLS"},
         {"DOWNMAN_MAIL_PASSWORD": "", "DOWNMAN_MAIL_PASSWORD_FILE": ""},
         {"DOWNMAN_PACKAGE_PRIORITY": "1", "DOWNMAN_NOTIFY_PRIORITY": "2"},
-        # A demo's own port is not the site's of an installation, whose default it may take.
+        # The port of a demo's site is not that of an installation's, whose default Prefect may use.
         {"DOWNMAN_PORT": "9000", "DOWNMAN_PREFECT_PORT": "8000"},
         {"DOWNLOADS_CART_LIMIT": ""},
+        {"DOWNMAN_PRELOAD": "json, downman_flows.preload:load"},
+        {"DOWNMAN_PRELOAD": '["downman_flows.preload:load"]'},
     ],
 )
-def test_what_can_be_meant_is_taken_as_it_is(given: dict[str, str]) -> None:
-    taken = checked_environment(given)
+def test_valid_variables_are_kept_as_they_are(given: dict[str, str]) -> None:
+    taken = resolve_environment(given)
     assert {name: value for name, value in given.items() if value} == {k: v for k, v in taken.items() if v}
 
 
-@pytest.mark.parametrize("name", secret_names())
-def test_no_refusal_repeats_a_secret(name: str) -> None:
+@pytest.mark.parametrize("name", get_all_secret_names())
+def test_no_message_repeats_a_secret(name: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        checked_environment({name: SECRET, f"{name}_FILE": "/some/file", "DOWNMAN_PROT": "1"})
+        resolve_environment({name: SECRET, f"{name}_FILE": "/some/file", "DOWNMAN_PROT": "1"})
     assert name in str(refused.value)
     assert SECRET not in str(refused.value)
 
 
-def test_a_refused_login_is_not_repeated() -> None:
-    assert refusal({"PREFECT_API_AUTH_STRING": SECRET}) != ""
-    assert SECRET not in refusal({"PREFECT_API_AUTH_STRING": SECRET})
+def test_a_rejected_login_is_not_repeated() -> None:
+    assert rejection({"PREFECT_API_AUTH_STRING": SECRET}) != ""
+    assert SECRET not in rejection({"PREFECT_API_AUTH_STRING": SECRET})
 
 
-def test_what_a_class_refuses_does_not_repeat_its_secrets() -> None:
-    said = refusal({"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_SECRET_KEY": SECRET, "DOWNMAN_DATABASE_URL": SECRET})
+def test_messages_about_secrets_do_not_repeat_them() -> None:
+    said = rejection({"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_SECRET_KEY": SECRET, "DOWNMAN_DATABASE_URL": SECRET})
     assert len(said.splitlines()) == 3
     assert SECRET not in said
 
 
 def test_the_environment_of_this_process_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOWNMAN_PORT", "eight thousand")
-    assert refusal({}) == ""
-    assert "DOWNMAN_PORT" in refusal({"DOWNMAN_PORT": "eight thousand"})
+    assert rejection({}) == ""
+    assert "DOWNMAN_PORT" in rejection({"DOWNMAN_PORT": "eight thousand"})
 
 
 def test_every_class_of_settings_is_known() -> None:
@@ -87,7 +89,7 @@ def test_every_class_of_settings_is_known() -> None:
 
 def test_what_reads_like_a_secret_is_one() -> None:
     words = ("PASSWORD", "TOKEN", "SECRET", "AUTH_STRING", "DATABASE_URL")
-    secrets = set(secret_names())
-    public = [name for name in known_names() if name.endswith(words) and name not in secrets]
+    secrets = set(get_all_secret_names())
+    public = [name for name in get_known_names() if name.endswith(words) and name not in secrets]
     assert public == []
-    assert {f"{name}_FILE" for name in secrets} <= known_names()
+    assert {f"{name}_FILE" for name in secrets} <= get_known_names()

@@ -52,13 +52,14 @@ def look_at_mails() -> Iterator[Finding]:
 
 
 def _addresses(settings: AppSettings) -> Iterator[Finding]:
-    if settings.mail_from == AppSettings.mail_from:
+    default = AppSettings.model_fields["mail_from"].default
+    if settings.mail_from == default:
         found = "the sender is still the default, which mail servers refuse"
         yield warning("mail addresses", found, "Set DOWNLOADS_MAIL_FROM.")
     if not administrators():
         found = "nobody is told of orders that wait for a decision"
         yield warning("mail addresses", found, "Set DOWNLOADS_ADMINISTRATORS, or name them on the rules' page.")
-    elif settings.mail_from != AppSettings.mail_from:
+    elif settings.mail_from != default:
         yield ok("mail addresses", "sender and administrators are set")
 
 

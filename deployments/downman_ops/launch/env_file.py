@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from downman_ops.errors import ConfigurationError
-from downman_ops.launch.environment import checked_environment
+from downman_ops.launch.environment import resolve_environment
 
 #: A line of an environment file that systemd's `EnvironmentFile` and a shell read alike.
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(?:\"([^\"$`\\]*)\"|'([^']*)'|([^\s\"'$`\\;&|<>()#]*))\s*")
@@ -33,6 +33,6 @@ def read_file(file: Path) -> dict[str, str]:
 
 def load_env(file: Path | None = None) -> None:
     """Make what the file says, over what this process was given, its environment. Raises `ConfigurationError`."""
-    found = checked_environment({**os.environ, **(read_file(file) if file else {})})
+    found = resolve_environment({**os.environ, **(read_file(file) if file else {})})
     os.environ.clear()
     os.environ.update(found)

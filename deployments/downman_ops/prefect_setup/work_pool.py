@@ -40,7 +40,7 @@ def wanted_variables(settings: PoolSettings) -> dict[str, Any]:
     """Return what the settings say of the variables in the pool's job template; nothing for other types of worker."""
     if settings.worker_type != WarmProcessWorker.type:
         return {}
-    return {PRELOAD: settings.preload, LIMIT_PER_WORKER: settings.limit_per_worker()}
+    return {PRELOAD: list(settings.preload), LIMIT_PER_WORKER: settings.limit_per_worker()}
 
 
 def get_variables(template: dict[str, Any]) -> dict[str, Any]:

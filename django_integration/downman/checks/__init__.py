@@ -1,28 +1,28 @@
-"""What is wrong with the settings, and what to do about it; run by management commands and at a start."""
+"""Checks of the settings, run by management commands and when a service starts; each finding says what to do."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.checks import CheckMessage, register
 
-from downman.checks import addresses, deployed, folders, numbers, values
-from downman.settings import app_settings
+from downman.checks import addresses, contradictions, deployed, folders, values
 
 
 @register("downloads")
 def check_settings(**_kwargs: Any) -> list[CheckMessage]:
-    """Refuse unknown names, and values that cannot work, contradict each other or are unsafe."""
-    # The other checks compare values, which those of a wrong type do not let them.
-    return [*values.unknown_names(), *(list(values.wrong_types()) or _impossible())]
+    """Reject unknown names, and values that are invalid, contradict each other or are unsafe."""
+    settings, invalid = values.read_valid()
+    others = [
+        message
+        for module in (values, contradictions, folders, addresses)
+        for message in module.check(settings)
+        # The default stands there instead of an invalid value, which is nobody's contradiction.
+        if not any(name in message.msg for name in invalid)
+    ]
+    return [*values.check_names(), *(message for messages in invalid.values() for message in messages), *others]
 
 
 @register("downloads", deploy=True)
 def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
-    """Warn of what is right for a trial only; for `check --deploy`."""
-    return [] if list(values.wrong_types()) else list(deployed.warnings(app_settings()))
-
-
-def _impossible() -> Iterator[CheckMessage]:
-    settings = app_settings()
-    for check in (values.impossible, numbers.impossible, folders.impossible, addresses.impossible):
-        yield from check(settings)
+    """Warn of what suits a trial only; for `check --deploy`."""
+    settings, invalid = values.read_valid()
+    return [] if invalid else list(deployed.check(settings))

@@ -1,64 +1,64 @@
-"""Names, types, and values that cannot work whatever the others are."""
+"""Names that do not exist, and what pydantic rejects of the values."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, get_args, get_origin
+from collections.abc import Iterator, Mapping
 
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage
 from django.db import connection
 from django.utils.module_loading import import_string
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from downman.checks.findings import found
-from downman.domain.policy import PackagingMode
-from downman.settings import PREFIX, SETTING_FIELDS, TYPES, AppSettings, unknown
+from downman.checks.findings import message
+from downman.environment import to_sentence, unknown_name, validate
+from downman.settings import PREFIX, SETTING_FIELDS, AppSettings, DjangoSource
 
-_IS: Mapping[Any, Callable[[Any], bool]] = {
-    bool: lambda value: isinstance(value, bool),
-    int: lambda value: isinstance(value, int) and not isinstance(value, bool),
-    float: lambda value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
-    str: lambda value: isinstance(value, str),
-    Path: lambda value: isinstance(value, str | Path),
+#: Settings that have a finding of their own for values of the right type.
+_OWN: Mapping[str, str] = {
+    "behaviour": "E002",
+    "private_addresses": "E003",
+    "source_retry_seconds": "E007",
+    "mail_retry_seconds": "E007",
+    "lease_seconds": "E012",
 }
 
 
-def unknown_names() -> Iterator[CheckMessage]:
-    """Find names that nobody reads."""
+def check_names() -> Iterator[CheckMessage]:
+    """Find names that no setting has."""
     for name in dir(django_settings):
         if name.startswith(PREFIX) and name not in SETTING_FIELDS:
-            yield found("E001", unknown(name, SETTING_FIELDS))
+            yield message("E001", unknown_name(name, SETTING_FIELDS))
 
 
-def wrong_types() -> Iterator[CheckMessage]:
-    """Find values that are of another type than their setting; the value is not repeated, it may be a secret."""
-    for name, attribute in SETTING_FIELDS.items():
-        kind = TYPES[attribute]
-        if hasattr(django_settings, name) and not _is(getattr(django_settings, name), kind):
-            yield found("E008", f"{name} is not {in_words(kind)}.")
+def read_valid() -> tuple[AppSettings, Mapping[str, list[CheckMessage]]]:
+    """Return the settings, and the messages about each that is invalid, by name; those have their defaults."""
+    values = DjangoSource(AppSettings)()
+    try:
+        return validate(AppSettings, values), {}
+    except ValidationError as exc:
+        invalid: dict[str, list[CheckMessage]] = {}
+        for problem in exc.errors(include_url=False):
+            field = str(problem["loc"][0])
+            found = message(_number(field, problem), to_sentence(problem, AppSettings))
+            messages = invalid.setdefault(field, [])
+            if found not in messages:
+                messages.append(found)
+        rest = validate(AppSettings, {field: value for field, value in values.items() if field not in invalid})
+        return rest, {name: invalid[field] for name, field in SETTING_FIELDS.items() if field in invalid}
 
 
-def _is(value: Any, kind: Any) -> bool:
-    if get_origin(kind) is tuple:
-        return isinstance(value, list | tuple) and all(_is(item, get_args(kind)[0]) for item in value)
-    return _IS[kind](value)
+def _number(field: str, problem: ErrorDetails) -> str:
+    kind = problem["type"]
+    if kind.endswith("_type"):
+        return "E008"
+    return _OWN.get(field, "E006" if kind.startswith(("greater_than", "less_than")) else "E008")
 
 
-def in_words(kind: Any) -> str:
-    """Say what a type is to those who write settings."""
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
-    if get_origin(kind) is tuple:
-        return {int: "a list of whole numbers", str: "a list of texts", Path: "a list of paths"}[get_args(kind)[0]]
-    return words[kind]
-
-
-def impossible(settings: AppSettings) -> Iterator[CheckMessage]:
-    """Find what does not exist."""
-    if settings.behaviour not in set(PackagingMode):
-        yield found("E002", f"DOWNLOADS_BEHAVIOUR is {settings.behaviour!r}.")
+def check(settings: AppSettings) -> Iterator[CheckMessage]:
+    """Find what cannot be imported or used."""
     try:
         import_string(settings.trigger)
     except ImportError as exc:
-        yield found("E005", f"DOWNLOADS_TRIGGER cannot be imported: {exc}.")
+        yield message("E005", f"DOWNLOADS_TRIGGER cannot be imported: {exc}.")
     if connection.vendor != "postgresql":
-        yield found("E024", f"The site's database is {connection.display_name}.")
+        yield message("E024", f"The site's database is {connection.display_name}.")

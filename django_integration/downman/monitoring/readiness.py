@@ -79,7 +79,7 @@ def _read_package_folder(settings: AppSettings) -> None:
 def _greet_prefect(settings: AppSettings) -> None:
     api = PrefectApi(
         api_url=settings.prefect_api_url,
-        auth_string=settings.prefect_api_auth_string,
+        auth_string=settings.prefect_api_auth_string.get_secret_value(),
         timeout_seconds=PREFECT_SECONDS,
     )
     with closing(api):

@@ -28,7 +28,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _may_read(request: HttpRequest) -> bool:
-    token = app_settings().metrics_token
+    token = app_settings().metrics_token.get_secret_value()
     if token:
         return constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {token}")
     is_direct = not any(name in request.META for name in OF_PROXIES)

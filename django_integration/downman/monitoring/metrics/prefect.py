@@ -112,7 +112,7 @@ def worker_figures(settings: AppSettings) -> list[Sample]:
 def _asking(settings: AppSettings) -> Iterator[PrefectApi]:
     api = PrefectApi(
         api_url=settings.prefect_api_url,
-        auth_string=settings.prefect_api_auth_string,
+        auth_string=settings.prefect_api_auth_string.get_secret_value(),
         timeout_seconds=QUESTION_SECONDS,
     )
     try:

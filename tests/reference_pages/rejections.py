@@ -1,7 +1,7 @@
-"""Environments that are refused at a start: examples for the reference page, each tried by a test."""
+"""Environments that are rejected at a start: examples for the reference page, each tried by a test."""
 
 from downman_ops.errors import ConfigurationError
-from downman_ops.launch.environment import checked_environment
+from downman_ops.launch.environment import resolve_environment
 
 EXAMPLES: tuple[dict[str, str], ...] = (
     {"DOWNMAN_PAKAGE_CONCURRENCY": "8"},
@@ -24,17 +24,17 @@ EXAMPLES: tuple[dict[str, str], ...] = (
     {"DOWNMAN_MAIL_USER": "portal"},
     {"DOWNMAN_MAIL_TYPE": "SSL"},
     {"DOWNMAN_PACKAGE_CONCURRENCY": "0"},
-    {"DOWNMAN_PRELOAD": "downman_flows.preload:load"},
+    {"DOWNMAN_MAIL_PORT": "smtp"},
     {"DOWNMAN_LOG_LEVEL": "LOUD"},
     {"DOWNMAN_SECRET_KEY": "downman"},
     {"DOWNMAN_ALLOWED_HOSTS": "*"},
 )
 
 
-def refusal(environment: dict[str, str]) -> str:
-    """Return what is said to an environment; empty when it is taken."""
+def rejection(environment: dict[str, str]) -> str:
+    """Return the message about an environment; empty for a valid one."""
     try:
-        checked_environment(environment)
+        resolve_environment(environment)
     except ConfigurationError as exc:
         return str(exc)
     return ""

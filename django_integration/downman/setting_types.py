@@ -1,0 +1,113 @@
+"""Types of settings, and how a type with its bounds is described to people."""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AfterValidator, Field, PlainValidator, SecretStr, Strict
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+#: Units that stand at the end of a setting's name.
+UNITS = ("seconds", "hours", "days", "bytes", "processes", "threads", "workers")
+_ONE: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+_MANY: Mapping[Any, str] = {int: "whole numbers", Path: "paths", IPv4Network | IPv6Network: "networks"}
+
+
+def unit(name: str) -> Any:
+    """Return the metadata of a setting whose name does not end in its unit."""
+    return Field(json_schema_extra={"unit": name})
+
+
+def _to_network(value: Any) -> IPv4Network | IPv6Network:
+    if not isinstance(value, str | IPv4Network | IPv6Network):
+        # An integer would be read as the address with that number.
+        raise PydanticCustomError("network_type", "not a network")
+    return ip_network(value)
+
+
+def _is_postgresql(url: SecretStr) -> SecretStr:
+    if url.get_secret_value() and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("write the URL of a PostgreSQL database: postgresql://user:password@host/name")
+    return url
+
+
+#: A path may be written as text.
+Folder = Annotated[Path, Strict(strict=False)]
+Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_to_network)]
+Parts = Annotated[int, unit("parts")]
+Runs = Annotated[int, unit("runs")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
+#: Seconds to wait before the first repetition, the second, and so on.
+Delays = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, strict=False)]
+
+
+def get_unit(name: str, field: FieldInfo) -> str:
+    """Return the unit of a setting; empty for one without."""
+    declared = field.json_schema_extra.get("unit") if isinstance(field.json_schema_extra, dict) else None
+    ending = name.rpartition("_")[2]
+    return str(declared or (ending if ending in UNITS else ""))
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Return whether the value of a setting is a secret."""
+    return field.annotation is SecretStr
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Return whether a setting holds a list."""
+    return get_origin(field.annotation) in {tuple, list}
+
+
+def may_be_repeated(field: FieldInfo) -> bool:
+    """Return whether a message may repeat the value: never a text, which may be secret or personal."""
+    kind, _metadata = _unwrap(get_args(field.annotation)[0] if is_list(field) else field.annotation)
+    return kind in {bool, int, float} or get_origin(kind) is Literal or _is_enum(kind)
+
+
+def describe(field: FieldInfo) -> str:
+    """Describe the type and the bounds of a setting: "a whole number, 1 or more"."""
+    if is_list(field):
+        kind, metadata = _unwrap(get_args(field.annotation)[0])
+        is_required = any(hasattr(item, "min_length") for item in field.metadata)
+        words = f"a list of {'one or more ' if is_required else ''}{_MANY.get(kind, 'texts')}"
+        bounds = _bounds(metadata)
+        return words + (f", each {bounds}" if bounds else "")
+    kind, metadata = _unwrap(field.annotation)
+    if get_origin(kind) is Literal:
+        return _choice(get_args(kind))
+    if _is_enum(kind):
+        return _choice(member.value for member in kind)
+    bounds = _bounds([*field.metadata, *metadata])
+    return _ONE.get(kind, "text") + (f", {bounds}" if bounds else "")
+
+
+def _choice(options: Iterable[Any]) -> str:
+    return "one of " + ", ".join(str(option) or "nothing" for option in options)
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    bounds = {name: getattr(item, name) for item in metadata for name in ("ge", "gt", "le") if hasattr(item, name)}
+    if "le" in bounds:
+        return f"{bounds['ge']} to {bounds['le']}"
+    if "ge" in bounds:
+        return f"{bounds['ge']} or more"
+    return f"more than {bounds['gt']}" if "gt" in bounds else ""
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def _unwrap(kind: Any) -> tuple[Any, list[Any]]:
+    """Return a type without its metadata and without None, and the metadata."""
+    if get_origin(kind) in {Union, UnionType} and NoneType in get_args(kind):
+        return _unwrap(next(option for option in get_args(kind) if option is not NoneType))
+    if get_origin(kind) is Annotated:
+        parts = [item for part in kind.__metadata__ for item in getattr(part, "metadata", (part,))]
+        return get_args(kind)[0], parts
+    return kind, []
