@@ -1,3 +1,5 @@
+import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -265,7 +267,15 @@ def test_the_owner_is_warned_once_before_a_link_ends_and_again_after_keeping_it_
         extending.extend(request.pk, actor="requester")
 
 
-def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource, settings: Any) -> None:
+def make_old() -> None:
+    """Date everything in the package and the staging folder before the time at which it is an orphan."""
+    before = time.time() - app_settings().orphan_after_seconds - 60
+    for folder in (app_settings().package_dir, app_settings().staging_dir):
+        for path in folder.rglob("*"):
+            os.utime(path, (before, before))
+
+
+def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource) -> None:
     request = order("dem")
     claim = claimed(request)
     packaging.record(
@@ -281,13 +291,13 @@ def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource, s
     (app_settings().staging_dir / str(request.pk) / "1").mkdir(parents=True)
     assert orphans.sweep_orphans() == orphans.SweepResult(packages=0, stagings=0, freed_bytes=0)
 
-    settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
+    make_old()
     assert orphans.sweep_orphans() == orphans.SweepResult(packages=2, stagings=1, freed_bytes=2)
     assert [path for path in app_settings().package_dir.rglob("*") if path.is_file()] == [owned]
     assert list(app_settings().staging_dir.iterdir()) == []
 
 
-def test_what_a_live_run_writes_is_left_alone(resource: Resource, settings: Any) -> None:
+def test_what_a_live_run_writes_is_left_alone(resource: Resource) -> None:
     request = order("dem")
     claimed(request)
     folder = app_settings().staging_dir / str(request.pk)
@@ -295,7 +305,7 @@ def test_what_a_live_run_writes_is_left_alone(resource: Resource, settings: Any)
     package = app_settings().package_dir / f"{request.pk:010d}/0001/.a.zip.partial"
     package.parent.mkdir(parents=True)
     package.write_bytes(b"x")
-    settings.DOWNLOADS_ORPHAN_AFTER_SECONDS = -1
+    make_old()
     assert orphans.sweep_orphans() == orphans.SweepResult(packages=0, stagings=0, freed_bytes=0)
     assert folder.is_dir()
     assert package.is_file()
