@@ -33,7 +33,7 @@ def package(urls: list[str], folder: Path) -> int:
     """Package the addresses as a worker does; give the bytes of the package."""
     from downman.domain.policy import DownloadPolicy, SourceKind
     from downman.domain.ports import FetchRequest
-    from downman.services.packaging import Claim, ClaimedPart
+    from downman.services.leases import Claim, ClaimedPart
     from downman_flows.runs.fetching import Fetching
     from downman_flows.runs.package_builder import PackageBuilder
     from downman_flows.sources.fetch_limits import FetchLimits

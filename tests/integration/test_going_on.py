@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from downman.domain.errors import LeaseLost, TransferInterrupted
 from downman.models import DownloadLink, DownloadRequest, ResourceLocator
-from downman.services import approvals, cancelling, packaging, recovery, retention
+from downman.services import approvals, cancelling, leases, outcome, recovery, retention, space
 from downman.services.package_storage import package_path
 from downman_flows.runs.fetching import Fetching
 from downman_flows.runs.packaging_run import package_request
@@ -31,8 +31,8 @@ PLENTY = 10**15
 def lost(server: Source, tools: Dependencies) -> DownloadRequest:
     """Return a request whose run fetched everything and was lost before it recorded anything."""
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
-    claim = packaging.claim(request.pk, owner="lost", free_bytes=PLENTY)
-    assert isinstance(claim, packaging.Claim)
+    claim = leases.claim(request.pk, owner="lost", free_bytes=PLENTY)
+    assert isinstance(claim, leases.Claim)
     with Fetching(request.pk, claim.parts, tools) as fetching:
         assert all(item.staged for item in fetching.results(lambda: None))
     DownloadRequest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -78,8 +78,8 @@ def test_a_package_that_a_lost_run_left_unrecorded_is_removed_by_the_next(
 
 def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
-    claim = packaging.claim(request.pk, owner="lost", free_bytes=PLENTY)
-    assert isinstance(claim, packaging.Claim)
+    claim = leases.claim(request.pk, owner="lost", free_bytes=PLENTY)
+    assert isinstance(claim, leases.Claim)
     folder = package_path(f"{request.pk:010d}/0001")
     folder.mkdir(parents=True)
     (folder / ".download.zip.partial").write_bytes(b"half")
@@ -131,29 +131,29 @@ def test_two_requests_do_not_count_on_the_same_room(server: Source) -> None:
     names = offer(server, "plain/a.bin", "plain/b.bin")
     first, second = order(names[0]), order(names[1])
     ResourceLocator.objects.update(bytes_total=60)
-    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=100), packaging.Claim)
-    waits = packaging.claim(second.pk, owner="run-2", free_bytes=100)
-    assert waits == packaging.InsufficientSpace(needed_bytes=60, free_bytes=40)
+    assert isinstance(leases.claim(first.pk, owner="run-1", free_bytes=100), leases.Claim)
+    waits = leases.claim(second.pk, owner="run-2", free_bytes=100)
+    assert waits == space.InsufficientSpace(needed_bytes=60, free_bytes=40)
     second.refresh_from_db()
     assert (second.status, states(second), second.attempt) == ("queued", [("waiting_for_space", "no-space")], 2)
     # What the first one has written is no longer free, so it is not counted twice.
     ResourceLocator.objects.filter(request=first).update(bytes_done=60)
     ResourceLocator.objects.filter(request=second).update(retry_at=timezone.now())
-    assert isinstance(packaging.claim(second.pk, owner="run-3", free_bytes=60), packaging.Claim)
+    assert isinstance(leases.claim(second.pk, owner="run-3", free_bytes=60), leases.Claim)
 
 
 def test_sizes_that_nobody_knows_count_as_the_default_beside_others_and_not_alone(server: Source) -> None:
     names = offer(server, "plain/a.bin", "plain/b.bin")
     first, second = order(names[0]), order(names[1])
-    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=0), packaging.InsufficientSpace)
+    assert isinstance(leases.claim(first.pk, owner="run-1", free_bytes=0), space.InsufficientSpace)
     ResourceLocator.objects.update(retry_at=timezone.now())
-    assert isinstance(packaging.claim(first.pk, owner="run-1", free_bytes=1), packaging.Claim)
+    assert isinstance(leases.claim(first.pk, owner="run-1", free_bytes=1), leases.Claim)
     first.refresh_from_db()
     assert first.reserved_bytes == 100_000_000
-    waits = packaging.claim(second.pk, owner="run-2", free_bytes=199_999_999)
-    assert waits == packaging.InsufficientSpace(needed_bytes=100_000_000, free_bytes=99_999_999)
+    waits = leases.claim(second.pk, owner="run-2", free_bytes=199_999_999)
+    assert waits == space.InsufficientSpace(needed_bytes=100_000_000, free_bytes=99_999_999)
     ResourceLocator.objects.update(retry_at=timezone.now())
-    assert isinstance(packaging.claim(second.pk, owner="run-2", free_bytes=200_000_000), packaging.Claim)
+    assert isinstance(leases.claim(second.pk, owner="run-2", free_bytes=200_000_000), leases.Claim)
 
 
 def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
@@ -235,14 +235,14 @@ def test_a_record_whose_answer_was_lost_stands(
     server: Source, tools: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = order(*offer(server, "plain/a.bin"))
-    real = packaging.record
+    real = outcome.record
 
     def recorded_twice(*arguments: object, **options: object) -> object:
         real(*arguments, **options)  # type: ignore[arg-type]
         return real(*arguments, **options)  # type: ignore[arg-type]
 
     # The first try was committed, and the connection was lost before it could say so: `patiently` asks again.
-    monkeypatch.setattr(packaging, "record", recorded_twice)
+    monkeypatch.setattr(outcome, "record", recorded_twice)
     report = package_request(request.pk, owner="run-1", tools=tools)
     assert report.summary == "Ready: 1 of 1 resources delivered."
     assert package_path(DownloadLink.objects.get().target).is_file()
@@ -250,16 +250,16 @@ def test_a_record_whose_answer_was_lost_stands(
 
 def test_a_run_whose_request_was_given_to_another_leaves_nothing(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
-    claim = packaging.claim(request.pk, owner="run-1", free_bytes=PLENTY)
-    assert isinstance(claim, packaging.Claim)
-    assert packaging.release(request.pk, owner="run-1", reason="its worker was lost")
-    assert not packaging.release(request.pk, owner="run-1", reason="its worker was lost")
+    claim = leases.claim(request.pk, owner="run-1", free_bytes=PLENTY)
+    assert isinstance(claim, leases.Claim)
+    assert leases.release(request.pk, owner="run-1", reason="its worker was lost")
+    assert not leases.release(request.pk, owner="run-1", reason="its worker was lost")
     with pytest.raises(LeaseLost):
-        packaging.beat(claim, {})
-    assert isinstance(packaging.claim(request.pk, owner="run-2", free_bytes=PLENTY), packaging.Claim)
+        leases.renew_lease(claim, {})
+    assert isinstance(leases.claim(request.pk, owner="run-2", free_bytes=PLENTY), leases.Claim)
     with pytest.raises(LeaseLost):
-        packaging.beat(claim, {})
+        leases.renew_lease(claim, {})
     with pytest.raises(LeaseLost):
-        packaging.record(claim, links=(), failures={}, sizes={})
+        outcome.record(claim, links=(), failures={}, sizes={})
     assert states(request) == [("fetching", "")]
     assert staged(package_path("x").parent) == []

@@ -69,17 +69,19 @@ from downman.services import (
     change_email,
     extending,
     generic,
+    leases,
     notices,
     ordering,
-    packaging,
+    outcome,
     purge,
     recovery,
     retention,
     retrying,
     tracking,
 )
+from downman.services.leases import Claim
+from downman.services.outcome import NeedsApproval, NewLink
 from downman.services.package_storage import package_target
-from downman.services.packaging import Claim, NeedsApproval, NewLink
 from downman.services.transitions import REQUESTER, part_of
 from tests.integration.orders import order
 
@@ -242,7 +244,7 @@ class Portal(RuleBasedStateMachine):
         now = timezone.now()
         request = self._order(draw, lambda row: row.due_at is not None and row.due_at <= now)
         free_bytes = draw(st.sampled_from([PLENTY, PLENTY, PLENTY, 0]))
-        claim = packaging.claim(request.pk, owner=draw(st.sampled_from(["run-1", "run-2"])), free_bytes=free_bytes)
+        claim = leases.claim(request.pk, owner=draw(st.sampled_from(["run-1", "run-2"])), free_bytes=free_bytes)
         if isinstance(claim, Claim):
             self._claims.append(claim)
 
@@ -250,7 +252,7 @@ class Portal(RuleBasedStateMachine):
         if self._claims:
             claim = draw(st.sampled_from(self._claims))
             with self._done_or_refused():
-                packaging.beat(claim, {part.locator_id: (7, None) for part in claim.parts})
+                leases.renew_lease(claim, {part.locator_id: (7, None) for part in claim.parts})
 
     def record(self, draw: Draw) -> None:
         """Let a run come to its end, once more without what was cancelled meanwhile."""
@@ -263,17 +265,17 @@ class Portal(RuleBasedStateMachine):
             with self._done_or_refused():
                 if self._record(claim, ends) is None:
                     assert facts_of(rows()) == facts_of(self._rows)
-                    gone = packaging.beat(claim, {})
+                    gone = leases.renew_lease(claim, {})
                     assert self._record(claim, {pk: end for pk, end in ends.items() if pk not in gone}) is not None
 
     def _record(self, claim: Claim, ends: Mapping[int, Any]) -> RequestStatus | None:
         told = deliveries_told(claim.request_id)
         made = links_of(claim, [pk for pk, end in ends.items() if end == "delivered"])
         failures = {pk: end for pk, end in ends.items() if isinstance(end, DownmanError | NeedsApproval)}
-        outcome = packaging.record(claim, links=made, failures=failures, sizes=dict.fromkeys(ends, 5))
-        if made and outcome is not None:
+        status = outcome.record(claim, links=made, failures=failures, sizes=dict.fromkeys(ends, 5))
+        if made and status is not None:
             assert deliveries_told(claim.request_id) == told + 1
-        return outcome
+        return status
 
     # What time and its jobs do.
 

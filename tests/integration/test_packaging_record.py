@@ -13,8 +13,18 @@ from downman.domain.policy import Delivery
 from downman.domain.request import Wish
 from downman.domain.status import GenericStatus, LocatorStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, Notice, Resource, ResourceLocator
-from downman.services import cancelling, extending, generic, orphans, packaging, recovery, retention, tracking
-from downman.services.packaging import NewLink
+from downman.services import (
+    cancelling,
+    extending,
+    generic,
+    leases,
+    orphans,
+    outcome,
+    recovery,
+    retention,
+    tracking,
+)
+from downman.services.outcome import NewLink
 from downman.settings import app_settings
 from tests.integration.orders import order
 
@@ -33,9 +43,9 @@ def statuses(request: DownloadRequest) -> tuple[str, list[str]]:
     return request.status, [row.status for row in request.locators.all()]
 
 
-def claimed(request: DownloadRequest, owner: str = "run-1") -> packaging.Claim:
-    claim = packaging.claim(request.pk, owner=owner, free_bytes=PLENTY)
-    assert isinstance(claim, packaging.Claim)
+def claimed(request: DownloadRequest, owner: str = "run-1") -> leases.Claim:
+    claim = leases.claim(request.pk, owner=owner, free_bytes=PLENTY)
+    assert isinstance(claim, leases.Claim)
     return claim
 
 
@@ -48,7 +58,7 @@ def test_a_claim_is_held_by_one_run_only(resource: Resource) -> None:
     claim = claimed(request)
     assert [part.wanted.url for part in claim.parts] == [resource.url]
     assert statuses(request) == ("packaging", ["fetching"])
-    assert packaging.claim(request.pk, owner="run-2", free_bytes=PLENTY) is None
+    assert leases.claim(request.pk, owner="run-2", free_bytes=PLENTY) is None
     assert claimed(request, owner="run-1").parts[0].locator_id == claim.parts[0].locator_id
 
 
@@ -56,22 +66,22 @@ def test_everything_delivered_is_ready_with_one_mail(resource: Resource, roads: 
     request = order("dem", "roads")
     claim = claimed(request)
     one, two = (part.locator_id for part in claim.parts)
-    outcome = packaging.record(claim, links=[made(one, two)], failures={}, sizes={one: 4, two: 6})
-    assert outcome == "ready"
+    status = outcome.record(claim, links=[made(one, two)], failures={}, sizes={one: 4, two: 6})
+    assert status == "ready"
     assert statuses(request) == ("ready", ["delivered", "delivered"])
     assert kinds() == ["ready"]
     assert request.due_at is None
     assert not request.lease_owner
     link = DownloadLink.objects.get()
     assert timedelta(days=6, hours=23) < link.expires_at - timezone.now() <= timedelta(days=7)
-    assert packaging.claim(request.pk, owner="run-2", free_bytes=PLENTY) is None
+    assert leases.claim(request.pk, owner="run-2", free_bytes=PLENTY) is None
 
 
 def test_what_fails_for_good_is_said_and_the_rest_is_delivered(resource: Resource, roads: Resource) -> None:
     request = order("dem", "roads")
     claim = claimed(request)
     one, two = (part.locator_id for part in claim.parts)
-    packaging.record(claim, links=[made(one)], failures={two: SourceMissing(reason="HTTP 404")}, sizes={})
+    outcome.record(claim, links=[made(one)], failures={two: SourceMissing(reason="HTTP 404")}, sizes={})
     assert statuses(request) == ("ready_with_errors", ["delivered", "failed"])
     row = ResourceLocator.objects.get(pk=two)
     assert (row.error_code, row.error_details) == ("source-missing", {"reason": "HTTP 404"})
@@ -83,7 +93,7 @@ def test_a_passing_failure_is_planned_as_a_later_run_with_growing_delays(resourc
     for number, minutes in enumerate([5, 60, 360, 720, 1440, 1440], start=1):
         claim = claimed(request, owner=f"run-{number}")
         part = claim.parts[0].locator_id
-        packaging.record(
+        outcome.record(
             claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={}
         )
         request.refresh_from_db()
@@ -93,7 +103,7 @@ def test_a_passing_failure_is_planned_as_a_later_run_with_growing_delays(resourc
         delay = (row.retry_at - timezone.now()) / timedelta(minutes=1)
         assert minutes - 1 < delay <= minutes * 1.1
         assert request.due_at == row.retry_at
-        assert packaging.claim(request.pk, owner="too-early", free_bytes=PLENTY) is None
+        assert leases.claim(request.pk, owner="too-early", free_bytes=PLENTY) is None
         ResourceLocator.objects.update(retry_at=timezone.now())
     assert kinds() == []
 
@@ -103,15 +113,11 @@ def test_after_six_days_it_is_given_up_and_said(resource: Resource) -> None:
     ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=5, hours=23))
     claim = claimed(request)
     part = claim.parts[0].locator_id
-    packaging.record(
-        claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={}
-    )
+    outcome.record(claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={})
     assert statuses(request) == ("queued", ["retrying"])
     ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=6), retry_at=timezone.now())
     claim = claimed(request, owner="run-2")
-    packaging.record(
-        claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={}
-    )
+    outcome.record(claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={})
     assert statuses(request) == ("failed", ["failed"])
     assert ResourceLocator.objects.get().error_code == "gave-up"
     assert kinds() == ["failed"]
@@ -121,7 +127,7 @@ def test_a_full_disk_waits_a_minute_for_ever(resource: Resource) -> None:
     request = order("dem")
     ResourceLocator.objects.update(first_failed_at=timezone.now() - timedelta(days=30))
     claim = claimed(request)
-    packaging.record(claim, links=(), failures={claim.parts[0].locator_id: NoSpace()}, sizes={})
+    outcome.record(claim, links=(), failures={claim.parts[0].locator_id: NoSpace()}, sizes={})
     assert statuses(request) == ("queued", ["waiting_for_space"])
     row = ResourceLocator.objects.get()
     assert row.retry_at is not None
@@ -134,7 +140,7 @@ def test_too_large_for_the_public_waits_for_an_administrator_and_the_rest_is_del
     request = order("dem", "roads")
     claim = claimed(request)
     one, two = (part.locator_id for part in claim.parts)
-    packaging.record(claim, links=[made(one)], failures={two: packaging.NeedsApproval(size=10**9)}, sizes={})
+    outcome.record(claim, links=[made(one)], failures={two: outcome.NeedsApproval(size=10**9)}, sizes={})
     assert statuses(request) == ("partly_ready", ["delivered", "on_hold"])
     assert kinds() == ["progress"]
 
@@ -146,9 +152,9 @@ def test_a_run_that_lost_its_lease_records_nothing(resource: Resource) -> None:
     assert recovery.recover_stalled().lost == (request.pk,)
     assert statuses(request) == ("queued", ["queued"])
     with pytest.raises(LeaseLost):
-        packaging.beat(claim, {})
+        leases.renew_lease(claim, {})
     with pytest.raises(LeaseLost):
-        packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+        outcome.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     assert not DownloadLink.objects.exists()
     assert claimed(request, owner="run-2").attempt == 2
 
@@ -160,8 +166,8 @@ def test_a_run_whose_order_is_forgotten_meanwhile_has_lost_its_lease(resource: R
     DownloadRequest.objects.update(updated_at=timezone.now() - timedelta(days=app_settings().keep_requests_days + 1))
     assert retention.clean_expired().forgotten == 1
     with pytest.raises(LeaseLost):
-        packaging.record(claim, links=(), failures={}, sizes={})
-    assert not packaging.release(request.pk, owner="run-1", reason="its worker was lost")
+        outcome.record(claim, links=(), failures={}, sizes={})
+    assert not leases.release(request.pk, owner="run-1", reason="its worker was lost")
 
 
 @pytest.mark.parametrize("statement", [1, 2])
@@ -175,7 +181,7 @@ def test_an_order_is_told_with_its_parts_as_of_one_moment(resource: Resource, st
         answer = execute(*statement_and_context)
         said.append(answer)
         if len(said) == statement:
-            packaging.record(claim, links=(), failures=failures, sizes={})
+            outcome.record(claim, links=(), failures=failures, sizes={})
         return answer
 
     with connection.execute_wrapper(a_run_ends_after):
@@ -190,10 +196,10 @@ def test_a_part_cancelled_in_the_last_moment_is_not_delivered(resource: Resource
     claim = claimed(request)
     one, two = (part.locator_id for part in claim.parts)
     ResourceLocator.objects.filter(pk=two).move_to(LocatorStatus.CANCELLED)
-    assert packaging.record(claim, links=[made(one, two)], failures={}, sizes={}) is None
+    assert outcome.record(claim, links=[made(one, two)], failures={}, sizes={}) is None
     assert not DownloadLink.objects.exists()
-    assert packaging.beat(claim, {}) == {two}
-    assert packaging.record(claim, links=[made(one)], failures={}, sizes={}) == "ready"
+    assert leases.renew_lease(claim, {}) == {two}
+    assert outcome.record(claim, links=[made(one)], failures={}, sizes={}) == "ready"
 
 
 def test_a_cancelled_request_stops_its_run_and_ends_its_links(resource: Resource, roads: Resource) -> None:
@@ -201,13 +207,13 @@ def test_a_cancelled_request_stops_its_run_and_ends_its_links(resource: Resource
     claim = claimed(request)
     cancelling.cancel_request(request.pk, actor="requester")
     assert statuses(request) == ("cancelled", ["cancelled"])
-    assert packaging.beat(claim, {}) == {claim.parts[0].locator_id}
-    packaging.record(claim, links=(), failures={}, sizes={})
+    assert leases.renew_lease(claim, {}) == {claim.parts[0].locator_id}
+    outcome.record(claim, links=(), failures={}, sizes={})
     assert statuses(request) == ("cancelled", ["cancelled"])
 
     ready = order("roads")
     claim = claimed(ready)
-    packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    outcome.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     cancelling.cancel_request(ready.pk, actor="requester")
     assert statuses(ready) == ("cancelled", ["cancelled"])
     assert DownloadLink.objects.get().status == "cancelled_by_user"
@@ -217,7 +223,7 @@ def test_a_cancelled_request_stops_its_run_and_ends_its_links(resource: Resource
 def test_a_link_expires_and_its_package_is_deleted(resource: Resource) -> None:
     request = order("dem")
     claim = claimed(request)
-    packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    outcome.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     package = app_settings().package_dir / "1/1/a.zip"
     package.parent.mkdir(parents=True)
     package.write_bytes(b"0123456789")
@@ -251,7 +257,7 @@ def test_what_ended_long_ago_is_forgotten_with_its_address(resource: Resource, s
 def test_the_owner_is_warned_once_before_a_link_ends_and_again_after_keeping_it_longer(resource: Resource) -> None:
     request = order("dem")
     claim = claimed(request)
-    packaging.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
+    outcome.record(claim, links=[made(claim.parts[0].locator_id)], failures={}, sizes={})
     DownloadLink.objects.update(expires_at=timezone.now() + timedelta(hours=40))
     assert retention.clean_expired() == retention.CleanupResult(warned=1)
     assert retention.clean_expired() == retention.CleanupResult()
@@ -278,7 +284,7 @@ def make_old() -> None:
 def test_files_that_nobody_owns_are_swept_after_their_time(resource: Resource) -> None:
     request = order("dem")
     claim = claimed(request)
-    packaging.record(
+    outcome.record(
         claim, links=[made(claim.parts[0].locator_id, target=f"{request.pk:010d}/0001/a.zip")], failures={}, sizes={}
     )
     owned, stray, lost = (

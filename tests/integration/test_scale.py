@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from downman.models import DownloadLink, DownloadRequest, Resource
-from downman.services import extending, notices, packaging, recovery, retention, tracking
+from downman.services import extending, leases, notices, recovery, retention, tracking
 from tests.integration.orders import order
 
 BIG = tuple(
@@ -141,7 +141,7 @@ def take_mails() -> None:
 
 
 def claim() -> None:
-    assert isinstance(packaging.claim(first("queued").pk, owner="run", free_bytes=PLENTY), packaging.Claim)
+    assert isinstance(leases.claim(first("queued").pk, owner="run", free_bytes=PLENTY), leases.Claim)
 
 
 def extend() -> None:

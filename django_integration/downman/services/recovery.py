@@ -14,7 +14,7 @@ from downman.domain.status import OPEN_REQUESTS
 from downman.models import DownloadRequest
 from downman.services import notices, package_storage
 from downman.services.dispatch import start_packaging, start_sending
-from downman.services.packaging import release
+from downman.services.leases import release
 from downman.settings import app_settings
 from downman.trigger import current_trigger
 

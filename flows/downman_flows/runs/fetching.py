@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from downman.domain.errors import DownloadCancelled, DownmanError, SourceTooLarge, TemporaryError
 from downman.domain.ports import Progress, RemoteFile, StagedFile
-from downman.services.packaging import ClaimedPart, Failure, NeedsApproval
+from downman.services.leases import ClaimedPart
+from downman.services.outcome import Failure, NeedsApproval
 from downman_flows.runs import manifest
 from downman_flows.storage.checkpoint import keep, kept
 from downman_flows.storage.previous_package import extract

@@ -11,9 +11,9 @@ from typing import Self
 from django.db import connection
 
 from downman.domain.errors import DownloadCancelled, LeaseLost
-from downman.services import packaging
+from downman.services import leases
 from downman.services.db_retry import AWAY
-from downman.services.packaging import Claim
+from downman.services.leases import Claim
 from downman_flows.runs.fetching import TICK_SECONDS, Fetching
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class LeaseKeeper:
             # A copy: the threads that fetch go on writing into it.
             progress = dict(self._fetching.progress)
             news = {pk: so_far for pk, so_far in progress.items() if self._told.get(pk) != so_far}
-            self.cancelled |= packaging.beat(self._claim, news)
+            self.cancelled |= leases.renew_lease(self._claim, news)
             self._told = progress
         self._fetching.stop(self.cancelled)
 

@@ -8,7 +8,8 @@ from typing import Any
 from downman.domain.errors import DownmanError
 from downman.domain.policy import STATIC_SOURCES
 from downman.domain.ports import StagedFile
-from downman.services.packaging import Claim, ClaimedPart, Failure
+from downman.services.leases import Claim, ClaimedPart
+from downman.services.outcome import Failure
 
 NAME = "manifest.json"
 #: Raised when a reader of older manifests would misread a new one.

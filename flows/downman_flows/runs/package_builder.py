@@ -8,8 +8,9 @@ from pathlib import Path
 from downman.domain.naming import TakenNames, safe_name
 from downman.domain.policy import Delivery, SourceKind
 from downman.domain.ports import RemoteFile, StagedFile
+from downman.services.leases import Claim, ClaimedPart
+from downman.services.outcome import Failure, NewLink
 from downman.services.package_storage import package_target
-from downman.services.packaging import Claim, ClaimedPart, Failure, NewLink
 from downman_flows.runs import manifest
 from downman_flows.runs.fetching import Fetched
 from downman_flows.storage.zip_package import Member, WrittenPackage, write_package

@@ -9,9 +9,11 @@ from itertools import chain
 
 from downman.domain.errors import DownloadCancelled, LeaseLost, NoSpace, TemporaryError
 from downman.domain.status import RequestStatus
-from downman.services import package_storage, packaging, retention
+from downman.services import leases, outcome, package_storage, retention
 from downman.services.db_retry import patiently
-from downman.services.packaging import Claim, Failure, InsufficientSpace, NewLink
+from downman.services.leases import Claim
+from downman.services.outcome import Failure, NewLink
+from downman.services.space import InsufficientSpace
 from downman_flows.runs.fetching import Fetched, Fetching
 from downman_flows.runs.heartbeat import LeaseKeeper
 from downman_flows.runs.package_builder import PackageBuilder, direct_links
@@ -32,7 +34,7 @@ def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Repo
         # The folders cannot be reached: that is for the administrators to mend, and the order waits meanwhile.
         _reschedule(request_id, owner=owner, tools=tools)
         raise
-    claim = patiently(partial(packaging.claim, request_id, owner=owner, free_bytes=free_bytes))
+    claim = patiently(partial(leases.claim, request_id, owner=owner, free_bytes=free_bytes))
     if claim is None:
         return Report.nothing_due(request_id)
     if isinstance(claim, InsufficientSpace):
@@ -56,7 +58,7 @@ def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Repo
 
 
 def _reschedule(request_id: int, *, owner: str, tools: Dependencies) -> None:
-    claim = patiently(partial(packaging.claim, request_id, owner=owner, free_bytes=sys.maxsize))
+    claim = patiently(partial(leases.claim, request_id, owner=owner, free_bytes=sys.maxsize))
     if isinstance(claim, Claim):
         PackagingRun(claim, tools).reschedule()
 
@@ -106,17 +108,17 @@ class PackagingRun:
             failed = {pk: Fetched(part=item.part, failure=exc) for pk, item in self._fetched.items() if item.staged}
             self._fetched.update(failed)
         try:
-            outcome = self._record_results(contents, left_out)
+            status = self._record_results(contents, left_out)
         except LeaseLost:
-            if patiently(partial(packaging.is_recorded, self._claim, contents.target)):
+            if patiently(partial(outcome.is_recorded, self._claim, contents.target)):
                 # It was recorded, and the database was lost before it could say so.
                 return True
             # For certain nobody was told of it; after any other error the record may stand.
             contents.discard()
             raise
-        if outcome is None:
+        if status is None:
             contents.discard()
-        return outcome is not None
+        return status is not None
 
     def _record_results(self, contents: PackageBuilder, left_out: frozenset[int]) -> RequestStatus | None:
         delivered = [item for pk, item in self._fetched.items() if item.files and pk not in left_out]
@@ -130,7 +132,7 @@ class PackagingRun:
     def _record(
         self, *, links: Sequence[NewLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
     ) -> RequestStatus | None:
-        return patiently(partial(packaging.record, self._claim, links=links, failures=failures, sizes=sizes))
+        return patiently(partial(outcome.record, self._claim, links=links, failures=failures, sizes=sizes))
 
     def _packaged(self, results: Iterable[Fetched], left_out: frozenset[int]) -> Iterator[Fetched]:
         """Keep every result, and give those that go into the package or are named in it as left out."""

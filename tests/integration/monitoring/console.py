@@ -15,8 +15,9 @@ from downman.domain.errors import DownmanError, SourceMissing, TransferInterrupt
 from downman.domain.policy import Delivery
 from downman.domain.status import RequestStatus
 from downman.models import DownloadLink, DownloadRequest, Resource
-from downman.services import approvals, cancelling, packaging, retention
-from downman.services.packaging import Claim, NewLink
+from downman.services import approvals, cancelling, leases, outcome, retention
+from downman.services.leases import Claim
+from downman.services.outcome import NewLink
 from tests.integration.orders import order
 
 PLENTY = 10**15
@@ -47,7 +48,7 @@ def downman(*words: Any) -> Said:
 
 def claimed(request: DownloadRequest) -> Claim:
     """Let a worker take an order."""
-    claim = packaging.claim(request.pk, owner="run", free_bytes=PLENTY)
+    claim = leases.claim(request.pk, owner="run", free_bytes=PLENTY)
     assert isinstance(claim, Claim)
     return claim
 
@@ -60,7 +61,7 @@ def packaged(request: DownloadRequest, *, failures: Mapping[int, DownmanError]) 
         delivery=Delivery.PACKAGE, name="download.zip", target=f"{request.pk}/{claim.attempt}/download.zip",
         size=1000, sha256="ab" * 32, locator_ids=delivered,
     )  # fmt: skip
-    packaging.record(
+    outcome.record(
         claim,
         links=[made] if delivered else [],
         failures={part.locator_id: failures[part.position] for part in claim.parts if part.position in failures},

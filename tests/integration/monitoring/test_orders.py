@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from downman.domain.status import RequestStatus
 from downman.models import DownloadRequest, Notice, RequestEvent, Resource
-from downman.services import notices, packaging
+from downman.services import leases, notices, outcome
 from tests.integration.monitoring.console import BROKE, STATES, claimed, downman, order_in, packaged, retrying
 from tests.integration.orders import EMAIL, order
 from tests.integration.prefect_server import PrefectServer
@@ -150,7 +150,7 @@ def test_a_retry_is_a_new_run_that_prefect_has_at_once(prefect: PrefectServer) -
 
 def test_a_retry_lets_a_worker_take_the_parts_and_forgets_no_failure() -> None:
     request = retrying()
-    assert packaging.claim(request.pk, owner="early", free_bytes=10**15) is None
+    assert leases.claim(request.pk, owner="early", free_bytes=10**15) is None
     assert downman("retry", request.pk, "--as", "root").status == 0
     event = request.events.latest("pk")
     assert (event.reason, event.actor, event.to_status) == ("tried again at once", "root", "queued")
@@ -326,8 +326,8 @@ def test_a_retry_while_a_run_is_at_work_waits_for_its_end() -> None:
     claim = claimed(packaged_again)
     assert [part.position for part in claim.parts] == [0]
     assert downman("retry", packaged_again.pk).status == 0
-    assert packaging.claim(packaged_again.pk, owner="other", free_bytes=10**15) is None
-    packaging.record(claim, links=[], failures={claim.parts[0].locator_id: BROKE}, sizes={})
+    assert leases.claim(packaged_again.pk, owner="other", free_bytes=10**15) is None
+    outcome.record(claim, links=[], failures={claim.parts[0].locator_id: BROKE}, sizes={})
     packaged_again.refresh_from_db()
     assert packaged_again.due_at is not None
     assert packaged_again.due_at <= timezone.now()

@@ -16,7 +16,7 @@ from prefect.states import Running
 from downman.domain.jobs import Job
 from downman.domain.status import RequestStatus
 from downman.models import DownloadRequest, Notice, Resource
-from downman.services import notices, packaging, purge, recovery
+from downman.services import leases, notices, purge, recovery
 from downman.trigger import PrefectTrigger
 from downman_ops.orders.waiting_runs import PURGED
 from tests.integration.monitoring.console import claimed, downman, order_in, retrying
@@ -96,7 +96,7 @@ def test_an_order_that_waits_ends_by_name_and_reason_and_its_person_is_told_once
         event = request.events.latest("pk")
         assert (event.actor, event.reason) == ("root", "the queue was purged")
         assert request.notices.filter(kind="cancelled", status="pending").count() == 1
-        assert packaging.claim(request.pk, owner="late", free_bytes=10**15) is None
+        assert leases.claim(request.pk, owner="late", free_bytes=10**15) is None
 
 
 def test_of_an_order_that_is_partly_ready_the_package_stays_and_its_person_is_told() -> None:
@@ -141,7 +141,7 @@ def test_each_order_is_either_taken_by_a_worker_or_purged() -> None:
 
     def take() -> None:
         # From the other end: they meet.
-        taken.extend(pk for pk in reversed(made) if packaging.claim(pk, owner=f"run-{pk}", free_bytes=10**15))
+        taken.extend(pk for pk in reversed(made) if leases.claim(pk, owner=f"run-{pk}", free_bytes=10**15))
 
     with elsewhere(take):
         purged = purge_orders()
