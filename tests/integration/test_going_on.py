@@ -18,6 +18,7 @@ from downman.services.package_storage import package_path
 from downman_flows.runs.fetching import Fetching
 from downman_flows.runs.packaging_run import package_request
 from downman_flows.wiring import Dependencies
+from tests.integration.database_proxy import losing_the_answer_to_a_commit
 from tests.integration.orders import order
 from tests.integration.test_steps import offer, opened, server, staged, states, tools
 from tests.servers import DATA, Source
@@ -231,19 +232,11 @@ def test_a_database_that_drops_every_connection_is_survived(server: Source, tool
     assert (request.status, [status for status, _ in states(request)]) == ("ready", ["cancelled", "delivered"])
 
 
-def test_a_record_whose_answer_was_lost_stands(
-    server: Source, tools: Dependencies, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_record_whose_answer_was_lost_stands(server: Source, tools: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
-    real = outcome.record
-
-    def recorded_twice(*arguments: object, **options: object) -> object:
-        real(*arguments, **options)  # type: ignore[arg-type]
-        return real(*arguments, **options)  # type: ignore[arg-type]
-
-    # The first try was committed, and the connection was lost before it could say so: `patiently` asks again.
-    monkeypatch.setattr(outcome, "record", recorded_twice)
-    report = package_request(request.pk, owner="run-1", tools=tools)
+    with losing_the_answer_to_a_commit(b'INSERT INTO "downloads_downloadlink"') as proxy:
+        report = package_request(request.pk, owner="run-1", tools=tools)
+    assert proxy.dropped == 1
     assert report.summary == "Ready: 1 of 1 resources delivered."
     assert package_path(DownloadLink.objects.get().target).is_file()
 

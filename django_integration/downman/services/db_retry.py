@@ -1,35 +1,41 @@
-"""Doing database work again after the database went away in the middle of it."""
+"""Repeating database work after the connection to the database was lost."""
 
+import functools
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 #: What Django raises when the connection was lost, or cannot be made.
-AWAY = (OperationalError, InterfaceError)
-#: Seconds between two tries: a database that comes back is met soon, one that does not is not stormed.
+DISCONNECT_ERRORS = (OperationalError, InterfaceError)
+#: Seconds between two attempts: a database that comes back is found soon, one that does not is not flooded.
 PAUSE_SECONDS = 0.5
-#: Seconds that a restart of PostgreSQL, with the recovery after a crash, may take before the work is given up.
-PATIENCE_SECONDS = 60.0
+#: Seconds that a restart of PostgreSQL, with the recovery after a crash, may take before the error is raised.
+RETRY_SECONDS = 60.0
 
 
-def patiently(
-    work: Callable[[], Result], *, seconds: float = PATIENCE_SECONDS, pause: Callable[[float], object] = time.sleep
-) -> Result:
-    """Do work that may be done twice, again and again while the database is away; raises its error after `seconds`.
+def retry_on_disconnect(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Call a function that may be called twice again and again while the database is away, up to `RETRY_SECONDS`.
 
-    The work may have been committed though its connection was lost before the answer: it must find that out itself.
+    The work may have been committed although the connection was lost before the answer: the function must find that
+    out itself. Within a transaction of the caller nothing is repeated: it is lost as a whole.
     """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return work()
-        except AWAY:
-            if time.monotonic() > deadline or connection.in_atomic_block:
-                raise
-        # Otherwise the next try would meet the same lost connection.
-        connection.close()
-        pause(PAUSE_SECONDS)
+
+    @functools.wraps(work)
+    def repeated(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                return work(*arguments, **options)
+            except DISCONNECT_ERRORS:
+                if time.monotonic() > deadline or connection.in_atomic_block:
+                    raise
+            # Otherwise the next attempt would use the same lost connection.
+            connection.close()
+            time.sleep(PAUSE_SECONDS)
+
+    return repeated

@@ -19,6 +19,7 @@ from downman.domain.policy import Delivery, DownloadPolicy, SourceKind
 from downman.domain.ports import FetchRequest
 from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, LocatorStatus
 from downman.models import DownloadRequest, ResourceLocator
+from downman.services.db_retry import retry_on_disconnect
 from downman.services.policy import current_policy
 from downman.services.space import InsufficientSpace, estimate_bytes, reserved_by_others, wait_for_space
 from downman.services.transitions import OrderChange, lock_order
@@ -62,6 +63,7 @@ class Claim:
     policy: DownloadPolicy
 
 
+@retry_on_disconnect
 def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | InsufficientSpace | None:
     """Take what is due of a request for `owner`, and reserve room for it.
 
@@ -112,7 +114,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
 
 
 def renew_lease(claimed: Claim, progress: Mapping[int, tuple[int, int | None]]) -> frozenset[int]:
-    """Prolong the lease, note the bytes of each locator, and give the locators that were cancelled meanwhile.
+    """Extend the lease, write the bytes of each part, and return the parts that were cancelled meanwhile.
 
     Raises `LeaseLost` when the request is no longer this worker's.
     """

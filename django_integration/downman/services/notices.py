@@ -10,6 +10,7 @@ from django.utils import timezone
 from downman.domain.notices import FOR_ADMINISTRATORS, NoticeKind
 from downman.domain.status import UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, GenericRequest, Notice
+from downman.services.db_retry import retry_on_disconnect
 from downman.services.dispatch import start_sending_on_commit
 from downman.services.policy import administrators
 from downman.settings import app_settings
@@ -88,6 +89,7 @@ def redirect_unsent(request: DownloadRequest, *, old: str, new: str) -> None:
     start_sending_on_commit()
 
 
+@retry_on_disconnect
 def claim_due(limit: int) -> list[Notice]:
     """Take up to `limit` notices that are due, oldest first, so that no other sender has them for a while."""
     now = timezone.now()
@@ -115,6 +117,7 @@ def any_due() -> bool:
     return Notice.objects.filter(status__in=UNSENT_NOTICES, due_at__lte=timezone.now()).exists()
 
 
+@retry_on_disconnect
 def mark_sent(notice: Notice) -> None:
     """Note that the mail server took it; a second time changes nothing."""
     now = timezone.now()
@@ -123,6 +126,7 @@ def mark_sent(notice: Notice) -> None:
     )
 
 
+@retry_on_disconnect
 def mark_failed(notice: Notice, error: str, *, for_good: bool) -> NoticeStatus:
     """Note that the mail server did not take it; say whether it is tried again or given up."""
     now = timezone.now()

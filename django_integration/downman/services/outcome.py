@@ -12,6 +12,7 @@ from downman.domain.errors import DownmanError, NoSpace, RetriesExhausted, Tempo
 from downman.domain.policy import Delivery
 from downman.domain.status import Approval, LocatorStatus, RequestStatus
 from downman.models import DownloadLink, ResourceLocator
+from downman.services.db_retry import retry_on_disconnect
 from downman.services.leases import Claim, end_lease, lock_leased
 from downman.services.space import retry_time
 from downman.services.transitions import OrderChange
@@ -41,6 +42,7 @@ class NeedsApproval:
 Failure = DownmanError | NeedsApproval
 
 
+@retry_on_disconnect
 def record(
     claimed: Claim, *, links: Sequence[NewLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
 ) -> RequestStatus | None:
@@ -68,6 +70,7 @@ def record(
         return change.recompute_status(reason="a run ended", delivered=bool(links))
 
 
+@retry_on_disconnect
 def is_recorded(claimed: Claim, target: str) -> bool:
     """Return whether a link to a package stands: a record may have been made though its answer was lost on the way."""
     return DownloadLink.objects.filter(request_id=claimed.request_id, target=target).exists()

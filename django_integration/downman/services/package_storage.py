@@ -5,6 +5,7 @@ from pathlib import Path
 
 from downman.domain.policy import Delivery
 from downman.models import DownloadLink
+from downman.services.db_retry import retry_on_disconnect
 from downman.settings import app_settings
 
 
@@ -29,6 +30,7 @@ def delete_package(target: str) -> None:
     remove_empty(path.parent)
 
 
+@retry_on_disconnect
 def discard_unrecorded(request_id: int, *, keep_attempt: int | None = None) -> int:
     """Delete what lost runs of a request left in the package folder without a link; give how many files.
 

@@ -14,6 +14,7 @@ from downman.domain.notices import NoticeKind
 from downman.domain.policy import Delivery
 from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, LinkStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
+from downman.services.db_retry import retry_on_disconnect
 from downman.services.notices import enqueue_notice
 from downman.services.package_storage import delete_package
 from downman.services.transitions import lock_order
@@ -54,6 +55,7 @@ def clean_expired() -> CleanupResult:
     )
 
 
+@retry_on_disconnect
 def free_space() -> int:
     """Delete the packages that nobody may take any more, now rather than at the next cleaning; give the bytes freed."""
     _expire_links()

@@ -12,7 +12,7 @@ from django.db import connection
 
 from downman.domain.errors import DownloadCancelled, LeaseLost
 from downman.services import leases
-from downman.services.db_retry import AWAY
+from downman.services.db_retry import DISCONNECT_ERRORS, retry_on_disconnect
 from downman.services.leases import Claim
 from downman_flows.runs.fetching import TICK_SECONDS, Fetching
 
@@ -20,22 +20,22 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Beats for one claim; what it heard is asked for with `check` and `cancelled`."""
+    """Rechanged the lease of one claim; what it learned is read by `check` and `cancelled`."""
 
     def __init__(self, claim: Claim, fetching: Fetching) -> None:
-        """Prepare; it beats inside the context."""
+        """Prepare; it rechanged inside the context."""
         self._claim = claim
         self._fetching = fetching
-        self._told: dict[int, tuple[int, int | None]] = {}
-        self._one_at_a_time = threading.Lock()
+        self._written: dict[int, tuple[int, int | None]] = {}
+        self._lock = threading.Lock()
         self._over = threading.Event()
         self._lost = False
-        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
         #: The locators that were cancelled or put on hold since the claim.
         self.cancelled: frozenset[int] = frozenset()
 
     def __enter__(self) -> Self:
-        """Start beating."""
+        """Start renewing."""
         self._thread.start()
         return self
 
@@ -53,29 +53,34 @@ class LeaseKeeper:
         if len(self.cancelled) == len(self._claim.parts):
             raise DownloadCancelled
 
-    def beat(self) -> None:
-        """Tell what is new and hear what was cancelled, now; raises `LeaseLost`."""
-        with self._one_at_a_time:
+    @retry_on_disconnect
+    def renew(self) -> None:
+        """Renew the lease now, however long the database is away; raises `LeaseLost`."""
+        self._renew_once()
+
+    def _renew_once(self) -> None:
+        """Renew the lease, write the progress, and learn what was cancelled; raises `LeaseLost`."""
+        with self._lock:
             # A copy: the threads that fetch go on writing into it.
             progress = dict(self._fetching.progress)
-            news = {pk: so_far for pk, so_far in progress.items() if self._told.get(pk) != so_far}
-            self.cancelled |= leases.renew_lease(self._claim, news)
-            self._told = progress
+            changed = {pk: so_far for pk, so_far in progress.items() if self._written.get(pk) != so_far}
+            self.cancelled |= leases.renew_lease(self._claim, changed)
+            self._written = progress
         self._fetching.stop(self.cancelled)
 
     def _run(self) -> None:
         try:
             while not self._over.wait(TICK_SECONDS):
                 try:
-                    self.beat()
-                except AWAY:
+                    self._renew_once()
+                except DISCONNECT_ERRORS:
                     # The work goes on; whether the lease did is seen when the database is back.
                     connection.close()
         except LeaseLost:
             self._lost = True
         except Exception:
-            # The edge of this thread. Without signs of life the request may be given to another run.
-            logger.exception("Request %s: no more signs of life could be given.", self._claim.request_id)
+            # The edge of this thread. Without a renewed lease the order may be given to another run.
+            logger.exception("Request %s: its lease could not be renewed any more.", self._claim.request_id)
             self._lost = True
         finally:
             connection.close()

@@ -4,13 +4,12 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 
 from downman.domain.errors import DownloadCancelled, LeaseLost, NoSpace, TemporaryError
 from downman.domain.status import RequestStatus
 from downman.services import leases, outcome, package_storage, retention
-from downman.services.db_retry import patiently
+from downman.services.db_retry import retry_on_disconnect
 from downman.services.leases import Claim
 from downman.services.outcome import Failure, NewLink
 from downman.services.space import InsufficientSpace
@@ -29,20 +28,20 @@ def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Repo
     Raises what nobody expected, after the request was planned to be tried again.
     """
     try:
-        free_bytes = patiently(lambda: tools.free_bytes(stored_bytes=retention.stored_bytes))
+        free_bytes = tools.free_bytes(stored_bytes=retry_on_disconnect(retention.stored_bytes))
     except OSError:
         # The folders cannot be reached: that is for the administrators to mend, and the order waits meanwhile.
         _reschedule(request_id, owner=owner, tools=tools)
         raise
-    claim = patiently(partial(leases.claim, request_id, owner=owner, free_bytes=free_bytes))
+    claim = leases.claim(request_id, owner=owner, free_bytes=free_bytes)
     if claim is None:
         return Report.nothing_due(request_id)
     if isinstance(claim, InsufficientSpace):
-        patiently(retention.free_space)
+        retention.free_space()
         return Report.waits_for_space(request_id, needed=claim.needed_bytes, free=claim.free_bytes)
     logger.info("Request %s: %s parts to deliver.", request_id, len(claim.parts), extra={"request_id": request_id})
     # An earlier run that was lost may have left a package that nobody was told of.
-    patiently(partial(package_storage.discard_unrecorded, request_id, keep_attempt=claim.attempt))
+    package_storage.discard_unrecorded(request_id, keep_attempt=claim.attempt)
     run = PackagingRun(claim, tools)
     try:
         run.deliver()
@@ -54,11 +53,11 @@ def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Repo
         # The edge of the work: whatever it was, the request is not lost, and Prefect shows the run as failed.
         run.reschedule()
         raise
-    return patiently(partial(build_report, request_id))
+    return build_report(request_id)
 
 
 def _reschedule(request_id: int, *, owner: str, tools: Dependencies) -> None:
-    claim = patiently(partial(leases.claim, request_id, owner=owner, free_bytes=sys.maxsize))
+    claim = leases.claim(request_id, owner=owner, free_bytes=sys.maxsize)
     if isinstance(claim, Claim):
         PackagingRun(claim, tools).reschedule()
 
@@ -76,14 +75,14 @@ class PackagingRun:
         """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
         with (
             Fetching(self._claim.request_id, self._claim.parts, self._tools) as fetching,
-            LeaseKeeper(self._claim, fetching) as heart,
+            LeaseKeeper(self._claim, fetching) as lease,
         ):
             try:
-                results: Iterable[Fetched] = fetching.results(heart.check)
-                while not self._package_and_record(results, heart):
+                results: Iterable[Fetched] = fetching.results(lease.check)
+                while not self._package_and_record(results, lease):
                     # A part of the package was cancelled before the record: again, without it, from staging.
                     results = list(self._fetched.values())
-                    patiently(heart.beat)
+                    lease.renew()
             except DownloadCancelled:
                 self._record(links=(), failures={}, sizes={})
         self._clear_staging()
@@ -97,12 +96,12 @@ class PackagingRun:
         with contextlib.suppress(LeaseLost):
             self._record(links=(), failures=failures, sizes={})
 
-    def _package_and_record(self, results: Iterable[Fetched], heart: LeaseKeeper) -> bool:
+    def _package_and_record(self, results: Iterable[Fetched], lease: LeaseKeeper) -> bool:
         """Make one package of the results and record how each ended; False when it must be made anew."""
         contents = PackageBuilder(self._claim, self._tools.package_dir)
-        left_out = heart.cancelled
+        left_out = lease.cancelled
         try:
-            contents.write(self._packaged(results, left_out), tick=heart.check)
+            contents.write(self._packaged(results, left_out), tick=lease.check)
         except NoSpace as exc:
             contents.discard()
             failed = {pk: Fetched(part=item.part, failure=exc) for pk, item in self._fetched.items() if item.staged}
@@ -110,7 +109,7 @@ class PackagingRun:
         try:
             status = self._record_results(contents, left_out)
         except LeaseLost:
-            if patiently(partial(outcome.is_recorded, self._claim, contents.target)):
+            if outcome.is_recorded(self._claim, contents.target):
                 # It was recorded, and the database was lost before it could say so.
                 return True
             # For certain nobody was told of it; after any other error the record may stand.
@@ -132,7 +131,7 @@ class PackagingRun:
     def _record(
         self, *, links: Sequence[NewLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
     ) -> RequestStatus | None:
-        return patiently(partial(outcome.record, self._claim, links=links, failures=failures, sizes=sizes))
+        return outcome.record(self._claim, links=links, failures=failures, sizes=sizes)
 
     def _packaged(self, results: Iterable[Fetched], left_out: frozenset[int]) -> Iterator[Fetched]:
         """Keep every result, and give those that go into the package or are named in it as left out."""

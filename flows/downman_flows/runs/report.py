@@ -7,6 +7,7 @@ from django.utils.formats import date_format
 
 from downman.domain.status import describe_status
 from downman.models import DownloadRequest
+from downman.services.db_retry import retry_on_disconnect
 from downman.services.tracking import TrackedRequest, track
 
 
@@ -39,6 +40,7 @@ class Report:
         return cls(request_id=request_id, summary="Stopped: another run took the request over, or it was cancelled.")
 
 
+@retry_on_disconnect
 def build_report(request_id: int) -> Report:
     """Tell how a request stands after a run."""
     tracked = track(DownloadRequest.objects.get(pk=request_id))

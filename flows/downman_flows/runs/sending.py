@@ -2,14 +2,12 @@
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 
 from prefect_email import EmailServerCredentials
 
 from downman.domain.jobs import Job
 from downman.models import Notice
 from downman.services import notices
-from downman.services.db_retry import patiently
 from downman.services.mails import InvalidRecipient, compose, to_email_message
 from downman.settings import app_settings
 from downman_flows.mail_server import MailServer
@@ -36,7 +34,7 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
     settings = app_settings()
     sent = failed = 0
     with MailServer(credentials, timeout_seconds=settings.mail_timeout_seconds) as server:
-        while taken := patiently(partial(notices.claim_due, notices.CLAIMED_AT_ONCE)):
+        while taken := notices.claim_due(notices.CLAIMED_AT_ONCE):
             for notice in taken:
                 if _send_one(notice, server, sender=settings.mail_from):
                     sent += 1
@@ -58,13 +56,13 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
         _reschedule(notice, "It could not be written; the log says why.", for_good=False)
     else:
         # Not noted, it would be sent once more.
-        patiently(partial(notices.mark_sent, notice))
+        notices.mark_sent(notice)
         return True
     return False
 
 
 def _reschedule(notice: Notice, error: str, *, for_good: bool) -> None:
-    patiently(partial(notices.mark_failed, notice, error, for_good=for_good))
+    notices.mark_failed(notice, error, for_good=for_good)
     logger.warning(
         "The mail %s of request %s was not taken: %s.",
         notice.kind,
