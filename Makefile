@@ -100,7 +100,13 @@ $(BIN)/python:
 	@umask 022; $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "Python could not make $(VENV); on Debian the package python3-venv is missing" >&2; exit 1; }
 
+# The tests of an earlier version left a program named apt-get on the machine, which installs nothing.
 tools:
+	@stub="$$(command -v apt-get)"; \
+	if [ -n "$$stub" ] && [ "$$(head -n 2 "$$stub" | tr -d '\0')" = "$$(printf '#!/bin/bash\n[ "$$1" = update ] && exit 0')" ]; then \
+	  echo "Removing $$stub, a stub that installs nothing: tests of an earlier version of downman left it."; \
+	  rm -- "$$stub" || exit 1; \
+	fi
 	@missing=""; \
 	for tool in $(TEST_TOOLS); do \
 	  command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; \

@@ -118,7 +118,7 @@ class Template:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", f"{__package__}.template", str(theirs.fileno()), PROTOCOL_VERSION,
+                sys.executable, "-m", f"{__package__}.zygote", str(theirs.fileno()), PROTOCOL_VERSION,
                 *self.recipe.preload,
                 env=dict(self.recipe.environment), cwd=self.recipe.folder, pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,

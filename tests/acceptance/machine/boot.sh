@@ -1,32 +1,6 @@
-#!/bin/bash
-# Makes a machine of its own out of this one, and boots systemd in it: run in new namespaces (mount, net, pid, cgroup,
-# ipc, uts) by machine.py. What is written below the folders named here is gone when it ends.
+# Boots systemd in a root that is a machine's own (own_root.sh).
 set -euo pipefail
 ip link set lo up
-mount --make-rprivate /
-scratch=$1
-packages=$2
-python=$3
-# First what is needed of this machine, which may lie below a folder that is covered then.
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/scratch /run/packages /run/python
-mount --bind "$scratch" /run/scratch
-mount --bind "$packages" /run/packages
-mount --bind "$python" /run/python
-scratch=/run/scratch
-for folder in /etc /var/lib/postgresql /var/lib/nginx; do
-  mkdir -p "$scratch$folder"
-  cp -a "$folder/." "$scratch$folder/"
-  mount --bind "$scratch$folder" "$folder"
-done
-for folder in /opt /srv /var/log /root /home; do
-  mount -t tmpfs -o mode=755 tmpfs "$folder"
-done
-mkdir -p /var/log/nginx /var/log/postgresql && chown postgres: /var/log/postgresql
-mkdir -p "$scratch/downman" /var/lib/downman
-mount --bind "$scratch/downman" /var/lib/downman
-mount -t tmpfs -o mode=1777 tmpfs /tmp
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
 # Where that interpreter has a library of its own, it is to find that one.
 echo /run/python/lib > /etc/ld.so.conf.d/00-python.conf
 ldconfig

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.machine.checkout import as_repository
-from tests.acceptance.machine.machine import SCRATCH, Machine, can_be_made
+from tests.acceptance.machine.machine import SCRATCH, Machine, reason_against
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """Return a machine with a repository to clone, a name for the portal, and a mail server."""
-    if not can_be_made():
-        pytest.skip("only root can make a machine of its own, where namespaces and cgroups may be made")
+    reason = reason_against()
+    if reason is not None:
+        pytest.skip(reason)
     folder: Path = tmp_path_factory.mktemp("machine")
     as_repository(folder / "repository")
     with Machine(folder) as made:

@@ -1,7 +1,8 @@
 """A machine of its own for a newcomer: systemd, in namespaces of this one, with its own files, processes and ports.
 
-Only root can make it. It has no network but its loopback, so what a newcomer would download must be here already: the
-Debian packages (`make tools`), and the Python packages of the environment that runs the tests.
+Only root can make it. Its files are those of this machine, under an overlay, so whatever is done there is gone with it.
+It has no network but its loopback, so what a newcomer would download must be here already: the Debian packages
+(`make tools`), and the Python packages of the environment that runs the tests.
 """
 
 import os
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 from typing import Self
@@ -17,6 +19,7 @@ from typing import Self
 import psutil
 
 ROOT = Path(__file__).parents[3]
+OWN_ROOT = Path(__file__).with_name("own_root.sh")
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_SECONDS = 60
 #: Where the folder of a machine is seen inside.
@@ -39,12 +42,21 @@ NAMESPACES = (
 )  # fmt: skip
 
 
-def can_be_made() -> bool:
-    """Return whether this machine lets us make one."""
-    probe = "mount --make-rprivate / && mount -t tmpfs tmpfs /opt && mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+def reason_against() -> str | None:
+    """Return why no machine can be made here, or nothing."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
-        return False
-    return subprocess.run([*NAMESPACES, "sh", "-c", probe], capture_output=True, check=False).returncode == 0
+        return "only root can make a machine of its own, with `unshare`"
+    with tempfile.TemporaryDirectory() as folder:
+        tried = subprocess.run(_in_own_root(Path(folder), "true"), capture_output=True, text=True, check=False)
+    if tried.returncode:
+        return f"a machine of its own needs namespaces, cgroups and an overlay: {tried.stderr.strip()}"
+    return None
+
+
+def _in_own_root(folder: Path, *command: str) -> list[str]:
+    return [
+        *NAMESPACES, "bash", str(OWN_ROOT), str(folder), sysconfig.get_path("purelib"), sys.base_prefix, *command,
+    ]  # fmt: skip
 
 
 class Machine:
@@ -60,7 +72,8 @@ class Machine:
         """Boot, and open a shell."""
         with (self._folder / "boot.log").open("wb") as log:
             self._boot = subprocess.Popen(
-                [*NAMESPACES, "bash", str(BOOT), str(self._folder), sysconfig.get_path("purelib"), sys.base_prefix],
+                # As text, for inside it may not be seen where it lies here.
+                _in_own_root(self._folder, "bash", "-c", BOOT.read_text()),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -108,7 +121,7 @@ class Machine:
     def install_python_packages(self, checkout: str) -> None:
         """Do what `make` would, with the packages of the environment that runs the tests."""
         target = f"{checkout}/.venv/lib/python{sysconfig.get_python_version()}/site-packages"
-        over = f"{SCRATCH}/packages"
+        over = "/run/packages-changed"
         self.type(
             f"mkdir -p {over}/up {over}/work\n"
             # The same interpreter: what another one needs besides is not among them.
@@ -152,7 +165,7 @@ class Machine:
             time.sleep(0.1)
 
     def _inside(self) -> list[str]:
-        return ["nsenter", f"--target={self._pid}", "--all", "--wd=/"]
+        return ["nsenter", f"--target={self._pid}", "--all", "--root", "--wd"]
 
     def _write(self, path: str, text: str) -> None:
         subprocess.run([*self._inside(), "tee", path], input=text.encode(), stdout=subprocess.DEVNULL, check=True)
