@@ -246,7 +246,7 @@ def test_a_wish_is_registered_followed_and_taken_back(client: Client, db: None) 
 
     address = f"{API}generic-requests/{registered['id']}/"
     told = client.get(address).json()
-    assert set(told) == {"id", "status", "created_at", "description", "answer", "decided_at"}
+    assert set(told) == {"id", "number", "status", "created_at", "description", "answer", "decided_at"}
     assert (told["status"], told["description"], told["decided_at"]) == ("registered", "Soil maps", None)
     assert client.post(f"{address}cancel/").json()["status"] == "cancelled"
     assert client.post(f"{address}cancel/").status_code == 409

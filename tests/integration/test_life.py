@@ -46,6 +46,7 @@ from downman.domain.status import (
     LOCATOR_TRANSITIONS,
     REQUEST_TRANSITIONS,
     STARTABLE_LOCATORS,
+    STOPPED_LOCATORS,
     Approval,
     GenericStatus,
     LinkStatus,
@@ -176,12 +177,12 @@ class Portal(RuleBasedStateMachine):
             approvals.reject(part.pk, actor="root")
 
     def hold(self, draw: Draw) -> None:
-        part = self._part(draw, lambda row: row.status != LocatorStatus.ON_HOLD)
+        part = self._part(draw, lambda row: row.status not in STOPPED_LOCATORS)
         with self._done_or_refused():
             approvals.hold(part.pk, actor="root")
 
     def release(self, draw: Draw) -> None:
-        part = self._part(draw, lambda row: row.status == LocatorStatus.ON_HOLD and row.approval != Approval.PENDING)
+        part = self._part(draw, lambda row: row.status == LocatorStatus.ON_HOLD)
         with self._done_or_refused():
             approvals.release(part.pk, actor="root")
 
@@ -389,7 +390,7 @@ def check_parts_and_links(kept: Kept) -> None:
     delivered = {row.link_id for row in kept.parts if row.status == LocatorStatus.DELIVERED}
     # What was delivered behind a link that was cancelled is cancelled, or packaged again.
     assert delivered <= {row.pk for row in kept.links if row.status in {LinkStatus.ACTIVE, LinkStatus.EXPIRED}}
-    assert {row.status for row in kept.parts if row.approval == Approval.PENDING} <= {"on_hold", "cancelled"}
+    assert {row.status for row in kept.parts if row.approval == Approval.PENDING} <= {"awaiting_approval", "cancelled"}
     assert {row.status for row in kept.parts if row.approval == Approval.REJECTED} <= {"cancelled"}
     assert not (active and kept.request.status in ENDED_REQUESTS)
     assert not any(row.deleted_at for row in active)
@@ -403,7 +404,7 @@ def check_history(kept: Kept) -> None:
     noted = {state: {state, *targets} for state, targets in REQUEST_TRANSITIONS.items()}
     check_moves([("", "queued"), *moves_of(kept, None)], {"": {"queued"}, **noted}, kept.request.status)
     for part in kept.parts:
-        check_moves(moves_of(kept, part.pk), {"": {"queued", "on_hold"}, **LOCATOR_TRANSITIONS}, part.status)
+        check_moves(moves_of(kept, part.pk), {"": {"queued", "awaiting_approval"}, **LOCATOR_TRANSITIONS}, part.status)
 
 
 def moves_of(kept: Kept, part: int | None) -> list[tuple[str, str]]:
@@ -427,7 +428,7 @@ def check_mails(kept: Kept) -> None:
         # A request may become partly ready without anything new that can be taken; `record` looks at those.
         told = {(row.kind, row.fact) for row in kept.mails}
         assert kind in {None, NoticeKind.PROGRESS} or (kind, f"event-{moves[-1].pk}") in told
-    undecided = [row for row in kept.parts if row.approval == Approval.PENDING and row.status == LocatorStatus.ON_HOLD]
+    undecided = [row for row in kept.parts if row.status == LocatorStatus.AWAITING_APPROVAL]
     assert not undecided or NoticeKind.APPROVAL_NEEDED in kinds
     assert NoticeKind.EXPIRING in kinds or not any(row.warned_at for row in kept.links)
 

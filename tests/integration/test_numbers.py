@@ -4,16 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import IntegrityError, transaction
 from django.test import Client
 
-from downman.domain.numbering import parse_number
-from downman.models import DownloadRequest, GenericRequest, Resource
+from downman.models import DownloadRequest, Resource
 from downman.models.numbers import create_numbered
 from downman.services.finding import find_order
 from downman.services.tracking import tracking_url
-from tests.integration.orders import order, wish
+from tests.integration.orders import order
 
 FACTS: dict[str, Any] = {"email": "eva@example.org", "language": "en", "raw_order": {}}
 
@@ -67,19 +65,3 @@ def test_a_number_opens_nothing(client: Client, resource: Resource) -> None:
     told = client.get(f"/downloads/api/requests/{request.public_id}/").json()
     assert told["number"] == request.number
     assert request.number in client.get(f"/downloads/requests/{request.public_id}/").content.decode()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_rows_from_before_there_were_numbers_get_one(resource: Resource) -> None:
-    stored: list[DownloadRequest | GenericRequest] = [order("dem"), order("dem"), wish()]
-    try:
-        MigrationExecutor(connection).migrate([("downloads", "0003_metrics_indexes")])
-    finally:
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes("downloads"))
-    numbers = []
-    for row in stored:
-        row.refresh_from_db(fields=["number"])
-        numbers.append(row.number)
-    assert len(set(numbers)) == 3
-    assert all(parse_number(number) == number for number in numbers)

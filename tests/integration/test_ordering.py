@@ -33,7 +33,7 @@ def test_a_restricted_resource_waits_while_the_rest_goes_on(resource: Resource, 
     assert both.status == "queued"
     assert [(row.status, row.approval) for row in both.locators.all()] == [
         ("queued", "not_required"),
-        ("on_hold", "pending"),
+        ("awaiting_approval", "pending"),
     ]
 
 

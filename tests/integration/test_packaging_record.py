@@ -141,7 +141,7 @@ def test_too_large_for_the_public_waits_for_an_administrator_and_the_rest_is_del
     claim = claimed(request)
     one, two = (part.locator_id for part in claim.parts)
     outcome.record(claim, links=[made(one)], failures={two: outcome.NeedsApproval(size=10**9)}, sizes={})
-    assert statuses(request) == ("partly_ready", ["delivered", "on_hold"])
+    assert statuses(request) == ("partly_ready", ["delivered", "awaiting_approval"])
     assert kinds() == ["progress"]
 
 

@@ -145,7 +145,8 @@ def test_a_page_runs_nothing_inline(client: Client, resource: Resource, roads: R
 FACTS_OF: dict[LocatorStatus, dict[str, Any]] = {
     LocatorStatus.QUEUED: {},
     LocatorStatus.FETCHING: {"bytes_done": 500, "bytes_total": 1000},
-    LocatorStatus.ON_HOLD: {"approval": "pending"},
+    LocatorStatus.AWAITING_APPROVAL: {"approval": "pending"},
+    LocatorStatus.ON_HOLD: {},
     LocatorStatus.RETRYING: {
         "error_code": "source-unavailable",
         "error_details": {"reason": "503"},
@@ -172,7 +173,12 @@ def part(status: LocatorStatus) -> dict[str, Any]:
         ),
         ("queued", ["retrying", "retrying"], ["Waiting to try again", "(503)", "Next try:", "2 tries so far"]),
         ("queued", ["waiting_for_space", "waiting_for_space"], ["Waiting for disk space", "no room on the server"]),
-        ("awaiting_approval", ["on_hold", "on_hold"], ["Waiting for approval", "An administrator decides"]),
+        (
+            "awaiting_approval",
+            ["awaiting_approval", "on_hold"],
+            ["Waiting for approval", "An administrator decides", "An administrator has stopped this"],
+        ),
+        ("awaiting_approval", ["on_hold", "on_hold"], ["On hold", "has stopped the work"]),
         (
             "rejected",
             ["cancelled", "cancelled"],

@@ -85,7 +85,7 @@ def test_every_kind_of_bad_part_is_left_out_with_its_reason_and_the_good_ones_co
         "status/500/x": ("retrying", "source-unavailable"),
         "short/x": ("retrying", "source-broke"),
         "endless/x": ("failed", "source-endless"),
-        "bytes/2000001/x": ("on_hold", ""),
+        "bytes/2000001/x": ("awaiting_approval", ""),
         "wrongdigest/Content-MD5/x": ("failed", "source-corrupt"),
         "to/http%3A%2F%2F127.0.0.2%2Fx": ("failed", "address-refused"),
     }

@@ -82,7 +82,9 @@ class OneOrder(RuleBasedStateMachine):
     def place(self, restricted: list[bool]) -> None:
         self.cancelled, self.status = False, RequestStatus.QUEUED
         self.resources = [
-            Resource(LocatorStatus.ON_HOLD, Approval.PENDING) if needs_approval else Resource(LocatorStatus.QUEUED)
+            Resource(LocatorStatus.AWAITING_APPROVAL, Approval.PENDING)
+            if needs_approval
+            else Resource(LocatorStatus.QUEUED)
             for needs_approval in restricted
         ]
         self._settle()
@@ -111,15 +113,15 @@ class OneOrder(RuleBasedStateMachine):
             item.move(draw(st.sampled_from([LocatorStatus.DELIVERED, *sorted(ENDS)])))
             if item.status is LocatorStatus.DELIVERED:
                 item.link = Link() if draw(st.booleans()) else package
-            if item.status is LocatorStatus.ON_HOLD:
+            if item.status is LocatorStatus.AWAITING_APPROVAL:
                 item.approval = Approval.PENDING
 
     def lose_the_worker(self, _draw: Draw) -> None:
         self._move(self._in(LocatorStatus.FETCHING), LocatorStatus.QUEUED)
 
     def decide(self, draw: Draw) -> None:
-        item = draw(st.sampled_from(self._in(LocatorStatus.ON_HOLD) or self.resources))
-        if (item.status, item.approval) == (LocatorStatus.ON_HOLD, Approval.PENDING):
+        item = draw(st.sampled_from(self._in(LocatorStatus.AWAITING_APPROVAL) or self.resources))
+        if item.status is LocatorStatus.AWAITING_APPROVAL:
             item.approval = draw(st.sampled_from([Approval.ACCEPTED, Approval.REJECTED]))
             item.move(LocatorStatus.QUEUED if item.approval is Approval.ACCEPTED else LocatorStatus.CANCELLED)
 
@@ -128,7 +130,7 @@ class OneOrder(RuleBasedStateMachine):
 
     def release(self, draw: Draw) -> None:
         item = draw(st.sampled_from(self._in(LocatorStatus.ON_HOLD) or self.resources))
-        if item.status is LocatorStatus.ON_HOLD and item.approval is not Approval.PENDING:
+        if item.status is LocatorStatus.ON_HOLD:
             item.move(LocatorStatus.QUEUED)
 
     def cancel_resource(self, draw: Draw) -> None:
@@ -160,7 +162,7 @@ class OneOrder(RuleBasedStateMachine):
     @invariant()
     def an_undecided_resource_waits(self) -> None:
         undecided = [item.status for item in self.resources if item.approval is Approval.PENDING]
-        assert set(undecided) <= {LocatorStatus.ON_HOLD, LocatorStatus.CANCELLED}
+        assert set(undecided) <= {LocatorStatus.AWAITING_APPROVAL, LocatorStatus.CANCELLED}
 
     @invariant()
     def what_was_rejected_is_not_delivered(self) -> None:

@@ -50,7 +50,8 @@ FAILED = part(LocatorStatus.FAILED)
 CANCELLED = part(LocatorStatus.CANCELLED)
 REJECTED = part(LocatorStatus.CANCELLED, Approval.REJECTED)
 QUEUED = part(LocatorStatus.QUEUED)
-PENDING = part(LocatorStatus.ON_HOLD, Approval.PENDING)
+PENDING = part(LocatorStatus.AWAITING_APPROVAL, Approval.PENDING)
+ON_HOLD = part(LocatorStatus.ON_HOLD)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,10 @@ PENDING = part(LocatorStatus.ON_HOLD, Approval.PENDING)
         ([QUEUED, PENDING], RequestStatus.QUEUED),
         ([PENDING], RequestStatus.AWAITING_APPROVAL),
         ([PENDING, FAILED], RequestStatus.AWAITING_APPROVAL),
+        ([ON_HOLD], RequestStatus.AWAITING_APPROVAL),
+        ([ON_HOLD, PENDING], RequestStatus.AWAITING_APPROVAL),
+        ([ON_HOLD, QUEUED], RequestStatus.QUEUED),
+        ([DELIVERED, ON_HOLD], RequestStatus.PARTLY_READY),
         ([part(LocatorStatus.FETCHING), QUEUED], RequestStatus.PACKAGING),
         ([part(LocatorStatus.RETRYING)], RequestStatus.QUEUED),
         ([part(LocatorStatus.WAITING_FOR_SPACE)], RequestStatus.QUEUED),
@@ -89,7 +94,7 @@ def test_a_request_cancelled_as_a_whole_is_cancelled_even_where_a_part_had_faile
 
 def test_every_step_of_a_part_is_a_step_that_the_request_may_take() -> None:
     """Whatever two parts are and whatever move one of them makes, the request's own table allows what follows."""
-    kinds = [QUEUED, PENDING, FAILED, CANCELLED, REJECTED, DELIVERED, ENDED]
+    kinds = [QUEUED, PENDING, ON_HOLD, FAILED, CANCELLED, REJECTED, DELIVERED, ENDED]
     kinds += [part(status) for status in (LocatorStatus.FETCHING, LocatorStatus.RETRYING)]
     for other, moving in product(kinds, kinds):
         before = outcome_of([other, moving])
@@ -104,7 +109,7 @@ def _next(moving: Part) -> list[Part]:
         return [ENDED]
     if moving == ENDED:
         return []
-    targets = LOCATOR_TRANSITIONS[moving.status] - {LocatorStatus.DELIVERED, LocatorStatus.ON_HOLD}
+    targets = LOCATOR_TRANSITIONS[moving.status] - {LocatorStatus.DELIVERED, LocatorStatus.AWAITING_APPROVAL}
     moved = [part(target, moving.approval) for target in targets]
     if moving.status == LocatorStatus.FETCHING:
         moved += [DELIVERED, PENDING]

@@ -91,7 +91,7 @@ def test_an_order_can_be_placed_again_when_something_of_it_is_missing() -> None:
 
 def test_what_is_stopped_by_an_administrator_does_not_wait_for_a_decision() -> None:
     held = resource(LocatorStatus.ON_HOLD, approval="accepted")
-    undecided = resource(LocatorStatus.ON_HOLD, approval="pending")
+    undecided = resource(LocatorStatus.AWAITING_APPROVAL, approval="pending")
     assert [words.part_state(row) for row in (held, undecided)] == ["On hold", "Waiting for approval"]
     assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held)) == "On hold"
     assert "has stopped the work" in words.explanation(order(RequestStatus.AWAITING_APPROVAL, held))

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from downman.domain.status import (
     ENDED_REQUESTS,
     LOCATOR_TRANSITIONS,
-    Approval,
     GenericStatus,
     LinkStatus,
     LocatorStatus,
@@ -77,11 +76,11 @@ def _address() -> forms.Field:
 
 
 def _is_undecided(part: ResourceLocator) -> bool:
-    return part.status == LocatorStatus.ON_HOLD and part.approval == Approval.PENDING
+    return part.status == LocatorStatus.AWAITING_APPROVAL
 
 
-def _is_held(part: ResourceLocator) -> bool:
-    return part.status == LocatorStatus.ON_HOLD and part.approval != Approval.PENDING
+def _is_on_hold(part: ResourceLocator) -> bool:
+    return part.status == LocatorStatus.ON_HOLD
 
 
 def _may_become(target: LocatorStatus) -> Callable[[ResourceLocator], bool]:
@@ -142,7 +141,7 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
         question=_("Let {row} go on?"),
         done=_("Released: {row}. The work goes on by itself."),
         do=lambda pk, actor, _text: approvals.release(pk, actor=actor),
-        possible=_is_held,
+        possible=_is_on_hold,
         among="locators",
     ),
     "cancel-resource": AdminAction(

@@ -18,7 +18,7 @@ from downman.admin.base import ActionAdmin, Rows
 from downman.admin.notices import NoticeInline
 from downman.domain.errors import IllegalTransition
 from downman.domain.numbering import parse_number
-from downman.domain.status import ENDED_REQUESTS, Approval, LocatorStatus
+from downman.domain.status import ENDED_REQUESTS, LocatorStatus
 from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
 from downman.services import cancelling
 from downman.services.tracking import get_error_text
@@ -96,7 +96,7 @@ class Stage(admin.SimpleListFilter):
     ) -> models.QuerySet[DownloadRequest]:
         """Keep the orders of the chosen stage."""
         undecided = ResourceLocator.objects.filter(
-            request=models.OuterRef("pk"), status=LocatorStatus.ON_HOLD, approval=Approval.PENDING
+            request=models.OuterRef("pk"), status=LocatorStatus.AWAITING_APPROVAL
         )
         kept = {
             "decision": models.Q(models.Exists(undecided)),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from downman.domain.status import SETTLED_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
+from downman.domain.status import SETTLED_LOCATORS, STOPPED_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
 
 #: Minimum x, minimum y, maximum x, maximum y, in the units of the CRS that goes with it.
 BoundingBox = tuple[float, float, float, float]
@@ -83,6 +83,6 @@ def _empty_handed(parts: Collection[Part]) -> RequestStatus:
 def _waiting(open_parts: Collection[Part]) -> RequestStatus:
     if any(part.status == LocatorStatus.FETCHING for part in open_parts):
         return RequestStatus.PACKAGING
-    if all(part.status == LocatorStatus.ON_HOLD for part in open_parts):
+    if all(part.status in STOPPED_LOCATORS for part in open_parts):
         return RequestStatus.AWAITING_APPROVAL
     return RequestStatus.QUEUED

@@ -14,7 +14,7 @@ Status = TypeVar("Status", bound=StrEnum)
 class RequestStatus(StrEnum):
     """Where one order stands; always the value of `request.outcome_of` for its locators."""
 
-    AWAITING_APPROVAL = "awaiting_approval"  #: Every part that is left waits for an administrator's decision.
+    AWAITING_APPROVAL = "awaiting_approval"  #: Every part that is left waits for an administrator.
     QUEUED = "queued"  #: Waits for a worker: to start, or to try again later.
     PACKAGING = "packaging"  #: A worker is fetching and zipping it.
     PARTLY_READY = "partly_ready"  #: Some parts can be taken; others are on their way or wait for a decision.
@@ -31,7 +31,8 @@ class LocatorStatus(StrEnum):
 
     QUEUED = "queued"  #: Waits for a worker.
     WAITING_FOR_SPACE = "waiting_for_space"  #: Waits until there is room on the disk.
-    ON_HOLD = "on_hold"  #: Waits for an administrator.
+    AWAITING_APPROVAL = "awaiting_approval"  #: Waits for an administrator's decision.
+    ON_HOLD = "on_hold"  #: An administrator has stopped it, until they release it.
     FETCHING = "fetching"  #: A worker is fetching, proving or zipping it.
     RETRYING = "retrying"  #: The source failed for a passing reason; a later run tries again.
     DELIVERED = "delivered"  #: It is in a package or behind a link of its own.
@@ -152,6 +153,7 @@ LOCATOR_TRANSITIONS: Mapping[LocatorStatus, frozenset[LocatorStatus]] = {
     LocatorStatus.WAITING_FOR_SPACE: frozenset(
         {LocatorStatus.FETCHING, LocatorStatus.ON_HOLD, LocatorStatus.CANCELLED}
     ),
+    LocatorStatus.AWAITING_APPROVAL: frozenset({LocatorStatus.QUEUED, LocatorStatus.CANCELLED}),
     LocatorStatus.ON_HOLD: frozenset({LocatorStatus.QUEUED, LocatorStatus.CANCELLED}),
     LocatorStatus.FETCHING: frozenset(
         {
@@ -160,8 +162,9 @@ LOCATOR_TRANSITIONS: Mapping[LocatorStatus, frozenset[LocatorStatus]] = {
             LocatorStatus.WAITING_FOR_SPACE,
             LocatorStatus.FAILED,
             LocatorStatus.CANCELLED,
-            # Too large for the public: it waits for an administrator.
             LocatorStatus.ON_HOLD,
+            # Too large for the public.
+            LocatorStatus.AWAITING_APPROVAL,
             # The worker was stopped or lost: the work is handed back.
             LocatorStatus.QUEUED,
         }
@@ -222,6 +225,8 @@ def get_final_statuses(transitions: Mapping[Status, frozenset[Status]]) -> froze
 SETTLED_LOCATORS = frozenset({LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED})
 #: A locator in one of these is taken by the next run for its request, once its time has come.
 STARTABLE_LOCATORS = sources_of(LOCATOR_TRANSITIONS, LocatorStatus.FETCHING)
+#: A locator in one of these goes on only when an administrator says so.
+STOPPED_LOCATORS = frozenset({LocatorStatus.AWAITING_APPROVAL, LocatorStatus.ON_HOLD})
 #: A request in one of these has, or may get, work for a worker.
 OPEN_REQUESTS = frozenset({RequestStatus.QUEUED, RequestStatus.PACKAGING, RequestStatus.PARTLY_READY})
 #: A request in one of these is over: nothing of it can be taken, and nothing will come.

@@ -59,6 +59,14 @@ class ResourceLocator(models.Model):
         constraints = (
             known_values(field="status", states=LocatorStatus, name="locator_status_known"),
             known_values(field="approval", states=Approval, name="locator_approval_known"),
+            models.CheckConstraint(
+                condition=models.Q(
+                    approval=Approval.PENDING.value,
+                    status__in=[LocatorStatus.AWAITING_APPROVAL.value, LocatorStatus.CANCELLED.value],
+                )
+                | ~(models.Q(approval=Approval.PENDING.value) | models.Q(status=LocatorStatus.AWAITING_APPROVAL.value)),
+                name="locator_awaiting_is_pending",
+            ),
             models.UniqueConstraint(fields=["request", "position"], name="locator_position_once"),
             models.CheckConstraint(
                 condition=~models.Q(status=LocatorStatus.DELIVERED.value) | models.Q(link__isnull=False),

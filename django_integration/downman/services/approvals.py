@@ -1,4 +1,4 @@
-"""What administrators decide on: whether a resource of an order is delivered, and when."""
+"""What administrators decide on: whether a part of an order is delivered, and when."""
 
 from downman.domain.errors import IllegalTransition
 from downman.domain.status import Approval, LocatorStatus, RequestStatus
@@ -7,7 +7,7 @@ from downman.services.transitions import OrderChange, lock_order
 
 
 def accept(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
-    """Let a resource that waits for a decision be delivered, whatever its size. Raises `IllegalTransition`."""
+    """Let a part that waits for a decision be delivered, whatever its size. Raises `IllegalTransition`."""
     with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = _undecided(change, locator_id)
         change.move_locators(
@@ -22,7 +22,7 @@ def accept(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
 
 
 def reject(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
-    """Refuse a resource that waits for a decision; the rest is delivered. Raises `IllegalTransition`."""
+    """Refuse a part that waits for a decision; the rest is delivered. Raises `IllegalTransition`."""
     with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = _undecided(change, locator_id)
         change.move_locators(
@@ -36,7 +36,7 @@ def reject(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
 
 
 def hold(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
-    """Stop a resource until it is released; what of it is under way is stopped. Raises `IllegalTransition`."""
+    """Stop a part until it is released, also while it is fetched. Raises `IllegalTransition`."""
     with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = change.request.locators.get(pk=locator_id)
         if not change.move_locators(
@@ -47,10 +47,10 @@ def hold(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
 
 
 def release(locator_id: int, *, actor: str) -> RequestStatus:
-    """Let a resource go on that was put on hold. Raises `IllegalTransition`; one that waits for a decision needs it."""
+    """Resume a part that was put on hold. Raises `IllegalTransition`, also for one that waits for a decision."""
     with lock_order(_get_order(locator_id), actor=actor) as change:
         locator = change.request.locators.get(pk=locator_id)
-        if locator.status != LocatorStatus.ON_HOLD or locator.approval == Approval.PENDING:
+        if locator.status != LocatorStatus.ON_HOLD:
             raise IllegalTransition(status=locator.status)
         # What was written when it was stopped is no longer true.
         change.move_locators([locator], LocatorStatus.QUEUED, reason="released", decision_note="", retry_at=None)
@@ -63,6 +63,6 @@ def _get_order(locator_id: int) -> int:
 
 def _undecided(change: OrderChange, locator_id: int) -> ResourceLocator:
     locator = change.request.locators.get(pk=locator_id)
-    if locator.status != LocatorStatus.ON_HOLD or locator.approval != Approval.PENDING:
+    if locator.status != LocatorStatus.AWAITING_APPROVAL:
         raise IllegalTransition(status=locator.status)
     return locator

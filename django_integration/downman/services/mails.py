@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from downman.domain.status import REQUEST_TRANSITIONS, Approval, LocatorStatus, get_final_statuses
+from downman.domain.status import REQUEST_TRANSITIONS, SETTLED_LOCATORS, LocatorStatus, get_final_statuses
 from downman.models import Notice
 from downman.services.tracking import TrackedRequest, decision_url, generic_url, track
 from downman.settings import app_settings
@@ -86,14 +86,12 @@ def _get_context(notice: Notice) -> dict[str, object]:
     if notice.request is None:
         raise AssertionError("A notice is about one thing; the database holds to it.")
     about = _context(track(notice.request))
-    undecided = [row for row in about["waiting"] if row.approval == Approval.PENDING]
     decision = decision_url("downloadrequest", notice.request.pk)
-    return {**common, **about, "undecided": undecided, "number": notice.request.number, "decision_url": decision}
+    return {**common, **about, "number": notice.request.number, "decision_url": decision}
 
 
 def _context(tracked: TrackedRequest) -> dict[str, Any]:
     states = {status.value: [row for row in tracked.resources if row.status == status] for status in LocatorStatus}
-    settled = (LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED)
     return {
         "tracked": tracked,
         "is_final": tracked.status in get_final_statuses(REQUEST_TRANSITIONS),
@@ -101,7 +99,8 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
         "downloadable": [row for row in states[LocatorStatus.DELIVERED] if row.downloadable],
         "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.downloadable],
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
-        "waiting": [row for row in tracked.resources if row.status not in settled],
+        "undecided": states[LocatorStatus.AWAITING_APPROVAL],
+        "waiting": [row for row in tracked.resources if row.status not in SETTLED_LOCATORS],
     }
 
 

@@ -146,7 +146,7 @@ def _to_part(line: OrderLine, resource: Resource, position: int, policy: Downloa
         bbox=list(line.bbox) if line.bbox else None,
         crs=crs,
         bytes_total=resource.size_bytes,
-        status=LocatorStatus.ON_HOLD.value if needs_approval else LocatorStatus.QUEUED.value,
+        status=LocatorStatus.AWAITING_APPROVAL.value if needs_approval else LocatorStatus.QUEUED.value,
         approval=Approval.PENDING.value if needs_approval else Approval.NOT_REQUIRED.value,
     )
 

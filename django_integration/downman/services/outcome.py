@@ -110,7 +110,7 @@ def _fail(change: OrderChange, locator: ResourceLocator, failure: Failure, now: 
     if isinstance(failure, NeedsApproval):
         change.move_locators(
             [locator],
-            LocatorStatus.ON_HOLD,
+            LocatorStatus.AWAITING_APPROVAL,
             reason="larger than the public may have",
             approval=Approval.PENDING.value,
             bytes_total=failure.size,

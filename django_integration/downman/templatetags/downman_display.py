@@ -58,8 +58,8 @@ WAITING_TO_RETRY_EXPLAINED = _(
     "Something is not available just now. It is tried again by itself; the list below says when."
 )
 WAITING_FOR_SPACE_EXPLAINED = _("There is no room on the server's disk just now. The work goes on when there is.")
-HELD = _("On hold")
-HELD_EXPLAINED = _(
+ON_HOLD = _("On hold")
+ON_HOLD_EXPLAINED = _(
     "An administrator has stopped the work for the time being. It goes on when they release it, without your doing."
 )
 
@@ -81,7 +81,8 @@ GENERIC_EXPLANATIONS: Mapping[str, Promise] = {
 RESOURCE_WORDS: Mapping[str, Promise] = {
     LocatorStatus.QUEUED: _("Waiting"),
     LocatorStatus.WAITING_FOR_SPACE: _("Waiting for disk space"),
-    LocatorStatus.ON_HOLD: _("Waiting for approval"),
+    LocatorStatus.AWAITING_APPROVAL: _("Waiting for approval"),
+    LocatorStatus.ON_HOLD: ON_HOLD,
     LocatorStatus.FETCHING: _("Being fetched"),
     LocatorStatus.RETRYING: _("Will be tried again"),
     LocatorStatus.DELIVERED: _("Ready"),
@@ -119,16 +120,16 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 @register.filter
 def heading(tracked: TrackedRequest) -> str:
     """Name the state of an order."""
-    if _only_held(tracked):
-        return str(HELD)
+    if _is_on_hold(tracked):
+        return str(ON_HOLD)
     return str(WAITING_TO_RETRY if _only_retries(tracked) else HEADINGS[shown_status(tracked)])
 
 
 @register.filter
 def explanation(tracked: TrackedRequest) -> str:
     """Say what the state of an order means and what happens next."""
-    if _only_held(tracked):
-        return str(HELD_EXPLAINED)
+    if _is_on_hold(tracked):
+        return str(ON_HOLD_EXPLAINED)
     if not _only_retries(tracked):
         return str(EXPLANATIONS[shown_status(tracked)])
     if all(row.status != LocatorStatus.RETRYING for row in tracked.resources):
@@ -161,8 +162,6 @@ def part_state(resource: TrackedResource) -> str:
     """Name the state of one resource of an order."""
     if resource.approval == Approval.REJECTED:
         return str(REJECTED)
-    if is_held(resource):
-        return str(HELD)
     if resource.status == LocatorStatus.DELIVERED and not resource.downloadable:
         return str(HEADINGS[RequestStatus.EXPIRED])
     return str(RESOURCE_WORDS[resource.status])
@@ -176,12 +175,6 @@ def part_style(resource: TrackedResource) -> str:
         if resource.status == LocatorStatus.DELIVERED and not resource.downloadable
         else status_style(resource.status)
     )
-
-
-@register.filter
-def is_held(resource: TrackedResource) -> bool:
-    """Return whether an administrator has stopped it, which is not the same as waiting for their decision."""
-    return resource.status == LocatorStatus.ON_HOLD and resource.approval != Approval.PENDING
 
 
 @register.filter
@@ -234,11 +227,10 @@ def zone_name(moment: datetime) -> str:
     return timezone.localtime(moment).tzname() or ""
 
 
-def _only_held(tracked: TrackedRequest) -> bool:
+def _is_on_hold(tracked: TrackedRequest) -> bool:
     """Return whether an order waits only for parts that an administrator has stopped."""
-    return tracked.status == RequestStatus.AWAITING_APPROVAL and all(
-        row.approval != Approval.PENDING for row in tracked.resources if row.status == LocatorStatus.ON_HOLD
-    )
+    undecided = any(row.status == LocatorStatus.AWAITING_APPROVAL for row in tracked.resources)
+    return tracked.status == RequestStatus.AWAITING_APPROVAL and not undecided
 
 
 def _only_retries(tracked: TrackedRequest) -> bool:

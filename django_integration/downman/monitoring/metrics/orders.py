@@ -23,10 +23,15 @@ PARTS = Gauge(
     name="parts_waiting",
     labels=("reason",),
     meaning="Parts of orders that wait for something else than a worker: for a later try (retrying), for room on the "
-    "disk (waiting_for_space), for an administrator (on_hold)",
+    "disk (waiting_for_space), for an administrator's decision (awaiting_approval), for their release (on_hold)",
 )
 GAUGES = (ORDERS, UNDER_WAY, OLDEST_DUE, PARTS)
-REASONS = (LocatorStatus.RETRYING, LocatorStatus.WAITING_FOR_SPACE, LocatorStatus.ON_HOLD)
+REASONS = (
+    LocatorStatus.RETRYING,
+    LocatorStatus.WAITING_FOR_SPACE,
+    LocatorStatus.AWAITING_APPROVAL,
+    LocatorStatus.ON_HOLD,
+)
 
 
 def figures(now: datetime) -> Samples:
