@@ -48,7 +48,7 @@ def place_request(request: HttpRequest, order: OrderIn) -> object:
     return _placed(ordering.place_request(order.to_order(), raw_order=to_raw_order(order)))
 
 
-@api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="How an order stands")
+@api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="Order status")
 def track_request(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
     """Tell state, progress, place in the queue, errors and links of an order."""
     response["Cache-Control"] = "no-store"
@@ -97,15 +97,15 @@ def order_again(request: HttpRequest, public_id: str) -> object:
     return _placed(ordering.order_again(tracking.find_request(public_id)))
 
 
-@api.post("generic-requests/", response={201: RegisteredOut, **BAD_BODIES}, summary="Ask for something in words")
+@api.post("generic-requests/", response={201: RegisteredOut, **BAD_BODIES}, summary="Submit a free-text request")
 @decorate_view(problems.small_json_only)
 def register_wish(request: HttpRequest, wish: WishIn) -> object:
-    """Store a generic request; an administrator answers it."""
-    stored = generic.register(wish.to_wish())
+    """Store a free-text request; an administrator answers it."""
+    stored = generic.register(wish.to_free_text_request())
     return Status(201, {"id": stored.public_id, "status": stored.status, "tracking_url": tracking.generic_url(stored)})
 
 
-@api.get("generic-requests/{public_id}/", response={200: WishOut, **REFUSALS}, summary="How a generic request stands")
+@api.get("generic-requests/{public_id}/", response={200: WishOut, **REFUSALS}, summary="Status of a free-text request")
 def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
     """Tell its state, and the answer."""
     response["Cache-Control"] = "no-store"
@@ -113,7 +113,7 @@ def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> 
 
 
 @api.post(
-    "generic-requests/{public_id}/cancel/", response={200: WishOut, **REFUSALS}, summary="Cancel a generic request"
+    "generic-requests/{public_id}/cancel/", response={200: WishOut, **REFUSALS}, summary="Cancel a free-text request"
 )
 def cancel_wish(request: HttpRequest, public_id: str) -> object:
     """Take it back before it is answered."""

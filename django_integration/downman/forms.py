@@ -12,7 +12,7 @@ from django.utils.translation import get_language, get_supported_language_varian
 from django.utils.translation import gettext_lazy as _
 
 from downman.domain.errors import OrderRefused
-from downman.domain.request import BoundingBox, Order, OrderLine, Wish
+from downman.domain.request import BoundingBox, FreeTextRequest, Order, OrderLine
 from downman.models import Resource
 from downman.services.generic import LONGEST_LINE, LONGEST_TEXT
 from downman.services.policy import current_policy
@@ -55,7 +55,7 @@ class WishForm(RequesterForm):
     description = forms.CharField(
         label=_("What do you need?"),
         max_length=LONGEST_TEXT,
-        error_messages={"required": _("Say what you need.")},
+        error_messages={"required": _("Describe what you need.")},
         widget=forms.Textarea(attrs={"rows": 6}),
     )
     usage = forms.CharField(
@@ -71,9 +71,9 @@ class WishForm(RequesterForm):
         widget=forms.TextInput(attrs={"autocomplete": "organization", "size": 32}),
     )
 
-    def to_wish(self) -> Wish:
+    def to_free_text_request(self) -> FreeTextRequest:
         """Return the wish in the domain's words."""
-        return Wish(**self.cleaned_data)
+        return FreeTextRequest(**self.cleaned_data)
 
     def refuse(self, refusal: OrderRefused) -> None:
         """Show why the wish was not taken at the field that has to change."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from downman.domain.request import Order, OrderLine, Wish
+from downman.domain.request import FreeTextRequest, Order, OrderLine
 from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 
 
@@ -132,9 +132,9 @@ class WishIn(Schema):
     usage: str = Field("", description="What the data are needed for.")
     map_view: dict[str, Any] | None = Field(None, description="A view of the portal's map, in the portal's own words.")
 
-    def to_wish(self) -> Wish:
+    def to_free_text_request(self) -> FreeTextRequest:
         """Return the wish in the domain's words."""
-        return Wish(**self.model_dump())
+        return FreeTextRequest(**self.model_dump())
 
 
 class RegisteredOut(Schema):

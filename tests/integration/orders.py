@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from downman.domain.request import Order, OrderLine, Wish
+from downman.domain.request import FreeTextRequest, Order, OrderLine
 from downman.domain.status import LinkStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest
 from downman.services.generic import register
@@ -46,4 +46,4 @@ def delivered(*resources: str, days: int = 7, age_days: int = 0) -> DownloadRequ
 
 def wish(description: str = "Soil maps of <Jaén> & around", **facts: Any) -> GenericRequest:
     """Make a generic request."""
-    return register(Wish(email=EMAIL, description=description, language="en", **facts))
+    return register(FreeTextRequest(email=EMAIL, description=description, language="en", **facts))

@@ -31,7 +31,7 @@ def away(transactional_db: None) -> Iterator[None]:
 @pytest.mark.parametrize(
     "address", ["/", "/downloads/order/", f"/downloads/requests/{UNKNOWN}/", "/downloads/links/token/name.zip"]
 )
-@pytest.mark.parametrize(("language", "words"), [("en", "not available just now"), ("es", "no está disponible")])
+@pytest.mark.parametrize(("language", "words"), [("en", "is temporarily unavailable"), ("es", "no está disponible")])
 def test_a_page_says_that_it_comes_back(client: Client, away: None, address: str, language: str, words: str) -> None:
     page = client.get(address, headers={"Accept-Language": language})
     assert page.status_code == 503

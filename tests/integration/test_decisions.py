@@ -1,4 +1,4 @@
-"""What administrators decide in the admin: each deed asks first, needs the permission, and says what became of it."""
+"""What administrators decide in the admin: each action asks first, needs the permission, and says what became of it."""
 
 import re
 from typing import Any
@@ -204,12 +204,12 @@ def test_chosen_orders_are_cancelled_by_those_only_who_may(resource: Resource) -
 # --- generic requests --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("deed", "status"), [("complete", "completed"), ("reject", "rejected")])
-def test_a_wish_is_answered(admin_client: Client, deed: str, status: str) -> None:
+@pytest.mark.parametrize(("action", "status"), [("complete", "completed"), ("reject", "rejected")])
+def test_a_wish_is_answered(admin_client: Client, action: str, status: str) -> None:
     stored = wish()
     page = admin_client.get(f"{WISHES}{stored.pk}/change/").content.decode()
     assert "Soil maps of &lt;Jaén&gt; &amp; around" in page
-    address = f"{WISHES}{stored.pk}/{deed}/{stored.pk}/"
+    address = f"{WISHES}{stored.pk}/{action}/{stored.pk}/"
     assert address in page
     assert "This field is required" in admin_client.post(address).content.decode()
     admin_client.post(address, {"text": "See the new catalogue"})
@@ -218,7 +218,7 @@ def test_a_wish_is_answered(admin_client: Client, deed: str, status: str) -> Non
     assert stored.notices.filter(kind=f"generic_{status}", recipient=EMAIL).exists()
     late = admin_client.post(address, {"text": "Again"}, follow=True)
     assert told(late)[-1].startswith("warning: This cannot be done any more")
-    assert f"{deed}/" not in admin_client.get(f"{WISHES}{stored.pk}/change/").content.decode()
+    assert f"{action}/" not in admin_client.get(f"{WISHES}{stored.pk}/change/").content.decode()
 
 
 def test_wishes_are_listed_by_state_and_their_mails_sent_again(admin_client: Client) -> None:

@@ -38,7 +38,7 @@ def test_the_form_knows_who_has_logged_in(client: Client) -> None:
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"description": " "}, "description", "Say what you need."),
+        ({"description": " "}, "description", "Describe what you need."),
         ({"description": "x" * 5001}, "description", "at most 5000"),
         ({"usage": "a\0b"}, "usage", "Null characters"),
         ({"email": "nobody"}, "email", "not an e-mail address"),

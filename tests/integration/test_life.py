@@ -40,7 +40,7 @@ from downman.domain.errors import (
 )
 from downman.domain.notices import NOTICE_FOR, NOTICE_FOR_GENERIC, NoticeKind
 from downman.domain.policy import Delivery, PackagingMode
-from downman.domain.request import Wish, outcome_of
+from downman.domain.request import FreeTextRequest, outcome_of
 from downman.domain.status import (
     ENDED_REQUESTS,
     LOCATOR_TRANSITIONS,
@@ -110,7 +110,7 @@ TIMES = st.sampled_from([timedelta(minutes=2), timedelta(hours=7), timedelta(day
 VERBS: Mapping[str, int] = {
     "record": 5, "claim": 3, "time_passes": 4, "cancel_resource": 3, "accept": 2, "clean": 2, "cancel_link": 2,
     "release": 1, "hold": 2, "recover": 2, "reject": 1, "place": 2, "extend": 1, "order_again": 1, "resend": 1,
-    "send_mails": 1, "change_address": 1, "beat": 1, "ask_in_words": 1, "cancel_request": 1,
+    "send_mails": 1, "change_email": 1, "beat": 1, "ask_in_words": 1, "cancel_request": 1,
     "try_now": 1, "purge": 1,
 }  # fmt: skip
 Rows = Mapping[Any, list[Any]]
@@ -216,8 +216,8 @@ class Portal(RuleBasedStateMachine):
             ordering.order_again(request)
             assert offered
 
-    def change_address(self, draw: Draw) -> None:
-        change_email.change_address(self._order(draw).pk, draw(ADDRESSES), actor="root")
+    def change_email(self, draw: Draw) -> None:
+        change_email.change_email(self._order(draw).pk, draw(ADDRESSES), actor="root")
 
     def try_now(self, draw: Draw) -> None:
         part = self._part(draw, lambda row: row.status == LocatorStatus.RETRYING)
@@ -234,7 +234,7 @@ class Portal(RuleBasedStateMachine):
     def ask_in_words(self, draw: Draw) -> None:
         wishes = self._rows[GenericRequest]
         if len(wishes) < 2:
-            generic.register(Wish(email="ana@example.org", description="A map of the moon."))
+            generic.register(FreeTextRequest(email="ana@example.org", description="A map of the moon."))
         else:
             with self._done_or_refused():
                 generic.decide(draw(fitting_first(wishes)).pk, draw(st.sampled_from(GenericStatus)), actor=draw(ACTORS))

@@ -94,7 +94,7 @@ def test_what_is_stopped_is_told_apart_from_what_waits_for_a_decision(client: Cl
     part = request.locators.get()
     approvals.hold(part.pk, actor="ana", note="The <server> moves")
     held = seen(client, request)
-    for words in ("On hold", "has stopped this for the time being", "The &lt;server&gt; moves"):
+    for words in ("On hold", "has put this on hold", "The &lt;server&gt; moves"):
         assert words in held
     assert "Waiting for approval" not in held
     approvals.release(part.pk, actor="ana")

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from downman.domain.errors import ExtensionRefused, LeaseLost, NoSpace, SourceMissing, TransferInterrupted
 from downman.domain.policy import Delivery
-from downman.domain.request import Wish
+from downman.domain.request import FreeTextRequest
 from downman.domain.status import GenericStatus, LocatorStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, Notice, Resource, ResourceLocator
 from downman.services import (
@@ -239,7 +239,7 @@ def test_what_ended_long_ago_is_forgotten_with_its_address(resource: Resource, s
     old, young = order("dem"), order("dem")
     for request in (old, young):
         cancelling.cancel_request(request.pk, actor="requester")
-    wishes = [generic.register(Wish(email="ana@example.org", description="a map")) for _ in range(3)]
+    wishes = [generic.register(FreeTextRequest(email="ana@example.org", description="a map")) for _ in range(3)]
     for wish in wishes[:2]:
         generic.decide(wish.pk, GenericStatus.REJECTED, actor="admin", answer="no")
     long_ago = timezone.now() - timedelta(days=366)

@@ -172,13 +172,17 @@ def part(status: LocatorStatus) -> dict[str, Any]:
             ["Waiting for its turn", "Yours is the next in", "Cancel the order"],
         ),
         ("queued", ["retrying", "retrying"], ["Waiting to try again", "(503)", "Next try:", "2 tries so far"]),
-        ("queued", ["waiting_for_space", "waiting_for_space"], ["Waiting for disk space", "no room on the server"]),
+        (
+            "queued",
+            ["waiting_for_space", "waiting_for_space"],
+            ["Waiting for disk space", "disk is full at the moment"],
+        ),
         (
             "awaiting_approval",
             ["awaiting_approval", "on_hold"],
-            ["Waiting for approval", "An administrator decides", "An administrator has stopped this"],
+            ["Waiting for approval", "An administrator decides", "has put this on hold"],
         ),
-        ("awaiting_approval", ["on_hold", "on_hold"], ["On hold", "has stopped the work"]),
+        ("awaiting_approval", ["on_hold", "on_hold"], ["On hold", "has put your order on hold"]),
         (
             "rejected",
             ["cancelled", "cancelled"],

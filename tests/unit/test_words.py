@@ -94,7 +94,7 @@ def test_what_is_stopped_by_an_administrator_does_not_wait_for_a_decision() -> N
     undecided = resource(LocatorStatus.AWAITING_APPROVAL, approval="pending")
     assert [words.part_state(row) for row in (held, undecided)] == ["On hold", "Waiting for approval"]
     assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held)) == "On hold"
-    assert "has stopped the work" in words.explanation(order(RequestStatus.AWAITING_APPROVAL, held))
+    assert "has put your order on hold" in words.explanation(order(RequestStatus.AWAITING_APPROVAL, held))
     assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held, undecided)) == "Waiting for approval"
 
 

@@ -41,12 +41,12 @@ class AdminAction:
     #: What is written beside the answer; None where nothing is.
     field: Callable[[], forms.Field] | None = None
     #: The relation of the order in which the row is; empty for the order itself.
-    among: str = ""
+    relation: str = ""
 
 
-def among(relation: str, deeds: Mapping[str, AdminAction]) -> dict[str, AdminAction]:
-    """Return the deeds with rows of one relation."""
-    return {name: deed for name, deed in deeds.items() if deed.among == relation}
+def filter_actions(relation: str, row_actions: Mapping[str, AdminAction]) -> dict[str, AdminAction]:
+    """Return the row_actions with rows of one relation."""
+    return {name: action for name, action in row_actions.items() if action.relation == relation}
 
 
 def name_of(row: models.Model) -> str:
@@ -104,7 +104,7 @@ _RESEND = AdminAction(
     question=_("Send this mail once more: {row}?"),
     done=_("The mail is sent in a moment: {row}."),
     do=lambda pk, _actor, _text: notices.resend(pk),
-    among="notices",
+    relation="notices",
 )
 
 #: By the name that each has in its address.
@@ -112,11 +112,11 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
     "accept": AdminAction(
         label=_("Accept"),
         question=_("Let {row} be delivered, whatever its size?"),
-        done=_("Accepted: {row}. The work starts by itself."),
+        done=_("Accepted: {row}. The work starts automatically."),
         do=lambda pk, actor, text: approvals.accept(pk, actor=actor, note=text),
         possible=_is_undecided,
         field=_note,
-        among="locators",
+        relation="locators",
     ),
     "reject": AdminAction(
         label=_("Reject"),
@@ -125,24 +125,24 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
         do=lambda pk, actor, text: approvals.reject(pk, actor=actor, note=text),
         possible=_is_undecided,
         field=_note,
-        among="locators",
+        relation="locators",
     ),
     "hold": AdminAction(
         label=_("Put on hold"),
-        question=_("Stop {row} until it is released? What of it is under way is stopped."),
+        question=_("Stop {row} until it is released? Running work on it stops."),
         done=_("Put on hold: {row}."),
         do=lambda pk, actor, text: approvals.hold(pk, actor=actor, note=text),
         possible=_may_become(LocatorStatus.ON_HOLD),
         field=_note,
-        among="locators",
+        relation="locators",
     ),
     "release": AdminAction(
         label=_("Release"),
-        question=_("Let {row} go on?"),
-        done=_("Released: {row}. The work goes on by itself."),
+        question=_("Release {row}, so that its work resumes?"),
+        done=_("Released: {row}. The work resumes automatically."),
         do=lambda pk, actor, _text: approvals.release(pk, actor=actor),
         possible=_is_on_hold,
-        among="locators",
+        relation="locators",
     ),
     "cancel-resource": AdminAction(
         label=_("Cancel"),
@@ -154,7 +154,7 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
         do=lambda pk, actor, text: cancelling.cancel_resource(pk, actor=actor, note=text),
         possible=_may_become(LocatorStatus.CANCELLED),
         field=_note,
-        among="locators",
+        relation="locators",
     ),
     "cancel-link": AdminAction(
         label=_("Cancel"),
@@ -162,19 +162,21 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
         done=_("The link to {row} was ended."),
         do=lambda pk, actor, _text: cancelling.cancel_link(pk, actor=actor),
         possible=_is_active,
-        among="links",
+        relation="links",
     ),
     "resend": _RESEND,
     "address": AdminAction(
-        label=_("Change the address"),
-        question=_("Send all further mails about {row}, and those that could not be sent yet, to another address?"),
-        done=_("The address of {row} was changed."),
-        do=lambda pk, actor, text: change_email.change_address(pk, text, actor=actor),
+        label=_("Change the e-mail address"),
+        question=_(
+            "Send all further mails about {row}, and those that could not be sent yet, to another e-mail address?"
+        ),
+        done=_("The e-mail address of {row} was changed."),
+        do=lambda pk, actor, text: change_email.change_email(pk, text, actor=actor),
         field=_address,
     ),
     "cancel": AdminAction(
         label=_("Cancel the order"),
-        question=_("Cancel {row}? What is under way stops, and its links end. This cannot be undone."),
+        question=_("Cancel {row}? Running work stops, and its links end. This cannot be undone."),
         done=_("Cancelled: {row}."),
         do=lambda pk, actor, _text: cancelling.cancel_request(pk, actor=actor),
         possible=_goes_on,

@@ -1,6 +1,6 @@
-"""Pages on which fields are read and deeds are done: states change through the services only, which know what follows.
+"""Pages for reading fields and acting on rows; only the services change states, since they know what follows.
 
-Each deed is asked for on a page of its own, which says what will happen.
+Each action is asked for on a page of its own, which says what will happen.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, gettext_lazy
 
-from downman.admin.actions import TEXT, AdminAction, among, name_of
+from downman.admin.actions import TEXT, AdminAction, filter_actions, name_of
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.services.transitions import administrator
 
@@ -40,12 +40,12 @@ class ReadOnly:
         return False
 
 
-class Rows(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
-    """Rows that belong to an order: who may see the order sees them, with what can be done with each."""
+class ReadOnlyInline(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
+    """ReadOnlyInline that belong to an order: who may see the order sees them, with what can be done with each."""
 
     fk_name = "request"
     #: Those among these rows, by their names.
-    deeds: ClassVar[Mapping[str, AdminAction]] = {}
+    row_actions: ClassVar[Mapping[str, AdminAction]] = {}
 
     def has_change_permission(self, *_arguments: Any) -> bool:
         """Refuse: there is nothing to fill in."""
@@ -60,7 +60,7 @@ class Rows(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
         parent = self.parent_model._meta  # noqa: SLF001 - Django's name for what everybody may use
         may_act = request.user.has_perm(f"{parent.app_label}.change_{parent.model_name}")
         # First, where it is seen also when the table is wider than the window.
-        return ("what_can_be_done", *self.fields) if may_act and self.deeds else self.fields
+        return ("what_can_be_done", *self.fields) if may_act and self.row_actions else self.fields
 
     def get_readonly_fields(self, *_arguments: Any) -> tuple[str, ...]:
         """Show all fields as text."""
@@ -70,7 +70,7 @@ class Rows(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-arg]
     def what_can_be_done(self, row: models.Model) -> str:
         """Lead to the questions."""
         parent = getattr(row, f"{self.fk_name}_id")
-        links = [(url, label) for url, label in _links(self.parent_model, parent, self.deeds, row)]
+        links = [(url, label) for url, label in _links(self.parent_model, parent, self.row_actions, row)]
         return format_html_join(" · ", '<a href="{}">{}</a>', links) or "-"
 
 
@@ -80,7 +80,7 @@ class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
     change_form_template = "admin/downloads/change_form.html"
     show_full_result_count = False
     #: All of them, also those with the rows that belong to it.
-    deeds: ClassVar[Mapping[str, AdminAction]]
+    row_actions: ClassVar[Mapping[str, AdminAction]]
 
     def get_urls(self) -> list[URLPattern]:
         """Put the questions before Django's own pages."""
@@ -100,30 +100,30 @@ class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **named: Any
     ) -> HttpResponse:
-        """Offer the deeds in the place of the buttons that save."""
+        """Offer the row_actions in the place of the buttons that save."""
         row = context["original"]
         may_act = self.has_change_permission(request, row)
-        links = _links(self.model, row.pk, among("", self.deeds), row) if may_act else []
-        context.update(show_save=False, show_save_and_continue=False, deeds=links)
+        links = _links(self.model, row.pk, filter_actions("", self.row_actions), row) if may_act else []
+        context.update(show_save=False, show_save_and_continue=False, row_actions=links)
         return super().render_change_form(request, context, *arguments, **named)
 
     def question_page(self, request: HttpRequest, pk: int, name: str, row_pk: int) -> HttpResponseBase:
-        """Ask before a deed, do it, and say what became of it."""
+        """Ask before a action, do it, and say what became of it."""
         found = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_change_permission(request, found):
             raise PermissionDenied
-        deed = self.deeds.get(name)
-        if deed is None:
+        action = self.row_actions.get(name)
+        if action is None:
             raise Http404
-        rows = getattr(found, deed.among) if deed.among else self.model._default_manager.filter(pk=pk)  # noqa: SLF001
+        rows = getattr(found, action.relation) if action.relation else self.model._default_manager.filter(pk=pk)  # noqa: SLF001
         row = get_object_or_404(rows, pk=row_pk)
         form = forms.Form(request.POST if request.method == "POST" else None)
-        if deed.field:
-            form.fields[TEXT] = deed.field()
-        if form.is_valid() and self._do(request, deed, row, form):
+        if action.field:
+            form.fields[TEXT] = action.field()
+        if form.is_valid() and self._do(request, action, row, form):
             return redirect(f"admin:downloads_{self.opts.model_name}_change", pk)
-        question = str(deed.question).format(row=name_of(row))
-        return self.ask(request, question=question, button=str(deed.label), form=form, original=found)
+        question = str(action.question).format(row=name_of(row))
+        return self.ask(request, question=question, button=str(action.label), form=form, original=found)
 
     def ask(self, request: HttpRequest, *, question: str, button: str, **context: Any) -> HttpResponseBase:
         """Show a question with the button that says yes to it."""
@@ -134,28 +134,28 @@ class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
             {**common, "question": question, "button": button, **context},
         )
 
-    def _do(self, request: HttpRequest, deed: AdminAction, row: models.Model, form: forms.Form) -> bool:
+    def _do(self, request: HttpRequest, action: AdminAction, row: models.Model, form: forms.Form) -> bool:
         """Do it and say so; give False where what was written has to be changed first."""
         try:
-            deed.do(row.pk, administrator(request.user.get_username()), form.cleaned_data.get(TEXT, ""))
+            action.do(row.pk, administrator(request.user.get_username()), form.cleaned_data.get(TEXT, ""))
         except OrderRefused as refusal:
             form.add_error(TEXT, refusal.message)
             return False
         except IllegalTransition as late:
             self.message_user(request, gettext(late.sentence).format_map(late.details), messages.WARNING)
         else:
-            self.message_user(request, str(deed.done).format(row=name_of(row)), messages.SUCCESS)
+            self.message_user(request, str(action.done).format(row=name_of(row)), messages.SUCCESS)
         return True
 
 
 def _links(
-    model: type[models.Model], pk: int, deeds: Mapping[str, AdminAction], row: models.Model
+    model: type[models.Model], pk: int, row_actions: Mapping[str, AdminAction], row: models.Model
 ) -> list[tuple[str, str]]:
     """Return address and label of what can be done with a row now."""
     return [
-        (reverse(f"admin:{_url_name(model)}", args=[pk, name, row.pk]), str(deed.label))
-        for name, deed in deeds.items()
-        if deed.possible(row)
+        (reverse(f"admin:{_url_name(model)}", args=[pk, name, row.pk]), str(action.label))
+        for name, action in row_actions.items()
+        if action.possible(row)
     ]
 
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from downman.admin.actions import FREE_TEXT_ACTIONS
 from downman.admin.base import ActionAdmin
-from downman.admin.notices import WishNoticeInline
+from downman.admin.notices import FreeTextNoticeInline
 from downman.models import GenericRequest
 
 
@@ -17,7 +17,7 @@ class GenericAdmin(ActionAdmin):
     search_fields = ("=id", "=number", "=public_id", "email", "organisation", "description")
     date_hierarchy = "created_at"
     ordering = ("-id",)
-    deeds = FREE_TEXT_ACTIONS
+    row_actions = FREE_TEXT_ACTIONS
     fields = (
         "number",
         "status",
@@ -33,4 +33,4 @@ class GenericAdmin(ActionAdmin):
         "decided_by",
         "decided_at",
     )
-    inlines = (WishNoticeInline,)
+    inlines = (FreeTextNoticeInline,)

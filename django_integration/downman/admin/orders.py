@@ -13,8 +13,8 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from downman.admin.actions import ORDER_ACTIONS, among
-from downman.admin.base import ActionAdmin, Rows
+from downman.admin.actions import ORDER_ACTIONS, filter_actions
+from downman.admin.base import ActionAdmin, ReadOnlyInline
 from downman.admin.notices import NoticeInline
 from downman.domain.errors import IllegalTransition
 from downman.domain.numbering import parse_number
@@ -30,7 +30,7 @@ NEWEST = 10_000
 TECHNICAL_DETAILS = ("attempt", "due_at", "run_id", "lease_owner", "lease_until", "reserved_bytes", "raw_order")
 
 
-class LocatorInline(Rows):
+class LocatorInline(ReadOnlyInline):
     """The resources of an order."""
 
     model = ResourceLocator
@@ -46,7 +46,7 @@ class LocatorInline(Rows):
         "decision_note",
         "link",
     )
-    deeds = among("locators", ORDER_ACTIONS)
+    row_actions = filter_actions("locators", ORDER_ACTIONS)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[ResourceLocator]:
         """Take along what is named beside them."""
@@ -58,15 +58,15 @@ class LocatorInline(Rows):
         return get_error_text(locator) or "-"
 
 
-class LinkInline(Rows):
+class LinkInline(ReadOnlyInline):
     """The links of an order, without what opens them."""
 
     model = DownloadLink
     fields = ("name", "delivery", "status", "size", "expires_at", "deleted_at", "download_count", "last_download_at")
-    deeds = among("links", ORDER_ACTIONS)
+    row_actions = filter_actions("links", ORDER_ACTIONS)
 
 
-class EventInline(Rows):
+class EventInline(ReadOnlyInline):
     """What happened to an order."""
 
     model = RequestEvent
@@ -143,7 +143,7 @@ class RequestAdmin(ActionAdmin):
     paginator = NewestOnly
     ordering = ("-id",)
     actions = ("cancel",)
-    deeds = ORDER_ACTIONS
+    row_actions = ORDER_ACTIONS
     fields = (
         "number",
         "email",
@@ -160,7 +160,10 @@ class RequestAdmin(ActionAdmin):
     def get_fieldsets(self, *_arguments: Any) -> list[tuple[Any, Any]]:
         """Leave room for what is decided on."""
         first = [name for name in self.fields if name not in TECHNICAL_DETAILS]
-        return [(None, {"fields": first}), (_("Machine room"), {"fields": TECHNICAL_DETAILS, "classes": ["collapse"]})]
+        return [
+            (None, {"fields": first}),
+            (_("Technical details"), {"fields": TECHNICAL_DETAILS, "classes": ["collapse"]}),
+        ]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[DownloadRequest]:
         """Count the parts in the same query, for those that are shown only."""
@@ -186,8 +189,8 @@ class RequestAdmin(ActionAdmin):
         chosen = list(orders.values_list("pk", flat=True))
         if "yes" not in request.POST:
             question = ngettext(
-                "Cancel {count} order? What is under way stops, and its links end. This cannot be undone.",
-                "Cancel {count} orders? What is under way stops, and their links end. This cannot be undone.",
+                "Cancel {count} order? Running work stops, and its links end. This cannot be undone.",
+                "Cancel {count} orders? Running work stops, and their links end. This cannot be undone.",
                 len(chosen),
             )
             hidden = [("action", "cancel"), ("yes", "yes"), *((ACTION_CHECKBOX_NAME, pk) for pk in chosen)]

@@ -63,7 +63,7 @@ class TemporaryError(DownmanError):
     """It may work later: retry."""
 
     code = "temporary"
-    sentence = gettext_noop("The data could not be fetched just now. It is tried again by itself.")
+    sentence = gettext_noop("The data could not be fetched. It is tried again automatically.")
 
     def __init__(self, *, retry_after: timedelta | None = None, **details: str | int) -> None:
         """Keep how long the source asked us to wait, where it did."""
@@ -75,7 +75,7 @@ class SourceUnavailable(TemporaryError):
     """The source cannot be reached, or says that it cannot serve now."""
 
     code = "source-unavailable"
-    sentence = gettext_noop("The data source cannot serve this now ({reason}). It is tried again by itself.")
+    sentence = gettext_noop("The data source cannot serve this now ({reason}). It is tried again automatically.")
 
 
 class TransferInterrupted(TemporaryError):
@@ -83,7 +83,7 @@ class TransferInterrupted(TemporaryError):
 
     code = "source-broke"
     sentence = gettext_noop(
-        "The data source broke off: {received} of {expected} bytes arrived ({reason}). It is tried again by itself."
+        "The data source broke off: {received} of {expected} bytes arrived ({reason}). It is tried again automatically."
     )
 
 
@@ -91,7 +91,9 @@ class NoSpace(TemporaryError):
     """The disk has no room for it."""
 
     code = "no-space"
-    sentence = gettext_noop("There is no room on the server's disk just now. It goes on by itself when there is.")
+    sentence = gettext_noop(
+        "The server's disk is full at the moment. The work resumes automatically when there is space."
+    )
 
 
 class PermanentError(DownmanError):
@@ -210,7 +212,7 @@ class TriggerUnavailable(DownmanError):
     """Prefect could not be asked to run a job."""
 
     code = "trigger-unavailable"
-    sentence = gettext_noop("The work could not be started just now ({reason}). It is started by itself later.")
+    sentence = gettext_noop("The work could not be started ({reason}). It is started automatically later.")
 
 
 class OrderRefused(DownmanError):

@@ -30,7 +30,7 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class FreeTextRequest:
     """What a person asks for in their own words, checked against nothing yet."""
 
     email: str

@@ -65,7 +65,7 @@ def end_all(change: OrderChange, *, reason: str) -> RequestStatus:
     """Cancel all parts and links of a request that has not ended; call it in the change of that request."""
     change.end_links(change.request.links.all(), _ended_by(change.actor))
     change.move_locators(change.request.locators.all(), LocatorStatus.CANCELLED, reason=reason)
-    change.update_fields_of(cancelled_at=timezone.now())
+    change.update_fields(cancelled_at=timezone.now())
     return change.recompute_status(reason=reason)
 
 

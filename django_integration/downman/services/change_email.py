@@ -5,13 +5,13 @@ from downman.services.ordering import checked_email
 from downman.services.transitions import lock_order
 
 
-def change_address(request_id: int, email: str, *, actor: str) -> None:
+def change_email(request_id: int, email: str, *, actor: str) -> None:
     """Send all further mails, and those that could not be sent yet, to another address. Raises `OrderRefused`."""
     email = checked_email(email)
     with lock_order(request_id, actor=actor) as change:
         old = change.request.email
         if email != old:
-            change.update_fields_of(email=email)
+            change.update_fields(email=email)
             redirect_unsent(change.request, old=old, new=email)
             # The addresses themselves are personal, and events are kept.
-            change.note("the address was changed")
+            change.add_event("the address was changed")

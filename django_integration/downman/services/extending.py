@@ -48,5 +48,5 @@ def extend(request_id: int, *, actor: str) -> datetime:
             raise ExtensionRefused
         for pk, end in ends.items():
             DownloadLink.objects.filter(pk=pk).update(expires_at=end, warned_at=None)
-        change.note(f"extended to {max(ends.values()).isoformat(timespec='minutes')}")
+        change.add_event(f"extended to {max(ends.values()).isoformat(timespec='minutes')}")
         return max(ends.values())

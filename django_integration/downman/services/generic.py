@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.notices import NOTICE_FOR_GENERIC, NoticeKind
-from downman.domain.request import Wish
+from downman.domain.request import FreeTextRequest
 from downman.domain.status import GenericStatus
 from downman.models import GenericRequest
 from downman.models.numbers import create_numbered
@@ -24,11 +24,11 @@ LONGEST_TEXT = 5000
 LONGEST_LINE = 200
 
 
-def register(wish: Wish, *, user: User | None = None) -> GenericRequest:
+def register(wish: FreeTextRequest, *, user: User | None = None) -> GenericRequest:
     """Store a wish, and owe the mails to its requester and to the administrators. Raises `OrderRefused`."""
     description = _checked_text("description", wish.description)
     if not description:
-        raise OrderRefused(field="description", message=_("Say what you need."))
+        raise OrderRefused(field="description", message=_("Describe what you need."))
     with transaction.atomic():
         stored = create_numbered(
             GenericRequest,

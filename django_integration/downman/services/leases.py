@@ -81,7 +81,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
         if not due:
             if request.due_at and request.due_at <= now + CLOCK_TOLERANCE:
                 # This was the run that was planned; what is left needs another one.
-                change.update_fields_of(due_at=None)
+                change.update_fields(due_at=None)
             change.recompute_status()
             return None
         policy = current_policy()
@@ -94,12 +94,12 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
         if packaged and (free <= 0 or asked > free):
             change.move_locators(due, LocatorStatus.WAITING_FOR_SPACE, reason=str(NoSpace()))
             wait_for_space(due, now)
-            change.update_fields_of(due_at=None)
+            change.update_fields(due_at=None)
             change.recompute_status(reason="there is no room on the disk")
             return InsufficientSpace(needed_bytes=needed, free_bytes=max(0, free))
         for locator in due:
             change.move_locators([locator], LocatorStatus.FETCHING, attempts=locator.attempts + 1, retry_at=None)
-        change.update_fields_of(lease_owner=owner, lease_until=_lease_end(now), due_at=None, reserved_bytes=needed)
+        change.update_fields(lease_owner=owner, lease_until=_lease_end(now), due_at=None, reserved_bytes=needed)
         change.recompute_status(reason="a worker started")
         return Claim(
             request_id=request.pk,
@@ -168,7 +168,7 @@ def end_lease(change: OrderChange, *, reason: str = "released") -> None:
     """Queue what the holder of the lease left unfinished, and end the lease."""
     unfinished = change.request.locators.filter(status=LocatorStatus.FETCHING)
     change.move_locators(unfinished, LocatorStatus.QUEUED, reason=reason)
-    change.update_fields_of(lease_owner="", lease_until=None, reserved_bytes=0)
+    change.update_fields(lease_owner="", lease_until=None, reserved_bytes=0)
 
 
 def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from downman.domain.status import REQUEST_TRANSITIONS, SETTLED_LOCATORS, LocatorStatus, get_final_statuses
+from downman.domain.status import SETTLED_LOCATORS, LinkStatus, LocatorStatus
 from downman.models import Notice
 from downman.services.tracking import TrackedRequest, decision_url, generic_url, track
 from downman.settings import app_settings
@@ -43,9 +43,10 @@ def compose(notice: Notice) -> Mail:
     with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
         context = _get_context(notice)
         folder = f"downloads/mail/{notice.kind}"
+        context["heading"] = " ".join(render_to_string(f"{folder}.subject.txt", context).split())
         return Mail(
             recipient=notice.recipient,
-            subject=_to_subject(render_to_string(f"{folder}.subject.txt", context), context["number"]),
+            subject=_to_subject(str(context["heading"]), str(context["number"])),
             text=_tidied(render_to_string(f"{folder}.txt", context)),
             html=render_to_string(f"{folder}.html", context),
             language=notice.language,
@@ -92,9 +93,11 @@ def _get_context(notice: Notice) -> dict[str, object]:
 
 def _context(tracked: TrackedRequest) -> dict[str, Any]:
     states = {status.value: [row for row in tracked.resources if row.status == status] for status in LocatorStatus}
+    active = [link.expires_at for link in tracked.links if link.status == LinkStatus.ACTIVE]
     return {
         "tracked": tracked,
-        "is_final": tracked.status in get_final_statuses(REQUEST_TRANSITIONS),
+        # The first that ends of those that can be taken; where none can, the last that ended.
+        "expires_at": min(active, default=max((link.expires_at for link in tracked.links), default=None)),
         "delivered": states[LocatorStatus.DELIVERED],
         "downloadable": [row for row in states[LocatorStatus.DELIVERED] if row.downloadable],
         "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.downloadable],
@@ -104,10 +107,10 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
     }
 
 
-def _to_subject(text: str, number: object) -> str:
-    """Return a subject on one line, with the number by which people speak of the order."""
+def _to_subject(heading: str, number: str) -> str:
+    """Return a subject with the number by which people speak of the order."""
     end = f" ({number})"
-    return " ".join(text.split())[: MAX_SUBJECT - len(end)] + end
+    return heading[: MAX_SUBJECT - len(end)] + end
 
 
 def _tidied(text: str) -> str:

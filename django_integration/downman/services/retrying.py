@@ -19,6 +19,6 @@ def try_now(request_id: int, *, actor: str) -> int:
         parts = later.update(retry_at=now, updated_at=now)
         if not parts:
             raise IllegalTransition(status=change.request.status)
-        change.note("tried again at once")
+        change.add_event("tried again at once")
         change.recompute_status()
         return parts

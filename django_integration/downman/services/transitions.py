@@ -63,7 +63,7 @@ class OrderChange:
         )
         self._asks_for_approval = any(row.approval == Approval.PENDING for row in parts)
 
-    def note(self, reason: str) -> None:
+    def add_event(self, reason: str) -> None:
         """Record something that changes no state."""
         self._record(locator=None, before=self.request.status, after=self.request.status, reason=reason)
 
@@ -85,7 +85,7 @@ class OrderChange:
         self._plan_next_run(rows, outcome)
         return outcome
 
-    def update_fields_of(self, **facts: Any) -> None:
+    def update_fields(self, **facts: Any) -> None:
         """Write columns of the request that are not its state."""
         DownloadRequest.objects.filter(pk=self.request.pk).update(**facts)
         for name, value in facts.items():
@@ -112,9 +112,9 @@ class OrderChange:
         planned = self.request.due_at
         if due is None:
             if planned is not None:
-                self.update_fields_of(due_at=None)
+                self.update_fields(due_at=None)
         elif planned is None or due < planned:
-            self.update_fields_of(due_at=due, attempt=self.request.attempt + 1, run_id=None)
+            self.update_fields(due_at=due, attempt=self.request.attempt + 1, run_id=None)
             start_packaging_on_commit(self.request.pk)
 
     def _record(self, *, locator: ResourceLocator | None, before: str, after: str, reason: str) -> RequestEvent:

@@ -31,10 +31,11 @@ HEADINGS: Mapping[str, Promise] = {
 #: What that means, and what happens next.
 EXPLANATIONS: Mapping[str, Promise] = {
     RequestStatus.AWAITING_APPROVAL: _(
-        "An administrator must approve what you ordered. The work starts by itself after that, and you get an e-mail."
+        "An administrator must approve what you ordered. The work starts automatically after that, and you get an "
+        "e-mail."
     ),
     RequestStatus.QUEUED: _(
-        "The work starts by itself when its turn comes. You get an e-mail when the data are ready."
+        "The work starts automatically when its turn comes. You get an e-mail when the data are ready."
     ),
     RequestStatus.PACKAGING: _(
         "The data are being fetched and checked. You can close this page: you get an e-mail when they are ready."
@@ -55,12 +56,12 @@ EXPLANATIONS: Mapping[str, Promise] = {
 }
 WAITING_TO_RETRY = _("Waiting to try again")
 WAITING_TO_RETRY_EXPLAINED = _(
-    "Something is not available just now. It is tried again by itself; the list below says when."
+    "Something is temporarily unavailable. It is tried again automatically; the list below says when."
 )
-WAITING_FOR_SPACE_EXPLAINED = _("There is no room on the server's disk just now. The work goes on when there is.")
+WAITING_FOR_SPACE_EXPLAINED = _("The server's disk is full at the moment. The work resumes when there is space.")
 ON_HOLD = _("On hold")
 ON_HOLD_EXPLAINED = _(
-    "An administrator has stopped the work for the time being. It goes on when they release it, without your doing."
+    "An administrator has put your order on hold. It resumes when they release it; you need not do anything."
 )
 
 #: What a generic request's state is called, and what that means.

@@ -27,7 +27,7 @@ def generic_page(request: HttpRequest) -> HttpResponse:
     form = WishForm(request.POST if request.method == "POST" else None, user=get_visitor(request))
     if form.is_valid():
         try:
-            stored = generic.register(form.to_wish(), user=form.user)
+            stored = generic.register(form.to_free_text_request(), user=form.user)
         except OrderRefused as refusal:
             form.refuse(refusal)
         else:
