@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings as django_settings
-from django.contrib.auth.models import User
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import get_language, get_supported_language_variant
@@ -42,9 +42,15 @@ class RequesterForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("Language of the e-mails"), required=False)
 
-    def __init__(self, data: QueryDict | None, *, user: User | None = None) -> None:
+    def __init__(self, data: QueryDict | None, *, user: AbstractBaseUser | None = None) -> None:
         """Propose what is known of the visitor."""
-        super().__init__(data, initial={"email": user.email if user else "", "language": _page_language()})
+        super().__init__(
+            data,
+            initial={
+                "email": getattr(user, user.get_email_field_name(), "") if user else "",
+                "language": _page_language(),
+            },
+        )
         self.user = user
         self.fields["language"].choices = django_settings.LANGUAGES  # type: ignore[attr-defined]
 
@@ -94,7 +100,7 @@ class OrderForm(RequesterForm):
         widget=forms.TextInput(attrs={"list": "known-crs", "placeholder": "EPSG:4326", "size": 12}),
     )
 
-    def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: User | None = None) -> None:
+    def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: AbstractBaseUser | None = None) -> None:
         """Prepare the form for the resources of a cart; those that the catalogue lacks are told in `unknown`."""
         super().__init__(data, user=user)
         offered = list(Resource.objects.filter(offered=True))
@@ -194,10 +200,10 @@ class OrderForm(RequesterForm):
         self.add_error(field if field in self.fields else None, message)
 
 
-def get_visitor(request: HttpRequest) -> User | None:
+def get_visitor(request: HttpRequest) -> AbstractBaseUser | None:
     """Return the user who has logged in; None where nobody has, or the site has no users."""
     visitor = getattr(request, "user", None)
-    return visitor if isinstance(visitor, User) else None
+    return visitor if isinstance(visitor, AbstractBaseUser) else None
 
 
 def _format_field(resource: Resource) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from downman.models import Resource
@@ -35,12 +36,15 @@ def django_db_modify_db_settings(postgres: EmbeddedDatabase) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _site(settings: Settings, tmp_path: Path) -> None:
+def _site(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """Return every test its own folders, and no Prefect: orders are started by the test."""
     settings.DOWNLOADS_TRIGGER = "downman.trigger.NoTrigger"
     settings.DOWNLOADS_PACKAGE_DIR = tmp_path / "packages"
     settings.DOWNLOADS_STAGING_DIR = tmp_path / "staging"
     settings.DOWNLOADS_SITE_URL = "http://testserver"
+    yield
+    # Django leaves the language of the last answer active.
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Numbers of bytes as people read them: the one rule of pages, e-mails and terminals.
 
-`static/downloads/tracking.js` follows the same rule, since it rewrites what the page said.
+`static/downloads/sizes.js` follows the same rule, since it rewrites what the page said.
 """
 
 from decimal import ROUND_HALF_UP, Decimal

@@ -1,7 +1,7 @@
 """Changing the address of an order, by an administrator."""
 
 from downman.services.notices import redirect_unsent
-from downman.services.ordering import checked_email
+from downman.services.requesters import checked_email
 from downman.services.transitions import lock_order
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from downman.domain.status import GenericStatus
 from downman.models import GenericRequest
 from downman.models.numbers import create_numbered
 from downman.services.notices import enqueue_for_administrators, enqueue_notice
-from downman.services.ordering import checked_email, checked_language
+from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER
 
 #: Characters of each text that a client sends.
@@ -24,7 +24,7 @@ LONGEST_TEXT = 5000
 LONGEST_LINE = 200
 
 
-def register(wish: FreeTextRequest, *, user: User | None = None) -> GenericRequest:
+def register(wish: FreeTextRequest, *, user: AbstractBaseUser | None = None) -> GenericRequest:
     """Store a wish, and owe the mails to its requester and to the administrators. Raises `OrderRefused`."""
     description = _checked_text("description", wish.description)
     if not description:

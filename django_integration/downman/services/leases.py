@@ -15,6 +15,7 @@ from downman.domain.errors import (
     PermanentError,
     ResourceWithdrawn,
 )
+from downman.domain.jobs import Job
 from downman.domain.policy import Delivery, DownloadPolicy, SourceKind
 from downman.domain.ports import FetchRequest
 from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, LocatorStatus
@@ -133,7 +134,7 @@ def renew_lease(claimed: Claim, progress: Mapping[int, tuple[int, int | None]]) 
 def release(request_id: int, *, owner: str, reason: str) -> bool:
     """Take a request from a worker that was lost, and have it started again; say whether the worker still had it."""
     try:
-        with lock_leased(request_id, owner=owner, actor="recover-stalled") as change:
+        with lock_leased(request_id, owner=owner, actor=Job.RECOVER_STALLED) as change:
             end_lease(change, reason=reason)
             change.recompute_status(reason=reason)
     except LeaseLost:

@@ -1,36 +1,30 @@
 """Taking an order: everything a client sends is checked against the catalogue and the rules, then stored in one go."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings as django_settings
-from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.utils.translation import get_supported_language_variant
 from django.utils.translation import gettext as _
 
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.notices import NoticeKind
 from downman.domain.policy import DownloadPolicy
 from downman.domain.request import Order, OrderLine
-from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
+from downman.domain.status import Approval, LocatorStatus
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.models.numbers import create_numbered
 from downman.services.bbox_validation import check_bbox
-from downman.services.links import status_now
+from downman.services.missing import is_missing
 from downman.services.notices import enqueue_notice
 from downman.services.policy import current_policy
+from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER, lock_order
 
-#: RFC 5646, as far as a web site needs it.
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
-_LONGEST_EMAIL = 254
 
-
-def place_request(order: Order, *, raw_order: Mapping[str, Any], user: User | None = None) -> DownloadRequest:
+def place_request(
+    order: Order, *, raw_order: Mapping[str, Any], user: AbstractBaseUser | None = None
+) -> DownloadRequest:
     """Store an order with its parts, first events and first mail in one transaction, and have it started.
 
     Raises `OrderRefused`, with the field and what to change, before anything is stored.
@@ -66,44 +60,6 @@ def order_again(request: DownloadRequest) -> DownloadRequest:
     )
     order = Order(email=request.email, language=request.language, lines=lines)
     return place_request(order, raw_order={"again": request.pk}, user=request.user)
-
-
-def is_missing(locator: ResourceLocator, request: DownloadRequest) -> bool:
-    """Return whether a part of an order that has come to its end can not, or no longer, be taken.
-
-    One that an administrator rejected does not count: the same order again would only ask for the same decision.
-    """
-    if request.status not in ENDED_REQUESTS | {RequestStatus.READY, RequestStatus.READY_WITH_ERRORS}:
-        return False
-    if locator.status == LocatorStatus.DELIVERED and locator.link is not None:
-        return status_now(locator.link) != LinkStatus.ACTIVE
-    return locator.status in SETTLED_LOCATORS and locator.approval != Approval.REJECTED
-
-
-def checked_email(email: str) -> str:
-    """Return an address as it is kept; raises `OrderRefused` for what is none."""
-    email = email.strip(" ")
-    try:
-        if len(email) > _LONGEST_EMAIL or not email.isprintable():
-            raise ValidationError("")
-        validate_email(email)
-    except ValidationError as exc:
-        raise OrderRefused(
-            field="email", message=_("This is not an e-mail address. Write it like name@example.org.")
-        ) from exc
-    return email
-
-
-def checked_language(language: str) -> str:
-    """Return the language in which the site writes to somebody; raises `OrderRefused` for what is none."""
-    if not language:
-        return django_settings.LANGUAGE_CODE
-    if not _LANGUAGE.fullmatch(language):
-        raise OrderRefused(field="language", message=_("This is not a language. Write a code like en or es."))
-    try:
-        return get_supported_language_variant(language.lower())
-    except LookupError:
-        return django_settings.LANGUAGE_CODE
 
 
 def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[ResourceLocator]:

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from downman.domain.jobs import Job
 from downman.domain.notices import NoticeKind
 from downman.domain.policy import Delivery
 from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, LinkStatus
@@ -80,7 +81,7 @@ def _warn_of_ends() -> int:
         ending.order_by("expires_at").values_list("request_id", flat=True)[: BATCH if hours else 0]
     )
     for request_id in requests:
-        with lock_order(request_id, actor="clean-expired") as change:
+        with lock_order(request_id, actor=Job.CLEAN_EXPIRED) as change:
             links = list(change.request.links.filter(pk__in=ending).order_by("pk"))
             DownloadLink.objects.filter(pk__in=[link.pk for link in links]).update(warned_at=now)
             if links:
@@ -116,7 +117,7 @@ def _evict_over_budget() -> int:
 
 
 def _end(link_id: int, request_id: int, *, reason: str, tell: bool = False) -> int:
-    with lock_order(request_id, actor="clean-expired") as change:
+    with lock_order(request_id, actor=Job.CLEAN_EXPIRED) as change:
         ended = change.end_links(DownloadLink.objects.filter(pk=link_id), LinkStatus.EXPIRED)
         change.recompute_status(reason=reason)
         if ended and tell:

@@ -14,7 +14,7 @@ from downman.domain.status import ENDED_REQUESTS, LOCATOR_TRANSITIONS, LinkStatu
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.services import links
 from downman.services.extending import latest_extended_end
-from downman.services.ordering import is_missing
+from downman.services.missing import is_missing
 from downman.settings import app_settings
 
 

@@ -9,6 +9,7 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from downman.domain.sizes import scale
 from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 from downman.services.tracking import TrackedLink, TrackedRequest, TrackedResource
 
@@ -114,8 +115,6 @@ STATUS_STYLES: Mapping[str, str] = {
 
 _STILL_WAITING = frozenset({LocatorStatus.QUEUED, LocatorStatus.FETCHING})
 _TAKEABLE = frozenset({RequestStatus.READY, RequestStatus.READY_WITH_ERRORS})
-_KILO = 1000
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @register.filter
@@ -207,12 +206,8 @@ def size_in_words(size: int | None) -> str:
     """Return a number of bytes as people write it, in decimal units; empty where it is not known."""
     if size is None:
         return ""
-    amount = float(size)
-    for unit in _UNITS:
-        if amount < _KILO or unit == _UNITS[-1]:
-            break
-        amount /= _KILO
-    decimals = 0 if unit == "B" or amount >= _KILO / 10 else 1
+    amount, unit = scale(size)
+    decimals = 0 if amount.as_tuple().exponent == 0 else 1
     return f"{number_format(amount, decimal_pos=decimals)}\N{NO-BREAK SPACE}{unit}"
 
 

@@ -5,7 +5,6 @@
  */
 (() => {
   const FAST = 1000, SLOW = 10000, HIDDEN = 15000, LONGEST = 60000, PATIENCE = 10000; // milliseconds
-  const UNITS = ["B", "kB", "MB", "GB", "TB"];
   const language = document.documentElement.lang;
   let part = document.getElementById("tracking");
   let shown = null;
@@ -13,13 +12,7 @@
   let timer = 0;
   let looking = false;
 
-  function inWords(bytes) {
-    let unit = 0;
-    while (bytes >= 1000 && unit < UNITS.length - 1) { bytes /= 1000; unit += 1; }
-    const digits = unit === 0 || bytes >= 100 ? 0 : 1;
-    const number = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-    return `${number.format(bytes)}\u00a0${UNITS[unit]}`;
-  }
+  const inWords = (bytes) => sizeInWords(bytes, language);
 
   /** Everything but the bytes: when this changes, the words change. */
   function words(order) {
