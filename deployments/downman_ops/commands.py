@@ -10,10 +10,10 @@ from typing import Any
 class ExitStatus(IntEnum):
     """How a command ends, for scripts and monitoring."""
 
-    OK = 0  #: It did what was asked for, and found nothing wrong.
+    OK = 0  #: It did what it was to do, and found nothing wrong.
     WRONG = 1  #: Something is wrong, or could not be done; the report, or the sentence, says what.
     USAGE = 2  #: The command line was not understood.
-    PREFECT_AWAY = 3  #: Prefect's server does not answer, so nothing true can be said.
+    PREFECT_AWAY = 3  #: Prefect's server does not answer, so nothing can be reported.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a command has to say."""
+    """The result of a command."""
 
     tables: Sequence[Table] = ()
     #: Sentences of what was done, for commands that do something.
@@ -46,7 +46,7 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """One word after `downman`.
+    """One command after `downman`.
 
     `run` gets the options of the command line and gives the report. It may raise `PrefectUnavailable` (exit status 3),
     a `DownmanError` (exit status 1, its sentence) or Django's `CommandError`.

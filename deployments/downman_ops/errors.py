@@ -1,5 +1,5 @@
-"""What stops a deployment from coming up, said to the person who started it."""
+"""What keeps an installation from starting, for the person who started it."""
 
 
 class ConfigurationError(Exception):
-    """The demo cannot start, or go on; its text is one sentence that says why and what to do."""
+    """It cannot start, or continue; each line of its text is a sentence that says why and what to do."""

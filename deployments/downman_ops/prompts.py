@@ -1,4 +1,4 @@
-"""Asking before a deed, and who does it."""
+"""Confirmation before an action, and the name of who takes it."""
 
 import getpass
 import sys
@@ -12,12 +12,12 @@ from downman.services.transitions import administrator
 
 
 def get_actor(options: Mapping[str, Any]) -> str:
-    """Return the name under which a deed is kept. Raises `CommandError` where nobody says one."""
+    """Return the name that the history keeps. Raises `CommandError` where there is none."""
     name = options["actor"]
     try:
         actor = administrator(name or getpass.getuser())
     except (KeyError, OSError) as exc:
-        raise CommandError("This login has no name. Say who does it: --as NAME.") from exc
+        raise CommandError("This login has no name. Name who does it: --as NAME.") from exc
     longest = RequestEvent._meta.get_field("actor").max_length  # noqa: SLF001 - Django's name for what everybody may use
     return actor[:longest]
 
@@ -30,7 +30,7 @@ def confirm(question: str, options: Mapping[str, Any]) -> None:
     if options["yes"]:
         return
     if not sys.stdin.isatty():
-        raise CommandError("Nothing was done: nobody can be asked here. Say --yes to have it done without asking.")
+        raise CommandError("Nothing was done: nobody can be asked here. --yes does it without asking.")
     # Not with the report, which a script may read.
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()

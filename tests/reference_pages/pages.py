@@ -234,7 +234,7 @@ def jobs_page() -> str:
             (
                 f"`{item['name']}`",
                 f"`{item['work_pool']['work_queue_name']}`",
-                schedules or "when asked",
+                schedules or "on demand",
                 meaning[item["name"]],
             )
         )

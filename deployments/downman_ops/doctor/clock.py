@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from downman_ops.doctor.findings import Finding, lasting, ok, warning, wrong
+from downman_ops.doctor.findings import Finding, humanize_duration, ok, warning, wrong
 
 WARNING_AFTER = timedelta(seconds=5)
 WRONG_AFTER = timedelta(seconds=30)
-_REMEDY = "Keep the time of all machines by a time service (chrony, systemd-timesyncd); `timedatectl` shows its state."
+_HINT = "Keep the time of all machines by a time service (chrony, systemd-timesyncd); `timedatectl` shows its state."
 
 
 def compare_clocks(whose: str, *, theirs: datetime, before: datetime, after: datetime) -> Finding:
@@ -15,5 +15,5 @@ def compare_clocks(whose: str, *, theirs: datetime, before: datetime, after: dat
     part = f"clock of {whose}"
     if abs(ahead) < WARNING_AFTER:
         return ok(part, f"within {WARNING_AFTER.seconds} s of this machine's")
-    found = f"{lasting(abs(ahead))} {'ahead of' if ahead > timedelta() else 'behind'} this machine's"
-    return (warning if abs(ahead) < WRONG_AFTER else wrong)(part, found, _REMEDY)
+    found = f"{humanize_duration(abs(ahead))} {'ahead of' if ahead > timedelta() else 'behind'} this machine's"
+    return (warning if abs(ahead) < WRONG_AFTER else wrong)(part, found, _HINT)

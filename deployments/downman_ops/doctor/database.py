@@ -1,4 +1,4 @@
-"""The site's database: reachable, new enough, migrated, and of the same time."""
+"""The site's database: reachable, new enough, migrated, its clock right."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -19,8 +19,8 @@ OLDEST_VERSION = 15
 ENCODING = "UTF8"
 
 
-def look_at_database() -> Iterator[Finding]:
-    """Look at the server, its clock, and the app's tables; without a connection there is only one thing to say."""
+def check_database() -> Iterator[Finding]:
+    """Check the server, its clock, and the app's tables; without a connection there is only one finding."""
     if connection.vendor != "postgresql":
         yield wrong(PART, f"it is {connection.vendor}", "Set DATABASES to a PostgreSQL; downman uses its locks.")
         return
@@ -32,8 +32,8 @@ def look_at_database() -> Iterator[Finding]:
             probe.ensure_connection()
         except (DatabaseError, InterfaceError) as exc:
             said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-            remedy = "See that PostgreSQL runs, and that DATABASES names it, its user and password."
-            yield wrong(PART, f"{_where()} cannot be used: {said}", remedy)
+            hint = "See that PostgreSQL runs, and that DATABASES names it, its user and password."
+            yield wrong(PART, f"{_where()} cannot be used: {said}", hint)
             return
         yield ok(PART, f"{_where()} answers")
         yield from _server(probe)
@@ -41,7 +41,7 @@ def look_at_database() -> Iterator[Finding]:
 
 
 def tables_answer(found: Sequence[Finding]) -> bool:
-    """Say, by what was found, whether the app's tables can be asked."""
+    """Return whether, by what was found, the app's tables can be queried."""
     return not any(finding.part in {PART, MIGRATIONS} and finding.state is State.WRONG for finding in found)
 
 
@@ -79,9 +79,11 @@ def _migrations(probe: BaseDatabaseWrapper) -> Iterator[Finding]:
     )
     if missing:
         names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing)
-        yield wrong(MIGRATIONS, f"not applied: {names}", "manage.py migrate")
+        yield wrong(MIGRATIONS, f"not applied: {names}", "downman manage migrate")
     if unknown:
         newer = f"the database has been migrated by a newer downman: {', '.join(unknown)}"
-        yield wrong(MIGRATIONS, newer, "Install that version here too, or go back with its own `manage.py migrate`.")
+        yield wrong(
+            MIGRATIONS, newer, "Install that version here too, or go back with its own `downman manage migrate`."
+        )
     if not (missing or unknown):
         yield ok(MIGRATIONS, "all are applied")

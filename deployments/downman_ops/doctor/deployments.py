@@ -12,8 +12,8 @@ from downman_ops.errors import ConfigurationError
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, DeploymentSpec, ScheduleSpec, read_prefect_file
 
 
-def look_at_deployments(api: PrefectApi, file: Path = PREFECT_FILE) -> Iterator[Finding]:
-    """Compare every deployment of ours with the file."""
+def check_deployments(api: PrefectApi, file: Path = PREFECT_FILE) -> Iterator[Finding]:
+    """Check every deployment of ours against the file."""
     try:
         wanted = {spec.name.value: spec for spec in read_prefect_file(file).deployments}
     except ConfigurationError as exc:
@@ -33,8 +33,8 @@ def look_at_deployments(api: PrefectApi, file: Path = PREFECT_FILE) -> Iterator[
         yield ok("deployments", f"{len(wanted)}, as {file.name} says")
 
 
-def look_at_automations(api: PrefectApi) -> Iterator[Finding]:
-    """See that Prefect frees the places of runs that died, and has their orders taken up again."""
+def check_automations(api: PrefectApi) -> Iterator[Finding]:
+    """Check that Prefect frees the slots of runs that died, and has their orders recovered."""
     body = {"automations": {"name": {"any_": list(AutomationName)}}}
     found = {item["name"]: item["enabled"] for item in api.pages("automations/filter", body, most=PAGE)}
     for name in AutomationName:

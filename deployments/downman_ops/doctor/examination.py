@@ -1,4 +1,4 @@
-"""`manage.py downman doctor`: every part is looked at, side by side, and each finding comes with its remedy."""
+"""`downman doctor`: every part is checked, all at the same time, and each finding comes with a hint."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,18 @@ from django.core.management.base import CommandError
 from django.core.validators import validate_email
 
 from downman_ops.commands import ExitStatus, Report, Table
-from downman_ops.doctor.database import look_at_database, tables_answer
-from downman_ops.doctor.findings import Finding, State, looked_at, warning
-from downman_ops.doctor.orders import look_at_mails, look_at_orders
-from downman_ops.doctor.prefect import look_at_prefect
-from downman_ops.doctor.site import look_at_settings
-from downman_ops.doctor.storage import look_at_folders, look_at_room
+from downman_ops.doctor.database import check_database, tables_answer
+from downman_ops.doctor.findings import Finding, State, run_check, warning
+from downman_ops.doctor.orders import check_mails, check_orders
+from downman_ops.doctor.prefect import check_prefect
+from downman_ops.doctor.site import check_settings
+from downman_ops.doctor.storage import check_folders, check_room
 
 _WORST_FIRST = list(State)
 
 
 def examine(options: Mapping[str, Any]) -> Report:
-    """Look at everything. The database is asked by this thread only; Prefect and the mail server by others."""
+    """Check everything. The database is asked by this thread only; Prefect and the mail server by others."""
     address = options["mail"]
     if address is not None:
         try:
@@ -30,26 +30,26 @@ def examine(options: Mapping[str, Any]) -> Report:
         except ValidationError as exc:
             raise CommandError("--mail needs an e-mail address, such as you@example.org.") from exc
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="doctor") as threads:
-        prefect = threads.submit(look_at_prefect, test_mail_to=address)
-        found = _look_at_site()
+        prefect = threads.submit(check_prefect, test_mail_to=address)
+        found = _check_site()
         from_prefect, prefect_answers = prefect.result()
     found += from_prefect
     if not prefect_answers:
-        remedy = "Run the doctor again when Prefect's server is back: the login lies there."
-        found.append(warning("mail server", "not looked at", remedy))
+        hint = "Run the doctor again when Prefect's server is back: the login lies there."
+        found.append(warning("mail server", "not checked", hint))
     return Report(tables=[_table(found)], status=_status(found, prefect_answers=prefect_answers))
 
 
-def _look_at_site() -> list[Finding]:
-    found = looked_at("settings", look_at_settings)
-    in_database = looked_at("database", look_at_database)
+def _check_site() -> list[Finding]:
+    found = run_check("settings", check_settings)
+    in_database = run_check("database", check_database)
     database_answers = tables_answer(in_database)
     found += in_database
     if database_answers:
-        found += looked_at("orders", look_at_orders)
-        found += looked_at("mails", look_at_mails)
-    found += looked_at("folders", look_at_folders)
-    return found + looked_at("room", partial(look_at_room, database_answers=database_answers))
+        found += run_check("orders", check_orders)
+        found += run_check("mails", check_mails)
+    found += run_check("folders", check_folders)
+    return found + run_check("room", partial(check_room, database_answers=database_answers))
 
 
 def _status(found: Sequence[Finding], *, prefect_answers: bool) -> ExitStatus:
@@ -63,7 +63,7 @@ def _table(found: Sequence[Finding]) -> Table:
     counts = Counter(finding.state for finding in found)
     return Table(
         name="findings",
-        title=f"{counts[State.WRONG]} wrong, {counts[State.WARNING]} to look at, {counts[State.OK]} ok",
-        columns={"part": "part", "state": "state", "found": "found", "remedy": "remedy"},
-        rows=[(finding.part, finding.state, finding.found, finding.remedy) for finding in ranked],
+        title=f"{counts[State.WRONG]} wrong, {counts[State.WARNING]} warnings, {counts[State.OK]} ok",
+        columns={"part": "part", "state": "state", "found": "found", "hint": "hint"},
+        rows=[(finding.part, finding.state, finding.found, finding.hint) for finding in ranked],
     )

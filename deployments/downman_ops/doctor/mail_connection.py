@@ -23,9 +23,9 @@ _USER = f"Set DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, then: {BOOTSTRAP}"
 class MailServerError(Exception):
     """What is wrong with the mail server: its text goes on after the server's name."""
 
-    def __init__(self, found: str, *, remedy: str, part: str = "") -> None:
+    def __init__(self, found: str, *, hint: str, part: str = "") -> None:
         """Keep what to do about it."""
-        self.remedy = remedy
+        self.hint = hint
         self.part = part
         super().__init__(found)
 
@@ -67,7 +67,7 @@ def connected(login: Login) -> Iterator[smtplib.SMTP]:
             if login.kind == "STARTTLS":
                 server.ehlo_or_helo_if_needed()
                 if not server.has_extn("starttls"):
-                    raise MailServerError("offers no STARTTLS", remedy=_TYPE)
+                    raise MailServerError("offers no STARTTLS", hint=_TYPE)
                 server.starttls(context=ssl.create_default_context())
             if login.user:
                 server.login(login.user, login.password)
@@ -107,6 +107,6 @@ def _in_words(exc: Exception, login: Login) -> MailServerError:
     # Where an answer was waited for in vain, smtplib speaks of a connection that was ended.
     if isinstance(exc, smtplib.SMTPServerDisconnected) and isinstance(exc.__context__, OSError):
         exc = exc.__context__
-    words, remedy = next((words, remedy) for kind, words, remedy in _WORDS if isinstance(exc, kind))
+    words, hint = next((words, hint) for kind, words, hint in _WORDS if isinstance(exc, kind))
     known = {"strerror": getattr(exc, "strerror", ""), "timeout_seconds": login.timeout_seconds}
-    return MailServerError(words.format_map(vars(exc) | known), remedy=remedy)
+    return MailServerError(words.format_map(vars(exc) | known), hint=hint)

@@ -17,7 +17,7 @@ from downman_ops.doctor.mail_connection import Login, MailServerError, connected
 
 PART, TEST_PART = "mail server", "test mail"
 #: How long the mail server may take for each answer, where no test mail is sent.
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 #: What the environment says -> what it is of a login. The environment is the truth; the block is written from it.
 VARIABLES: Mapping[str, str] = {
     "DOWNMAN_MAIL_HOST": "host",
@@ -28,19 +28,19 @@ VARIABLES: Mapping[str, str] = {
 }
 
 
-def look_at_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterator[Finding]:
+def check_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterator[Finding]:
     """Log in with what Prefect's block holds; send a test mail where somebody wants one."""
     name = app_settings().mail_block
     blocks = "block_types/slug/email-server-credentials/block_documents/name"
     block = api.find("GET", f"{blocks}/{quote(name, safe='')}?include_secrets=true")
     if block is None:
-        remedy = f"Set DOWNMAN_MAIL_HOST and what belongs to it, then: {BOOTSTRAP}"
-        yield wrong(PART, f"Prefect has no block {name} with the mail server's login", remedy)
+        hint = f"Set DOWNMAN_MAIL_HOST and what belongs to it, then: {BOOTSTRAP}"
+        yield wrong(PART, f"Prefect has no block {name} with the mail server's login", hint)
         return
     data: Mapping[str, Any] = block["data"]
     patience = app_settings().mail_timeout_seconds
     # A look is one of many, made every few minutes; who sends a test mail waits for it.
-    login = Login.from_block(data, timeout_seconds=patience if test_mail_to else min(patience, LOOK_SECONDS))
+    login = Login.from_block(data, timeout_seconds=patience if test_mail_to else min(patience, CHECK_SECONDS))
     yield from _differing(login)
     if not data.get("verify", True):
         yield warning(PART, "the block says that certificates are not verified", BOOTSTRAP)
@@ -50,7 +50,7 @@ def look_at_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterato
             if test_mail_to is not None:
                 yield _send_test(server, test_mail_to)
     except MailServerError as exc:
-        yield wrong(exc.part or PART, f"{login.host}:{login.port} ({login.kind}) {exc}", exc.remedy)
+        yield wrong(exc.part or PART, f"{login.host}:{login.port} ({login.kind}) {exc}", exc.hint)
 
 
 def _differing(login: Login) -> Iterator[Finding]:
@@ -68,8 +68,8 @@ def _differing(login: Login) -> Iterator[Finding]:
 def _reached(login: Login, server: smtplib.SMTP) -> Finding:
     found = f"{login.host}:{login.port} ({login.kind}) answers" + (" and takes the login" if login.user else "")
     if login.user and not isinstance(server.sock, ssl.SSLSocket) and not _is_here(server):
-        remedy = f"Set DOWNMAN_MAIL_TYPE to STARTTLS or SSL with its port, then: {BOOTSTRAP}"
-        return warning(PART, f"{found}, but the password goes there unencrypted", remedy)
+        hint = f"Set DOWNMAN_MAIL_TYPE to STARTTLS or SSL with its port, then: {BOOTSTRAP}"
+        return warning(PART, f"{found}, but the password goes there unencrypted", hint)
     return ok(PART, found)
 
 
@@ -91,10 +91,10 @@ def _send_test(server: smtplib.SMTP, recipient: str) -> Finding:
         server.send_message(message)
     except smtplib.SMTPSenderRefused as exc:
         raise MailServerError(
-            f"refuses the sender ({exc.smtp_code})", remedy="Set DOWNLOADS_MAIL_FROM to one it takes.", part=TEST_PART
+            f"refuses the sender ({exc.smtp_code})", hint="Set DOWNLOADS_MAIL_FROM to one it takes.", part=TEST_PART
         ) from exc
     except smtplib.SMTPRecipientsRefused as exc:
         codes = ", ".join(sorted({str(code) for code, _ in exc.recipients.values()}))
-        remedy = "See the address; the mail server's log says why."
-        raise MailServerError(f"refuses the recipient ({codes})", remedy=remedy, part=TEST_PART) from exc
+        hint = "See the address; the mail server's log says why."
+        raise MailServerError(f"refuses the recipient ({codes})", hint=hint, part=TEST_PART) from exc
     return ok(TEST_PART, f"taken by the mail server, with the Message-ID {message['Message-ID']}")

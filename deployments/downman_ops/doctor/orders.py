@@ -1,4 +1,4 @@
-"""Orders and mails that should have gone on and did not."""
+"""Orders and e-mails that are late."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,31 +10,33 @@ from downman.domain.status import OPEN_REQUESTS, UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, Notice
 from downman.services.policy import administrators
 from downman.settings import AppSettings, app_settings
-from downman_ops.doctor.findings import Finding, State, lasting, ok, warning, wrong
+from downman_ops.doctor.findings import Finding, State, humanize_duration, ok, warning, wrong
 
 #: Past its time by so much, something waits for longer than a busy hour explains.
 WARNING_AFTER, WRONG_AFTER = timedelta(minutes=10), timedelta(hours=1)
-#: `recover-stalled` takes up every minute what a lost worker held.
+#: `recover-stalled` recovers every minute what a worker that is gone held.
 LEASE_GRACE = timedelta(minutes=1)
 FAILED_WITHIN = timedelta(days=1)
-_RECOVERY = "See that a worker serves the queue maintenance; `prefect deployment run recover-stalled/recover-stalled`."
+_RECOVERY = (
+    "See that a worker serves the queue maintenance; `downman prefect deployment run recover-stalled/recover-stalled`."
+)
 
 
-def look_at_orders() -> Iterator[Finding]:
-    """Look for orders past their time, and for those that a lost worker still holds."""
+def check_orders() -> Iterator[Finding]:
+    """Check for orders past their time, and for those whose lease has expired."""
     now = timezone.now()
     waiting = DownloadRequest.objects.filter(status__in=OPEN_REQUESTS, lease_until=None, due_at__lt=now)
     due = waiting.aggregate(count=Count("pk"), oldest=Min("due_at"))
     yield _overdue("orders", due["count"], due["oldest"], now, "See the queue package, its workers and its limit.")
-    lost = DownloadRequest.objects.filter(lease_until__lt=now - LEASE_GRACE)
-    held = lost.aggregate(count=Count("pk"), oldest=Min("lease_until"))
+    expired = DownloadRequest.objects.filter(lease_until__lt=now - LEASE_GRACE)
+    held = expired.aggregate(count=Count("pk"), oldest=Min("lease_until"))
     if held["count"]:
-        found = f"{held['count']} held by workers that are gone, since {lasting(now - held['oldest'])}"
+        found = f"{held['count']} held by workers that are gone, since {humanize_duration(now - held['oldest'])}"
         yield wrong("orders", found, _RECOVERY)
 
 
-def look_at_mails() -> Iterator[Finding]:
-    """Look at who sends and who decides, at mails past their time, and at those that were given up lately."""
+def check_mails() -> Iterator[Finding]:
+    """Check the addresses of senders and administrators, e-mails past their time, and those that failed lately."""
     settings, now = app_settings(), timezone.now()
     yield from _addresses(settings)
     owed = Notice.objects.filter(status__in=UNSENT_NOTICES, due_at__lt=now).aggregate(
@@ -47,8 +49,8 @@ def look_at_mails() -> Iterator[Finding]:
         count=Count("pk"), last=Max("updated_at")
     )
     if failed["count"]:
-        found = f"{failed['count']} given up in the last day, the last one {lasting(now - failed['last'])} ago"
-        yield warning("mails", found, "The admin's page of notices says why; mend the address there, and resend.")
+        found = f"{failed['count']} failed in the last day, the last one {humanize_duration(now - failed['last'])} ago"
+        yield warning("mails", found, "The admin's page of notices says why; correct the address there, and resend.")
 
 
 def _addresses(settings: AppSettings) -> Iterator[Finding]:
@@ -57,16 +59,16 @@ def _addresses(settings: AppSettings) -> Iterator[Finding]:
         found = "the sender is still the default, which mail servers refuse"
         yield warning("mail addresses", found, "Set DOWNLOADS_MAIL_FROM.")
     if not administrators():
-        found = "nobody is told of orders that wait for a decision"
+        found = "nobody is notified of orders that wait for a decision"
         yield warning("mail addresses", found, "Set DOWNLOADS_ADMINISTRATORS, or name them on the rules' page.")
     elif settings.mail_from != default:
         yield ok("mail addresses", "sender and administrators are set")
 
 
-def _overdue(what: str, count: int, oldest: datetime | None, now: datetime, remedy: str) -> Finding:
+def _overdue(what: str, count: int, oldest: datetime | None, now: datetime, hint: str) -> Finding:
     late = now - oldest if oldest is not None else timedelta()
     if late < WARNING_AFTER:
         return ok(what, f"none is late; {count} are due")
     state = State.WARNING if late < WRONG_AFTER else State.WRONG
-    found = f"{count} are due, the oldest since {lasting(late)}"
-    return Finding(part=what, state=state, found=found, remedy=remedy)
+    found = f"{count} are due, the oldest since {humanize_duration(late)}"
+    return Finding(part=what, state=state, found=found, hint=hint)

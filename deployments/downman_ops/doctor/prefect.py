@@ -14,11 +14,11 @@ from downman.domain.jobs import WORK_POOL, Queue
 from downman.prefect_api import LoginRefused, PrefectApi, PrefectUnavailable
 from downman.settings import AppSettings, app_settings
 from downman_ops.doctor.clock import compare_clocks
-from downman_ops.doctor.deployments import look_at_automations, look_at_deployments
-from downman_ops.doctor.findings import Finding, looked_at, ok, warning, wrong
-from downman_ops.doctor.mail_server import look_at_mail_server
-from downman_ops.doctor.pool import look_at_pool, look_at_queue, look_at_workers
-from downman_ops.doctor.runs import look_for_dead_runs
+from downman_ops.doctor.deployments import check_automations, check_deployments
+from downman_ops.doctor.findings import Finding, ok, run_check, warning, wrong
+from downman_ops.doctor.mail_server import check_mail_server
+from downman_ops.doctor.pool import check_pool, check_queue, check_workers
+from downman_ops.doctor.runs import check_runs
 
 PART = "Prefect"
 #: Seconds within which a server must have answered first, and after that.
@@ -27,14 +27,14 @@ FIRST_ANSWER_SECONDS, ANSWER_SECONDS = 2.0, 10.0
 _HALF_A_SECOND = timedelta(seconds=0.5)
 
 
-def look_at_prefect(*, test_mail_to: str | None) -> tuple[list[Finding], bool]:
-    """Return the findings, and say whether Prefect's server could be asked. The database is not touched."""
+def check_prefect(*, test_mail_to: str | None) -> tuple[list[Finding], bool]:
+    """Return the findings, and whether Prefect's server could be asked. The database is not touched."""
     settings = app_settings()
     try:
         api = PrefectApi.from_settings(timeout_seconds=ANSWER_SECONDS)
     except (httpx.InvalidURL, ValueError):
-        remedy = "Set PREFECT_API_URL to an address such as http://127.0.0.1:4200/api."
-        return [wrong(PART, "the address of its API is none", remedy)], False
+        hint = "Set PREFECT_API_URL to a URL such as http://127.0.0.1:4200/api."
+        return [wrong(PART, "PREFECT_API_URL is not a URL", hint)], False
     try:
         before = datetime.now(UTC)
         version, date = api.version_and_time(timeout_seconds=FIRST_ANSWER_SECONDS)
@@ -43,51 +43,51 @@ def look_at_prefect(*, test_mail_to: str | None) -> tuple[list[Finding], bool]:
         if date is not None:
             found.append(compare_clocks("Prefect", theirs=date + _HALF_A_SECOND, before=before, after=after))
         # Times that the server wrote are compared with its own clock.
-        return found + _looks(api, now=date or after, test_mail_to=test_mail_to), True
+        return found + _run_checks(api, now=date or after, test_mail_to=test_mail_to), True
     except PrefectUnavailable as exc:
         return [_away(exc, settings)], False
     finally:
         api.close()
 
 
-def _looks(api: PrefectApi, *, now: datetime, test_mail_to: str | None) -> list[Finding]:
+def _run_checks(api: PrefectApi, *, now: datetime, test_mail_to: str | None) -> list[Finding]:
     queues: Mapping[str, Any] = {
         queue["name"]: queue
         for queue in api.find("POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": 200}) or ()
     }
-    looks: Sequence[tuple[str, Callable[[], Iterable[Finding]]]] = [
-        ("mail server", partial(look_at_mail_server, api, test_mail_to=test_mail_to)),
-        ("work pool", partial(look_at_pool, api)),
-        ("workers", partial(look_at_workers, api)),
-        *((f"queue {name}", partial(look_at_queue, api, name, queues.get(name), now=now)) for name in Queue),
-        ("runs", partial(look_for_dead_runs, api, now=now)),
-        ("deployments", partial(look_at_deployments, api)),
-        ("automations", partial(look_at_automations, api)),
+    checks: Sequence[tuple[str, Callable[[], Iterable[Finding]]]] = [
+        ("mail server", partial(check_mail_server, api, test_mail_to=test_mail_to)),
+        ("work pool", partial(check_pool, api)),
+        ("workers", partial(check_workers, api)),
+        *((f"queue {name}", partial(check_queue, api, name, queues.get(name), now=now)) for name in Queue),
+        ("runs", partial(check_runs, api, now=now)),
+        ("deployments", partial(check_deployments, api)),
+        ("automations", partial(check_automations, api)),
     ]
-    with ThreadPoolExecutor(max_workers=len(looks), thread_name_prefix="doctor") as threads:
-        return [finding for found in threads.map(lambda look: looked_at(*look), looks) for finding in found]
+    with ThreadPoolExecutor(max_workers=len(checks), thread_name_prefix="doctor") as threads:
+        return [finding for found in threads.map(lambda check: run_check(*check), checks) for finding in found]
 
 
 def _version(version: str, settings: AppSettings) -> Finding:
-    found = f"{version} at {_where(settings)}, and takes our login"
+    found = f"{version} at {_where(settings)}, and accepts our login"
     try:
         installed = metadata.version("prefect")
     except metadata.PackageNotFoundError:
         return ok(PART, f"{found}; none is installed here")
     if version == installed:
         return ok(PART, found)
-    remedy = f"Run one version on all machines: pip install prefect=={version} here, or upgrade the server first."
+    hint = f"Run one version on all machines: pip install prefect=={version} here, or upgrade the server first."
     is_near = version.split(".")[:2] == installed.split(".")[:2]
-    return (warning if is_near else wrong)(PART, f"{found}; {installed} is installed here", remedy)
+    return (warning if is_near else wrong)(PART, f"{found}; {installed} is installed here", hint)
 
 
 def _away(exc: PrefectUnavailable, settings: AppSettings) -> Finding:
     where = _where(settings)
     if isinstance(exc, LoginRefused):
-        remedy = "Set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING."
-        return wrong(PART, f"{where} refuses our login ({exc})", remedy)
-    remedy = "See that the server runs (its service; `prefect server start`), and that PREFECT_API_URL is its own."
-    return wrong(PART, f"{where} does not answer ({exc}); orders are kept, and go on when it is back", remedy)
+        hint = "Set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING."
+        return wrong(PART, f"{where} refuses our login ({exc})", hint)
+    hint = "See that the server runs (its service, or `downman service prefect`), and that PREFECT_API_URL is its own."
+    return wrong(PART, f"{where} does not answer ({exc}); orders are kept, and go on when it is back", hint)
 
 
 def _where(settings: AppSettings) -> str:

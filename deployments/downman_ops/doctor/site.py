@@ -1,4 +1,4 @@
-"""The settings, as Django's own checks see them."""
+"""The settings, as Django's checks and those of the app see them."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,21 @@ from downman_ops.doctor.findings import Finding, ok, warning, wrong
 PART = "settings"
 
 
-def look_at_settings() -> Iterator[Finding]:
+def check_settings() -> Iterator[Finding]:
     """Run the checks of the app, and those of Django for a site that everybody can reach."""
     messages = run_checks(tags=["downloads", Tags.security], include_deployment_checks=True)
     shown = [message for message in messages if not message.is_silenced()]
     errors = [message for message in shown if message.level >= ERROR]
     for message in errors:
-        yield wrong(PART, f"{message.id}: {message.msg}", _remedy(message))
+        yield wrong(PART, f"{message.id}: {message.msg}", _hint(message))
     others = sorted({str(message.id) for message in shown if message.level < ERROR})
     if others:
-        yield warning(PART, f"fit for trying out, not for the public: {', '.join(others)}", "manage.py check --deploy")
+        yield warning(
+            PART, f"fit for trying out, not for the public: {', '.join(others)}", "downman manage check --deploy"
+        )
     if not shown:
         yield ok(PART, "no check complains")
 
 
-def _remedy(message: CheckMessage) -> str:
-    return message.hint or "manage.py check --deploy"
+def _hint(message: CheckMessage) -> str:
+    return message.hint or "downman manage check --deploy"

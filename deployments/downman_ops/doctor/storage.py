@@ -17,21 +17,21 @@ from downman_ops.doctor.findings import Finding, ok, warning, wrong
 PACKAGES, STAGING, ROOM, ROOTS = "package folder", "staging folder", "room", "file roots"
 
 
-def look_at_folders() -> Iterator[Finding]:
-    """Look at the folders of packages, of what is being fetched, and of files that are handed out."""
+def check_folders() -> Iterator[Finding]:
+    """Check the folders of packages, of what is being fetched, and of files that are handed out."""
     settings = app_settings()
     yield _folder(PACKAGES, settings.package_dir, "DOWNLOADS_PACKAGE_DIR")
     if settings.staging_dir.exists():
         yield _folder(STAGING, settings.staging_dir, "DOWNLOADS_STAGING_DIR")
     else:
-        remedy = "Right where no worker runs. Where one does: make it, its worker's own, or set DOWNLOADS_STAGING_DIR."
-        yield warning(STAGING, f"{settings.staging_dir} is not there", remedy)
+        hint = "Right where no worker runs. Where one does: make it, its worker's own, or set DOWNLOADS_STAGING_DIR."
+        yield warning(STAGING, f"{settings.staging_dir} is not there", hint)
     yield from _public(settings)
     yield from _roots(settings)
 
 
-def look_at_room(*, database_answers: bool) -> Iterator[Finding]:
-    """Say how large the next order may be, as workers reckon it."""
+def check_room(*, database_answers: bool) -> Iterator[Finding]:
+    """Check how large the next order may be, by the rule of the workers."""
     settings = app_settings()
     if not settings.package_dir.is_dir():
         return
@@ -50,27 +50,27 @@ def look_at_room(*, database_answers: bool) -> Iterator[Finding]:
 
 
 def _room(free: int, where: str, public: int) -> Finding:
-    remedy = "Free or add disk; or set DOWNLOADS_STORAGE_BUDGET_BYTES, DOWNLOADS_VALIDITY_DAYS or the reserves anew."
+    hint = "Free or add disk; or set DOWNLOADS_STORAGE_BUDGET_BYTES, DOWNLOADS_VALIDITY_DAYS or the reserves anew."
     if free <= 0:
-        return wrong(ROOM, f"no order starts: {format_size(-free)} are missing {where} beyond the reserve", remedy)
+        return wrong(ROOM, f"no order starts: {format_size(-free)} are missing {where} beyond the reserve", hint)
     if free < public:
         found = f"orders of up to {format_size(free)} fit {where}; one public resource may have {format_size(public)}"
-        return warning(ROOM, found, remedy)
+        return warning(ROOM, found, hint)
     return ok(ROOM, f"orders of up to {format_size(free)} fit {where}")
 
 
 def _folder(part: str, folder: Path, setting: str) -> Finding:
     if not folder.is_dir():
         is_what = "is no folder" if folder.exists() else "is not there"
-        remedy = f"Make or mount it, owned by the user of site and workers; or set {setting}."
-        return wrong(part, f"{folder} {is_what}", remedy)
+        hint = f"Make or mount it, owned by the user of site and workers; or set {setting}."
+        return wrong(part, f"{folder} {is_what}", hint)
     try:
         # It has no name, and is gone with its end. Only writing tells: root, and network disks, ignore modes.
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"downman")
     except OSError as exc:
-        remedy = f"Give it to the user of site and workers (chown), or set {setting}."
-        return wrong(part, f"{folder} cannot be written to: {exc.strerror}", remedy)
+        hint = f"Give it to the user of site and workers (chown), or set {setting}."
+        return wrong(part, f"{folder} cannot be written to: {exc.strerror}", hint)
     return ok(part, f"{folder}, {format_size(shutil.disk_usage(folder).free)} free")
 
 
@@ -87,7 +87,7 @@ def _public(settings: AppSettings) -> Iterator[Finding]:
 def _roots(settings: AppSettings) -> Iterator[Finding]:
     unreadable = [root for root in settings.file_roots if not (root.is_dir() and os.access(root, os.R_OK | os.X_OK))]
     for root in unreadable:
-        remedy = "Mount it, or let the user of site and workers read it; or take it out of DOWNLOADS_FILE_ROOTS."
-        yield wrong(ROOTS, f"{root} is no folder that can be read", remedy)
+        hint = "Mount it, or let the user of site and workers read it; or take it out of DOWNLOADS_FILE_ROOTS."
+        yield wrong(ROOTS, f"{root} is no folder that can be read", hint)
     if settings.file_roots and not unreadable:
         yield ok(ROOTS, f"{len(settings.file_roots)} can be read")

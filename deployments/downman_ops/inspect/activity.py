@@ -1,4 +1,4 @@
-"""What is at work, waits, was taken or has ended: what Celery's `inspect` told of tasks."""
+"""What is running, waits, was taken or has ended: what Celery's `inspect` told of tasks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from downman_ops.inspect.runs import (
 
 SCHEDULED = RunsTable(
     name="scheduled",
-    title="Runs that wait for their time or a worker",
+    title="Runs that wait for their time or for a worker",
     columns=("queue", "order", "state", "planned", "message", "run"),
 )
 RESERVED = RunsTable(
@@ -47,30 +47,30 @@ def active(options: Mapping[str, Any]) -> Report:
     orders = _get_orders(runs)
     table = RunsTable(
         name="active",
-        title="Runs at work",
+        title="Running",
         columns=("queue", "order", "order_status", "bytes_done", "bytes_total", "worker", "state", "since", "run"),
         more={
-            "order_status": ("order is", lambda run: getattr(orders.get(get_order(run)), "status", None)),
+            "order_status": ("order status", lambda run: getattr(orders.get(get_order(run)), "status", None)),
             "bytes_done": ("bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_done", None)),
             "bytes_total": ("of bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_total", None)),
         },
     )
     tables = [table.of(api, runs, note=note)]
-    lost = _held_by_others(api, runs, most) if options["queue"] in {None, Queue.PACKAGE} else []
-    if lost:
+    held = _held_by_others(api, runs, most) if options["queue"] in {None, Queue.PACKAGE} else []
+    if held:
         tables.append(
             Table(
                 name="held",
                 title="Orders held by a run that Prefect does not have as running",
                 columns={
                     "order": "order",
-                    "order_status": "order is",
+                    "order_status": "order status",
                     "run": "run",
-                    "run_state": "run is",
-                    "until": "its claim ends",
+                    "run_state": "run state",
+                    "until": "lease expires",
                 },
-                rows=lost,
-                note="They are taken up again when the claim ends, or within a minute of the end of their run.",
+                rows=held,
+                note="They are recovered when the lease expires, or within a minute of the end of their run.",
             )
         )
     return Report(tables=tables)
@@ -98,27 +98,27 @@ def _held_by_others(api: PrefectApi, runs: Sequence[Mapping[str, Any]], most: in
     # They may have started since the others were asked for, or be more than is shown.
     known = get_runs(api, [order.lease_owner for order in others if _is_run(order.lease_owner)])
     states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in EXECUTING_RUN_STATES}
-    at_work = {run["id"] for run in known} - set(states)
+    running_ones = {run["id"] for run in known} - set(states)
     return [
         (order.pk, order.status, order.lease_owner, states.get(order.lease_owner), order.lease_until)
         for order in others
-        if order.lease_owner not in at_work
+        if order.lease_owner not in running_ones
     ]
 
 
 def scheduled(options: Mapping[str, Any]) -> Report:
-    """Show what is to come: runs that wait in queues, orders that are due, parts and mails to be tried again."""
+    """Show what is to come: runs that wait in queues, orders that are due, parts and e-mails to be retried."""
     api, most, queue = prefect(), options["limit"], options["queue"]
     # Of what is planned ahead, a hundred runs for each schedule, the next one of each.
     planned = [] if queue not in {None, Queue.MAINTENANCE} else next_of_schedules(api)
-    asked_for = [
+    requested = [
         run
         for one in ([queue] if queue else list(Queue))
         for run in runs_in(api, ("SCHEDULED",), sort="NEXT_SCHEDULED_START_TIME_ASC", most=most + 1, queue=one)
         if AUTO not in run["tags"]
     ]
-    total = _count_asked_for(api, queue) if len(asked_for) > most else None
-    runs, note = shown(asked_for, most, what="runs", total=total)
+    total = _count_requested(api, queue) if len(requested) > most else None
+    runs, note = shown(requested, most, what="runs", total=total)
     tables = [SCHEDULED.of(api, [*runs, *planned], note=note)]
     if queue in {None, Queue.PACKAGE}:
         tables += _waiting_orders(most)
@@ -127,7 +127,7 @@ def scheduled(options: Mapping[str, Any]) -> Report:
     return Report(tables=tables)
 
 
-def _count_asked_for(api: PrefectApi, queue: str | None) -> int:
+def _count_requested(api: PrefectApi, queue: str | None) -> int:
     planned = {"tags": {"all_": [AUTO]}}
     everything = count_runs_in(api, ("SCHEDULED",), queue=queue)
     return everything - count_runs_in(api, ("SCHEDULED",), queue=queue, when=planned)
@@ -155,13 +155,13 @@ def _waiting_orders(most: int) -> list[Table]:
     return [
         Table(
             name="orders",
-            title="Orders with a run to come",
+            title="Orders that wait for a run",
             columns={
                 "order": "order",
                 "status": "status",
                 "at": "due",
-                "attempt": "run number",
-                "run": "run asked for",
+                "attempt": "attempt",
+                "run": "requested run",
             },
             rows=[
                 (order.pk, order.status, order.due_at, order.attempt, order.run_id and str(order.run_id))
@@ -171,7 +171,7 @@ def _waiting_orders(most: int) -> list[Table]:
         ),
         Table(
             name="retries",
-            title="Their parts that are tried again",
+            title="Their parts to be retried",
             columns={
                 "order": "order",
                 "part": "part",
@@ -191,10 +191,17 @@ def _waiting_mails(most: int) -> Table:
     owed = Notice.objects.filter(status__in=sorted(UNSENT_NOTICES))
     found = list(owed.order_by("due_at").defer("last_error", "recipient")[: most + 1])
     total = owed.count() if len(found) > most else None
-    mails, note = shown(found, most, what="mails", total=total)
+    mails, note = shown(found, most, what="e-mails", total=total)
     rows = [(mail.pk, mail.kind, mail.request_id, mail.status, mail.attempts, mail.due_at) for mail in mails]
-    columns = {"mail": "mail", "kind": "kind", "order": "order", "status": "status", "attempts": "attempts", "at": "at"}
-    return Table(name="mails", title="Mails to be sent", columns=columns, rows=rows, note=note)
+    columns = {
+        "mail": "e-mail",
+        "kind": "kind",
+        "order": "order",
+        "status": "status",
+        "attempts": "attempts",
+        "at": "at",
+    }
+    return Table(name="mails", title="E-mails to be sent", columns=columns, rows=rows, note=note)
 
 
 def reserved(options: Mapping[str, Any]) -> Report:

@@ -20,7 +20,7 @@ def registered(_options: Mapping[str, Any]) -> Report:
             deployment["name"],
             deployment["entrypoint"],
             deployment["work_queue_name"],
-            ", ".join(_in_words(schedule) for schedule in deployment["schedules"]) or "when asked",
+            ", ".join(_describe(schedule) for schedule in deployment["schedules"]) or "on demand",
             "paused" if deployment["paused"] else "open",
         )
         for deployment in api.pages("deployments/filter", ours, most=MOST)
@@ -51,22 +51,22 @@ def registered(_options: Mapping[str, Any]) -> Report:
             ),
             Table(
                 name="queues",
-                title="Queues, the one that is served first at the top",
-                columns={"queue": "queue", "limit": "at once", "rank": "rank", "state": "state"},
+                title="Queues, the one that is served first on top",
+                columns={"queue": "queue", "limit": "limit", "priority": "priority", "state": "state"},
                 rows=queues,
             ),
             Table(
                 name="pool",
                 title="Work pool",
-                columns={"pool": "pool", "type": "workers of the type", "limit": "at once", "state": "state"},
+                columns={"pool": "pool", "type": "worker type", "limit": "limit", "state": "state"},
                 rows=pools,
-                note="" if pool else "downman bootstrap makes it.",
+                note="" if pool else "`downman bootstrap` creates it.",
             ),
         ]
     )
 
 
-def _in_words(schedule: Mapping[str, Any]) -> str:
+def _describe(schedule: Mapping[str, Any]) -> str:
     when = schedule["schedule"]
     words = f"every {when['interval']:.0f} s" if "interval" in when else f"{when.get('cron')} ({when.get('timezone')})"
     return words if schedule["active"] else f"{words}, paused"

@@ -1,4 +1,4 @@
-"""What Prefect knows of our runs, asked for in bounded pages."""
+"""What Prefect knows of our runs, read page by page up to a limit."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +9,8 @@ from downman.domain.jobs import TAG, WORK_POOL, Queue
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.commands import Table
 
-#: Seconds that one question may take.
-PATIENCE_SECONDS = 5.0
+#: Seconds within which Prefect must have answered one question.
+ANSWER_SECONDS = 5.0
 #: Prefect's tag of a run that a schedule has made.
 AUTO = "auto-scheduled"
 #: The label by which a run's worker is known.
@@ -19,7 +19,7 @@ WORKER = "prefect.worker.name"
 
 def prefect() -> PrefectApi:
     """Return the Prefect server of the settings."""
-    return PrefectApi.from_settings(timeout_seconds=PATIENCE_SECONDS)
+    return PrefectApi.from_settings(timeout_seconds=ANSWER_SECONDS)
 
 
 def runs_in(
@@ -94,7 +94,7 @@ def since(run: Mapping[str, Any]) -> datetime | None:
 
 
 def get_message(run: Mapping[str, Any]) -> str:
-    """Return what a run's state says, cut where somebody wrote a novel."""
+    """Return what a run's state says, cut where it is long."""
     return ((run["state"] or {}).get("message") or "").split("\n")[0][:200]
 
 
@@ -118,7 +118,7 @@ COLUMNS: Columns = {
     "state": ("state", lambda run: run["state_name"]),
     "worker": ("worker", get_worker),
     "since": ("since", since),
-    "planned": ("at", lambda run: get_time(run["next_scheduled_start_time"])),
+    "planned": ("planned", lambda run: get_time(run["next_scheduled_start_time"])),
     "message": ("message", get_message),
     "run": ("run", lambda run: run["id"]),
 }

@@ -1,4 +1,4 @@
-"""What workers and queues do, and how fast."""
+"""What workers and queues do, and how fast they are."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,18 +14,18 @@ from downman_ops.commands import Report, Table
 from downman_ops.inspect.runs import count_runs_in, get_time, get_worker, prefect, runs_in
 
 MOST_WORKERS = 100
-#: Workers that gave no sign of life for longer are left out.
+#: Workers that sent no heartbeat for longer are left out.
 SEEN_WITHIN = timedelta(days=1)
 DAY = timedelta(days=1)
 
 
 def stats(_options: Mapping[str, Any]) -> Report:
-    """Show, for each worker and each queue, what is and was done. Raises `PrefectUnavailable`."""
+    """Show what each worker and each queue does and did. Raises `PrefectUnavailable`."""
     api, now = prefect(), datetime.now(UTC)
     with ThreadPoolExecutor(max_workers=8) as threads:
         seen = threads.submit(_seen, api, now)
-        vitals = threads.submit(get_newest_worker_stats, api, now)
-        at_work = threads.submit(runs_in, api, ACTIVE_RUN_STATES, sort="EXPECTED_START_TIME_ASC", most=PAGE)
+        worker_stats = threads.submit(get_newest_worker_stats, api, now)
+        running = threads.submit(runs_in, api, ACTIVE_RUN_STATES, sort="EXPECTED_START_TIME_ASC", most=PAGE)
         newest = {
             queue: threads.submit(runs_in, api, ENDED_RUN_STATES, sort="END_TIME_DESC", most=PAGE, queue=queue)
             for queue in Queue
@@ -37,7 +37,7 @@ def stats(_options: Mapping[str, Any]) -> Report:
             for queue in Queue
             for name, states, when in (
                 ("waiting", ("SCHEDULED",), due),
-                ("under_way", ACTIVE_RUN_STATES, {}),
+                ("running", ACTIVE_RUN_STATES, {}),
                 *((state, (state,), today) for state in ENDED_RUN_STATES),
             )
         }
@@ -47,15 +47,15 @@ def stats(_options: Mapping[str, Any]) -> Report:
         queues = [
             (
                 queue.value,
-                *(counts[queue, name].result() for name in ("waiting", "under_way")),
+                *(counts[queue, name].result() for name in ("waiting", "running")),
                 limit_of.get(queue),
                 *(counts[queue, state].result() for state in ENDED_RUN_STATES),
                 *_speed(runs[queue]),
             )
             for queue in Queue
         ]
-        all_runs = [*at_work.result(), *(run for found in runs.values() for run in found)]
-        workers = list(_workers(seen.result(), vitals.result(), all_runs))
+        all_runs = [*running.result(), *(run for found in runs.values() for run in found)]
+        workers = list(_workers(seen.result(), worker_stats.result(), all_runs))
     return Report(tables=[_workers_table(workers), _queues_table(queues)])
 
 
@@ -68,11 +68,11 @@ def _seen(api: PrefectApi, now: datetime) -> list[dict[str, Any]]:
 
 
 def _workers(
-    seen: Sequence[Mapping[str, Any]], vitals: Mapping[str, Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]
+    seen: Sequence[Mapping[str, Any]], worker_stats: Mapping[str, Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[Any, ...]]:
     for worker in sorted(seen, key=lambda worker: (worker["status"] != "ONLINE", worker["name"])):
         name = worker["name"]
-        said = vitals.get(name, {})
+        said = worker_stats.get(name, {})
         own = [run for run in runs if get_worker(run) == name]
         yield (
             name,
@@ -96,10 +96,10 @@ def _speed(runs: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | Non
 def _workers_table(rows: Sequence[tuple[Any, ...]]) -> Table:
     columns = {
         "worker": "worker",
-        "status": "is",
+        "status": "status",
         "last_seen": "last seen",
         "queues": "queues",
-        "under_way": "at work",
+        "running": "running",
         "completed": "done",
         "failed": "failed",
         "crashed": "crashed",
@@ -108,7 +108,7 @@ def _workers_table(rows: Sequence[tuple[Any, ...]]) -> Table:
         "memory_bytes": "memory",
         "started": "started",
     }
-    note = f"Of the newest {PAGE} runs of each queue. Memory: with all that runs below the worker."
+    note = f"Of the newest {PAGE} runs of each queue. Memory: of the worker with its child processes."
     return Table(name="workers", title="Workers of the last day", columns=columns, rows=rows, note=note)
 
 
@@ -116,8 +116,8 @@ def _queues_table(rows: Sequence[tuple[Any, ...]]) -> Table:
     columns = {
         "queue": "queue",
         "waiting": "waiting",
-        "under_way": "under way",
-        "limit": "of",
+        "running": "running",
+        "limit": "limit",
         "completed": "done",
         "failed": "failed",
         "crashed": "crashed",

@@ -13,7 +13,7 @@ from downman_ops.launch.ports import HOST
 #: What a person may set differently.
 DEFAULTS: Mapping[str, str] = {
     **prefect_environment.DEFAULTS,
-    # Ctrl-C is not to wait; what is under way is handed back and goes on with the next start.
+    # Ctrl-C is not to wait; running orders are returned to the queue and continue after the next start.
     "WARM_PROCESS_STOP_GRACE_SECONDS": "0.5",
     "PYTHONUNBUFFERED": "1",
 }

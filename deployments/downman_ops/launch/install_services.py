@@ -1,6 +1,6 @@
 """Installs downman's services for systemd, and takes them away: `downman install`, `downman uninstall`.
 
-Says everything that it will do, asks, and does it; what is there already is left as it is, so that a second time brings
+Lists everything that it will do, asks, and does it. What is there already is kept, so that repeating it changes only
 what has changed: units of a newer version, or another number of workers.
 """
 
@@ -145,14 +145,14 @@ class Installation:
             path = self.secrets / name
             if not path.exists():
                 yield Step(
-                    what=f"write a secret that nobody knows into {path}",
+                    what=f"write a random secret into {path}",
                     do=partial(self._write, path, text + "\n", 0o600),
                 )
 
     def _file_step(self, path: Path, text: str, mode: int, *, keep: bool = False) -> Iterator[Step]:
         if path.exists() and (keep or path.read_text() == text):
             return
-        verb = "write anew" if path.exists() else "write"
+        verb = "update" if path.exists() else "write"
         yield Step(what=f"{verb} {path}", do=partial(self._write, path, text, mode))
 
     def _make(self, folder: Path, mode: int) -> None:
@@ -208,7 +208,7 @@ def run(what: str, words: Sequence[str]) -> int:
     """Install or uninstall, and return the exit status. Raises `ConfigurationError`."""
     parser = argparse.ArgumentParser(
         prog=f"downman {what}",
-        description="Says everything that it will do, asks, and does it; done again, it changes only what has changed.",
+        description="Lists everything that it will do, asks, and does it. Repeated, it changes only what has changed.",
     )
     parser.add_argument("--root", type=Path, default=Path("/"), help="write below this folder, for a package (/)")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -225,12 +225,12 @@ def run(what: str, words: Sequence[str]) -> int:
 
 def _carry_out(steps: Sequence[Step], installation: Installation, what: str, *, yes: bool) -> int:
     if not steps:
-        _say("Everything is as it should be.")
+        _say("There is nothing to do.")
         return 0
     _say(f"To {what} downman's services:")
     for step in steps:
         _say(f"  - {step.what}")
-    if not yes and not _agreed():
+    if not yes and not _is_confirmed():
         _say("Nothing was changed.")
         return 1
     for step in steps:
@@ -240,9 +240,9 @@ def _carry_out(steps: Sequence[Step], installation: Installation, what: str, *, 
     return 0
 
 
-def _agreed() -> bool:
+def _is_confirmed() -> bool:
     try:
-        return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+        return input("Continue? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
         return False
 
@@ -260,7 +260,7 @@ def _what_next(installation: Installation, what: str) -> str:
     ]
     if missing:
         places = " and ".join(missing)
-        return f" Now write the addresses of the databases into {places}, and look at {installation.environment}."
+        return f" Now write the URLs of the databases into {places}, and look at {installation.environment}."
     return " systemctl start downman.target starts what does not run yet."
 
 

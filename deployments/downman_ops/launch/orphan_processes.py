@@ -10,7 +10,7 @@ MARK = "DOWNMAN_DEMO_PROCESS_OF"
 GRACE_SECONDS = 3
 
 
-def leftovers(home: Path) -> list[psutil.Process]:
+def find_orphan_processes(home: Path) -> list[psutil.Process]:
     """Return all processes of the demo in `home` but this one."""
     return [process for process in psutil.process_iter() if process.pid != os.getpid() and _belongs(process, home)]
 
@@ -20,7 +20,7 @@ def stop_orphan_processes(home: Path) -> int:
     stopped = 0
     # Twice: what was just being started by one of them is found the second time.
     for _round in range(2):
-        found = leftovers(home)
+        found = find_orphan_processes(home)
         stopped += len(found)
         for process in found:
             _send(process, "terminate")

@@ -18,11 +18,11 @@ from honcho.printer import Printer
 from downman_ops.launch.demo_environment import Demo
 from downman_ops.launch.ports import HOST
 
-#: Requests that one process of the site handles side by side.
+#: Requests that one process of the site handles concurrently.
 SITE_THREADS = 8
 SITE_PROCESSES = 2
 WORKER = "worker"
-#: Seconds that the worker gets to hand back its runs, before everything else is stopped.
+#: Seconds that the worker gets to return its runs to the queue, before everything else is stopped.
 WORKER_STOP_SECONDS = 4.0
 #: Seconds after which a signal that came too early is given again.
 EARLY_SIGNAL_SECONDS = 0.1
@@ -61,8 +61,8 @@ def get_processes(demo: Demo) -> list[ProcessSpec]:
             command=[python, "-m", "downman_ops.launch.mail_sink", str(demo.smtp_port), str(demo.home.mail)],
         ),
         ProcessSpec(
-            name="guard",
-            title="The guard",
+            name="watchdog",
+            title="The watchdog",
             command=[python, "-m", "downman_ops.launch.watchdog", str(os.getpid()), root],
         ),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What happens while the processes of a demo come up: tables, Prefect's objects, and the word that all is ready."""
+"""The startup of a demo, beside its processes: tables, Prefect's objects, and whether all is ready."""
 
 import importlib.util
 import subprocess

@@ -17,16 +17,16 @@ from downman_ops.commands import Report
 from downman_ops.orders.details import find_order
 from downman_ops.prompts import confirm, get_actor
 
-LATER = "Where Prefect is away, it is done when that is back."
+LATER = "If Prefect's server does not answer now, it is done when it is back."
 #: Why nothing of an order can be tried now, and what to do instead.
 NOTHING_WAITS: Mapping[RequestStatus, str] = {
-    RequestStatus.QUEUED: "is due already and waits for a worker. `doctor` says whether there is one.",
-    RequestStatus.PACKAGING: "is being packaged now. `show` says how far it is.",
+    RequestStatus.QUEUED: "is due already and waits for a worker. `downman doctor` checks whether there is one.",
+    RequestStatus.PACKAGING: "is being packaged now. `downman show` says how far it is.",
     RequestStatus.AWAITING_APPROVAL: "waits for an administrator. Accept or release its parts on the admin pages.",
-    RequestStatus.PARTLY_READY: "has no part that waits for a later run. `show` says what becomes of each.",
+    RequestStatus.PARTLY_READY: "has no part that waits for a later run. `downman show` says what becomes of each.",
     RequestStatus.READY: "is ready: there is nothing to try again.",
 }
-IS_OVER = "is over. To order again what is missing of it, for the same person, say --again."
+IS_OVER = "is over. --again places a new order of what is missing, for the same requester."
 
 
 def retry(options: Mapping[str, Any]) -> Report:
@@ -47,13 +47,13 @@ def _place_again(order: DownloadRequest) -> Report:
         with translation.override("en"):
             new = order_again(order)
     except IllegalTransition as exc:
-        remedy = "Leave --again out to try now what waits." if order.status not in ENDED_REQUESTS else ""
+        hint = "Omit --again to try now what waits." if order.status not in ENDED_REQUESTS else ""
         raise CommandError(
-            f"Nothing is missing of order {order.pk}: it is {describe_status(order.status)}. {remedy}".strip()
+            f"Nothing is missing of order {order.pk}: it is {describe_status(order.status)}. {hint}".strip()
         ) from exc
     except OrderRefused as exc:
         raise CommandError(f"Order {order.pk} cannot be placed again: {exc.message}") from exc
-    return Report(done=[f"Order {new.pk} was placed: what is missing of order {order.pk}, for the same person."])
+    return Report(done=[f"Order {new.pk} was placed: what is missing of order {order.pk}, for the same requester."])
 
 
 def cancel(options: Mapping[str, Any]) -> Report:
@@ -61,7 +61,7 @@ def cancel(options: Mapping[str, Any]) -> Report:
     order = find_order(options["order"])
     actor = get_actor(options)
     if options["note"] and options["part"] is None:
-        raise CommandError("A note is told about a part: say which with --part, or leave --note out.")
+        raise CommandError("A note belongs to a part: name it with --part, or omit --note.")
     if options["part"] is not None:
         return _cancel_part(order, options, actor)
     if options["link"] is not None:
@@ -69,7 +69,7 @@ def cancel(options: Mapping[str, Any]) -> Report:
     if order.status in ENDED_REQUESTS:
         raise IllegalTransition(status=order.status)
     confirm(
-        f"Cancel order {order.pk}? What is under way stops, its links end, and the person is told. This cannot be "
+        f"Cancel order {order.pk}? Running work stops, its links end, and the requester is notified. This cannot be "
         "undone.",
         options,
     )
@@ -83,7 +83,7 @@ def _cancel_part(order: DownloadRequest, options: Mapping[str, Any], actor: str)
     if part is None:
         raise CommandError(f"Order {order.pk} has no part {number}. `show {order.pk}` numbers them.")
     confirm(
-        f"Cancel part {number} of order {order.pk} ({part.resource_id})? The rest of the order goes on; what lies in "
+        f"Cancel part {number} of order {order.pk} ({part.resource_id})? The rest of the order continues; what lies in "
         "one package with it is packaged again, without it. This cannot be undone.",
         options,
     )
@@ -97,7 +97,7 @@ def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str)
     if link is None:
         raise CommandError(f"Order {order.pk} has no link {number}. `show {order.pk}` numbers them.")
     confirm(
-        f"End link {number} of order {order.pk}? Nobody can take what it leads to any more. This cannot be undone.",
+        f"End link {number} of order {order.pk}? Nobody can download what it leads to any more. This cannot be undone.",
         options,
     )
     outcome = cancelling.cancel_link(link.pk, actor=actor)
@@ -105,28 +105,28 @@ def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str)
 
 
 def resend(options: Mapping[str, Any]) -> Report:
-    """Send mails of an order now: those that failed, one of them, or, after a question, also those that were sent."""
+    """Send e-mails of an order now: those that failed, one of them, or, after a question, also those that were sent."""
     order = find_order(options["order"])
-    chosen = _chosen_mails(order, options)
+    chosen = _choose_emails(order, options)
     if options["all"] and chosen:
-        confirm(f"Send {_count(len(chosen), 'mail')} of order {order.pk} once more?", options)
+        confirm(f"Send {_count(len(chosen), 'e-mail')} of order {order.pk} once more?", options)
     for notice in chosen:
         notices.resend(notice.pk)
-    return Report(done=[f"Order {order.pk}: {_count(len(chosen), 'mail')} to be sent in a moment. {LATER}"])
+    return Report(done=[f"Order {order.pk}: {_count(len(chosen), 'e-mail')} to be sent in a moment. {LATER}"])
 
 
-def _chosen_mails(order: DownloadRequest, options: Mapping[str, Any]) -> list[Notice]:
-    """Return the mails that were meant; raises `CommandError` where there are none."""
+def _choose_emails(order: DownloadRequest, options: Mapping[str, Any]) -> list[Notice]:
+    """Return the e-mails that were chosen; raises `CommandError` where there are none."""
     if options["mail"] is not None:
         chosen = list(order.notices.filter(pk=options["mail"]))
-        missing = f"Order {order.pk} has no mail {options['mail']}. `show {order.pk}` numbers them."
+        missing = f"Order {order.pk} has no e-mail {options['mail']}. `show {order.pk}` numbers them."
     else:
         not_taken = Q(status__in=[NoticeStatus.FAILED, NoticeStatus.RETRYING])
         # Not the copies, and none to an address that is no longer the order's.
         ours = Q(recipient=order.email) | Q(kind__in=FOR_ADMINISTRATORS)
         sent = Q(status=NoticeStatus.SENT) & ours & ~Q(fact__contains=" again ")
         chosen = list(order.notices.filter(not_taken | sent if options["all"] else not_taken))
-        missing = f"No mail of order {order.pk} has failed. `show {order.pk}` lists them; --all sends all once more."
+        missing = f"No e-mail of order {order.pk} has failed. `show {order.pk}` lists them; --all sends all once more."
     if not chosen:
         raise CommandError(missing)
     return chosen

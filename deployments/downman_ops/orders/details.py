@@ -1,4 +1,4 @@
-"""All of one order. What opens it to everybody, its address and its links' tokens, is not shown."""
+"""All of one order. What opens it to everybody, its URL and its links' tokens, is not shown."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -15,12 +15,12 @@ from downman.services.links import status_now
 from downman.services.tracking import get_error_text
 from downman_ops.commands import Report, Table
 
-#: Events, mails or links that are shown; the newest.
+#: Events, e-mails or links that are shown; the newest.
 MOST = 50
 #: Runs that Prefect is asked for; the newest.
 MOST_RUNS = 20
-#: Seconds that Prefect may take.
-PATIENCE_SECONDS = 3.0
+#: Seconds within which Prefect must have answered.
+ANSWER_SECONDS = 3.0
 #: Letters of an error, a mail server's or Prefect's, that are shown.
 LONGEST = 200
 
@@ -36,7 +36,7 @@ def find_order(text: str) -> DownloadRequest:
 def show(options: Mapping[str, Any]) -> Report:
     """Show one order; where Prefect is away, all but its runs."""
     order = find_order(options["order"])
-    tables = (_facts, _work, _parts, _links, _mails, _events, _runs)
+    tables = (_facts, _packaging, _parts, _links, _mails, _events, _runs)
     with translation.override("en"):
         return Report(tables=[table(order) for table in tables])
 
@@ -45,7 +45,7 @@ def _facts(order: DownloadRequest) -> Table:
     columns = {
         "order": "order",
         "status": "status",
-        "email": "address",
+        "email": "e-mail address",
         "language": "language",
         "created_at": "placed",
         "updated_at": "changed",
@@ -55,17 +55,17 @@ def _facts(order: DownloadRequest) -> Table:
     return Table(name="order", title=f"Order {order.pk}", columns=columns, rows=[row])
 
 
-def _work(order: DownloadRequest) -> Table:
+def _packaging(order: DownloadRequest) -> Table:
     columns = {
-        "attempt": "run number",
+        "attempt": "attempt",
         "due_at": "next run due",
-        "run_id": "run asked for",
-        "lease_owner": "worker's run",
-        "lease_until": "its claim ends",
-        "reserved_bytes": "bytes reserved",
+        "run_id": "requested run",
+        "lease_owner": "lease holder",
+        "lease_until": "lease expires",
+        "reserved_bytes": "reserved",
     }
     row = [getattr(order, name) for name in columns]
-    return Table(name="work", title="Work", columns=columns, rows=[row])
+    return Table(name="work", title="Packaging", columns=columns, rows=[row])
 
 
 def _parts(order: DownloadRequest) -> Table:
@@ -76,11 +76,11 @@ def _parts(order: DownloadRequest) -> Table:
         "status": "status",
         "approval": "approval",
         "attempts": "attempts",
-        "retry_at": "next try",
+        "retry_at": "next attempt",
         "bytes_done": "bytes",
         "bytes_total": "of bytes",
         "error": "problem",
-        "note": "note to the person",
+        "note": "note to the requester",
     }
     rows = [
         (
@@ -105,10 +105,10 @@ def _links(order: DownloadRequest) -> Table:
     columns = {
         "link": "link",
         "name": "name",
-        "delivery": "leads to",
+        "delivery": "delivery",
         "status": "status",
         "size": "bytes",
-        "expires_at": "ends",
+        "expires_at": "expires",
         "deleted_at": "deleted",
         "downloads": "downloads",
         "last_download_at": "last download",
@@ -132,12 +132,12 @@ def _links(order: DownloadRequest) -> Table:
 
 def _mails(order: DownloadRequest) -> Table:
     columns = {
-        "mail": "mail",
+        "mail": "e-mail",
         "kind": "kind",
         "recipient": "to",
         "status": "status",
         "attempts": "attempts",
-        "due_at": "next try",
+        "due_at": "next attempt",
         "sent_at": "sent",
         "error": "last error",
     }
@@ -154,7 +154,7 @@ def _mails(order: DownloadRequest) -> Table:
         )
         for mail in order.notices.order_by("-pk")[: MOST + 1]
     ]
-    return _get_newest("mails", "Mails, newest first", columns, rows)
+    return _get_newest("mails", "E-mails, newest first", columns, rows)
 
 
 def _events(order: DownloadRequest) -> Table:
@@ -199,18 +199,18 @@ def _runs(order: DownloadRequest) -> Table:
                 *(_time(run[key]) for key in ("expected_start_time", "start_time", "end_time")),
                 ((run["state"] or {}).get("message") or "")[:LONGEST],
             )
-            for run in _asked_for(order)
+            for run in _read_runs(order)
         ]
     except PrefectUnavailable as exc:
-        note = f"Prefect's server does not answer ({exc}), so its runs are not known just now."
+        note = f"Prefect's server does not answer ({exc}), so its runs are not known."
     return Table(name="runs", title="Runs in Prefect, newest first", columns=columns, rows=rows, note=note)
 
 
-def _asked_for(order: DownloadRequest) -> Iterable[dict[str, Any]]:
+def _read_runs(order: DownloadRequest) -> Iterable[dict[str, Any]]:
     """Return the order's runs: each bears the name under which it was asked for (`services.handover`)."""
     numbers = range(order.attempt, max(0, order.attempt - MOST_RUNS), -1)
     names = [f"{Job.PACKAGE_REQUEST}-{order.pk}-{number}" for number in numbers]
-    api = PrefectApi.from_settings(timeout_seconds=PATIENCE_SECONDS)
+    api = PrefectApi.from_settings(timeout_seconds=ANSWER_SECONDS)
     wanted = {"flow_runs": {"name": {"any_": names}}, "sort": "EXPECTED_START_TIME_DESC"}
     return list(api.pages("flow_runs/filter", wanted, most=MOST_RUNS)) if names else []
 

@@ -1,4 +1,4 @@
-"""What Prefect does by itself when a run dies: it is marked as crashed, and its order is taken up again."""
+"""What Prefect does automatically when a run dies: it is marked as crashed, and its order is recovered."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ _RUN_ENDED_BADLY = {"prefect.flow-run.Crashed", "prefect.flow-run.Cancelled", "p
 
 
 async def ensure_automations(client: PrefectClient) -> list[str]:
-    """Make the automations, or bring them to what they should be. Give what was done, one line each."""
+    """Create or update the automations. Return what was done, one line each."""
     recovery = await client.read_deployment_by_name(f"{Job.RECOVER_STALLED}/{Job.RECOVER_STALLED}")
     return [await _ensure(client, wanted) for wanted in _automations(recovery.id)]
 
@@ -25,7 +25,7 @@ def _automations(recovery_id: UUID) -> Sequence[AutomationCore]:
     return [
         AutomationCore(
             name=AutomationName.SILENT_RUN.value,
-            description="Its worker or its machine is gone. The run no longer holds a place in its queue.",
+            description="Its worker or its machine is gone. The run no longer holds a slot of its queue.",
             trigger=EventTrigger(
                 posture=Posture.Proactive,
                 match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
@@ -42,13 +42,13 @@ def _automations(recovery_id: UUID) -> Sequence[AutomationCore]:
             actions=[
                 ChangeFlowRunState(
                     state=StateType.CRASHED,
-                    message=f"No sign of life for {SILENCE_SECONDS} s: its worker or its machine is gone.",
+                    message=f"No heartbeat for {SILENCE_SECONDS} s: its worker or its machine is gone.",
                 )
             ],
         ),
         AutomationCore(
             name=AutomationName.DEAD_RUN.value,
-            description=f"Runs {Job.RECOVER_STALLED} at once instead of at its next turn.",
+            description=f"Runs {Job.RECOVER_STALLED} immediately instead of at its next turn.",
             trigger=EventTrigger(
                 posture=Posture.Reactive,
                 match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
@@ -69,15 +69,15 @@ async def _ensure(client: PrefectClient, wanted: AutomationCore) -> str:
     found = await client.read_automations_by_name(wanted.name)
     if not found:
         await client.create_automation(wanted)
-        return f"automation {wanted.name!r}: made"
+        return f"automation {wanted.name!r}: created"
     first, *others = found
     for surplus in others:
         await client.delete_automation(surplus.id)
     if _core(first) == _core(wanted):
-        return f"automation {wanted.name!r}: as it should be"
+        return f"automation {wanted.name!r}: unchanged"
     # All fields given: what is left out would stay as it is.
     await client.update_automation(first.id, AutomationCore(**wanted.model_dump(exclude={"owner_resource"})))
-    return f"automation {wanted.name!r}: brought up to date"
+    return f"automation {wanted.name!r}: updated"
 
 
 def _core(automation: Automation | AutomationCore) -> dict[str, object]:

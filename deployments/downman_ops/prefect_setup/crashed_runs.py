@@ -1,4 +1,4 @@
-"""Runs that no worker works on any more, though Prefect believes so."""
+"""Runs that no worker executes any more, though Prefect has them as running."""
 
 from datetime import datetime
 
@@ -20,9 +20,9 @@ PAGE = 200
 
 
 async def declare_crashed_runs(client: PrefectClient, *, before: datetime) -> list[str]:
-    """Mark as crashed what has been under way since before a time at which no worker ran.
+    """Mark as crashed the runs that Prefect has had as running since before a time at which no worker ran.
 
-    Such a run would hold its queue's place for ever. Give what was done, one line each.
+    Such a run would hold a slot of its queue indefinitely. Return what was done, one line each.
     """
     done: list[str] = []
     offset = 0
@@ -38,12 +38,12 @@ async def declare_crashed_runs(client: PrefectClient, *, before: datetime) -> li
             limit=PAGE,
             offset=offset,
         )
-        lost = [run for run in runs if run.state and run.state.timestamp < before]
-        for run in lost:
+        crashed = [run for run in runs if run.state and run.state.timestamp < before]
+        for run in crashed:
             ending = Cancelled if run.state_type == StateType.CANCELLING else Crashed
             await client.set_flow_run_state(run.id, ending(message="Its worker was stopped while it ran."), force=True)
-            done.append(f"run {run.name}: declared lost")
+            done.append(f"run {run.name}: declared crashed")
         if len(runs) < PAGE:
             return done
-        # What was declared lost is no longer in the list.
-        offset += len(runs) - len(lost)
+        # What was declared crashed is no longer in the list.
+        offset += len(runs) - len(crashed)

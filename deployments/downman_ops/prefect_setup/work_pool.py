@@ -20,17 +20,17 @@ PRELOAD = "preload"
 
 
 async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str]:
-    """Make the work pool; one of another worker type is made anew. Give what was done, one line each."""
+    """Create the work pool; one of another worker type is replaced. Return what was done, one line each."""
     try:
         pool = await client.read_work_pool(WORK_POOL)
     except ObjectNotFound:
-        done = f"work pool {WORK_POOL}: made, type {settings.worker_type}"
+        done = f"work pool {WORK_POOL}: created, type {settings.worker_type}"
     else:
         if pool.type == settings.worker_type:
             return await _ensure_variables(client, pool, settings)
         # Prefect cannot change the type; the deployments are put on the new pool right after this.
         await client.delete_work_pool(WORK_POOL)
-        done = f"work pool {WORK_POOL}: made anew, type {settings.worker_type} instead of {pool.type}"
+        done = f"work pool {WORK_POOL}: created anew, type {settings.worker_type} instead of {pool.type}"
     template = _job_template(settings)
     await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=settings.worker_type, base_job_template=template))
     return [done]
@@ -50,12 +50,12 @@ def get_variables(template: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _ensure_variables(client: PrefectClient, pool: WorkPool, settings: PoolSettings) -> list[str]:
-    """Bring what the settings say of the pool's job template to it; the rest of the template stays."""
+    """Update what the settings say of the pool's job template; the rest of the template stays."""
     template = pool.base_job_template or _job_template(settings)
     wanted = wanted_variables(settings)
     found = get_variables(pool.base_job_template)
     if all(name in found and found[name] == value for name, value in wanted.items()):
-        return [f"work pool {WORK_POOL}: as it should be"]
+        return [f"work pool {WORK_POOL}: unchanged"]
     properties = template.setdefault("variables", {}).setdefault("properties", {})
     declared = _job_template(settings)["variables"]["properties"]
     for name, value in wanted.items():
@@ -76,30 +76,32 @@ def _job_template(settings: PoolSettings) -> dict[str, Any]:
 
 
 async def ensure_queues(client: PrefectClient, settings: PoolSettings) -> list[str]:
-    """Make the queues with their limits and ranks. Give what was done, one line each."""
+    """Create or update the queues with their limits and priorities. Return what was done, one line each."""
     # All arguments given: the client sends those left out as null, which the server refuses.
     queues = await client.read_work_queues(WORK_POOL, work_queue_filter=WorkQueueFilter(), limit=200, offset=0)
     found = {queue.name: queue for queue in queues}
-    # In the order of rank: Prefect moves the others when one takes a rank that is held.
-    ranked = sorted(Queue, key=settings.get_priority)
-    done = [await _ensure_queue(client, queue, found.get(queue), settings) for queue in ranked]
+    # In the order of priority: Prefect moves the others when one takes a priority that is held.
+    by_priority = sorted(Queue, key=settings.get_priority)
+    done = [await _ensure_queue(client, queue, found.get(queue), settings) for queue in by_priority]
     strays = sorted(set(found) - set(Queue) - {PREFECTS_OWN_QUEUE})
     return done + [f"queue {name}: not one of ours; left alone" for name in strays]
 
 
 async def _ensure_queue(client: PrefectClient, queue: Queue, found: WorkQueue | None, settings: PoolSettings) -> str:
-    limit, rank = settings.get_concurrency(queue), settings.get_priority(queue)
+    limit, priority = settings.get_concurrency(queue), settings.get_priority(queue)
     if found is None:
-        await client.create_work_queue(queue.value, concurrency_limit=limit, priority=rank, work_pool_name=WORK_POOL)
-        return f"queue {queue}: made, {limit} at once, rank {rank}"
-    if (found.concurrency_limit, found.priority) == (limit, rank):
-        return f"queue {queue}: as it should be"
-    await client.update_work_queue(found.id, concurrency_limit=limit, priority=rank)
-    return f"queue {queue}: now {limit} at once, rank {rank}"
+        await client.create_work_queue(
+            queue.value, concurrency_limit=limit, priority=priority, work_pool_name=WORK_POOL
+        )
+        return f"queue {queue}: created, limit {limit}, priority {priority}"
+    if (found.concurrency_limit, found.priority) == (limit, priority):
+        return f"queue {queue}: unchanged"
+    await client.update_work_queue(found.id, concurrency_limit=limit, priority=priority)
+    return f"queue {queue}: now limit {limit}, priority {priority}"
 
 
 async def ensure_mail_block(settings: PoolSettings) -> list[str]:
-    """Write the mail server and its login into Prefect. Give what was done."""
+    """Write the mail server and its login into Prefect. Return what was done."""
     block = EmailServerCredentials(
         smtp_server=settings.mail_host,
         smtp_port=settings.mail_port,

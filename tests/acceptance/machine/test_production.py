@@ -118,7 +118,7 @@ def test_another_number_of_workers_is_installed(said: dict[str, str], machine: M
     machine.type("sed -i 's|^DOWNMAN_PACKAGE_WORKERS=.*|DOWNMAN_PACKAGE_WORKERS=3|' /etc/downman/downman.env")
     machine.type("make install INSTALL_ARGS=--yes; systemctl start downman.target")
     assert machine.type("systemctl is-active downman-package@3").strip() == "active"
-    assert "as it should be" in machine.type("make install INSTALL_ARGS=--yes")
+    assert "nothing to do" in machine.type("make install INSTALL_ARGS=--yes")
     machine.type("make uninstall INSTALL_ARGS=--yes")
     assert machine.type("systemctl list-units --no-legend 'downman*'").split() == []
     assert machine.type("ls /etc/systemd/system/ | grep downman || true") == ""

@@ -64,7 +64,7 @@ def test_what_it_does_stands_in_what_it_says_and_a_second_time_does_nothing(tmp_
     assert {"downman-package@1.service", "downman-package@2.service"} < {path.name for path in wanted.iterdir()}
     assert str(ROOT) in (tmp_path / "etc/systemd/system/downman-site.service").read_text()
     before = files(tmp_path)
-    assert install("install", tmp_path).stdout == "Everything is as it should be.\n"
+    assert install("install", tmp_path).stdout == "There is nothing to do.\n"
     assert files(tmp_path) == before
 
 
@@ -122,7 +122,7 @@ def test_uninstalling_leaves_configuration_and_data(tmp_path: Path) -> None:
         "var/lib/downman/kept.zip",
     ]
     assert "Kept are" in done.stdout
-    assert install("uninstall", tmp_path).stdout == "Everything is as it should be.\n"
+    assert install("uninstall", tmp_path).stdout == "There is nothing to do.\n"
 
 
 def test_the_environment_file_is_read_alike_by_a_shell_and_by_us(tmp_path: Path) -> None:

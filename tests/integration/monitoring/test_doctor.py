@@ -27,7 +27,7 @@ from downman.models import DownloadRequest, Notice, Resource
 from downman.prefect_api import PrefectApi
 from downman_ops.commands import ExitStatus
 from downman_ops.doctor.clock import compare_clocks
-from downman_ops.doctor.runs import look_for_dead_runs
+from downman_ops.doctor.runs import check_runs
 from downman_ops.launch import ports
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from tests.integration.orders import order
@@ -55,8 +55,8 @@ def of(found: Found, part: str) -> list[tuple[str, str]]:
     return [(finding["state"], finding["found"]) for finding in found if finding["part"] == part]
 
 
-def remedies(found: Found, part: str) -> list[str]:
-    return [finding["remedy"] for finding in found if finding["part"] == part]
+def hints(found: Found, part: str) -> list[str]:
+    return [finding["hint"] for finding in found if finding["part"] == part]
 
 
 def one(found: Found, part: str) -> str:
@@ -145,7 +145,7 @@ def test_a_refused_login_is_told_apart_from_a_server_that_is_away(server: Prefec
 
     assert status == ExitStatus.PREFECT_AWAY
     assert "refuses our login" in one(found, "Prefect")
-    assert "PREFECT_API_AUTH_STRING" in remedies(found, "Prefect")[0]
+    assert "PREFECT_API_AUTH_STRING" in hints(found, "Prefect")[0]
     assert "another-secret" not in json.dumps(found)
 
 
@@ -177,9 +177,9 @@ def test_a_pool_or_queue_that_is_paused_or_may_run_nothing_is_wrong(client: Sync
         status, found = doctor()
         assert status == ExitStatus.WRONG
         assert "paused" in one(found, "work pool")
-        assert remedies(found, "work pool") == ["prefect work-pool resume downman"]
+        assert hints(found, "work pool") == ["prefect work-pool resume downman"]
         assert ("wrong", "it is paused") in of(found, "queue package")
-        assert "prefect work-queue resume package --pool downman" in remedies(found, "queue package")
+        assert "prefect work-queue resume package --pool downman" in hints(found, "queue package")
         assert ("wrong", "its limit is 0: nothing runs") in of(found, "queue notify")
     finally:
         client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=False))
@@ -191,7 +191,7 @@ def test_a_pool_that_is_not_there_is_wrong_with_all_its_queues(client: SyncPrefe
     _, found = doctor()
     for part in ("work pool", *(f"queue {name}" for name in Queue)):
         assert one(found, part).startswith("wrong: ")
-        assert remedies(found, part) == ["downman bootstrap"]
+        assert hints(found, part) == ["downman bootstrap"]
     run_bootstrap()
 
 
@@ -206,7 +206,7 @@ def test_a_queue_that_nobody_serves_is_wrong_when_runs_wait_in_it(client: SyncPr
     try:
         until(lambda: one(doctor()[1], "queue package") == "wrong: no worker has asked for its runs ever; 1 are due")
         _, found = doctor()
-        assert "prefect worker start --pool downman --work-queue package" in remedies(found, "queue package")[0]
+        assert "prefect worker start --pool downman --work-queue package" in hints(found, "queue package")[0]
 
         # What every worker asks again and again.
         client.get_scheduled_flow_runs_for_work_pool(WORK_POOL, work_queue_names=[Queue.PACKAGE])
@@ -247,16 +247,16 @@ def test_a_run_without_a_sign_of_life_holds_a_place_and_one_with_a_heartbeat_doe
         "resource": {"prefect.resource.id": f"prefect.flow-run.{alive.id}"},
     }
     try:
-        assert [finding.state for finding in look_for_dead_runs(api, now=now + timedelta(seconds=60))] == ["ok"]
+        assert [finding.state for finding in check_runs(api, now=now + timedelta(seconds=60))] == ["ok"]
 
         api.ask("POST", "events", [heartbeat])
 
         def those_wrong() -> list[str]:
             later = now + timedelta(seconds=120)
-            return [finding.remedy for finding in look_for_dead_runs(api, now=later) if finding.state == "wrong"]
+            return [finding.hint for finding in check_runs(api, now=later) if finding.state == "wrong"]
 
         until(lambda: those_wrong() == [f"prefect flow-run delete {dead.id}"])
-        (found,) = [finding.found for finding in look_for_dead_runs(api, now=now + timedelta(seconds=120))]
+        (found,) = [finding.found for finding in check_runs(api, now=now + timedelta(seconds=120))]
         assert found == f"{dead.name} holds a place of package and gave no sign of life for 90 s (worker: unknown)"
     finally:
         api.close()
@@ -302,7 +302,7 @@ def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefect
         "wrong: it runs other.flow, not downman_flows.package.package_request"
     )
     assert one(found, "deployment stray").startswith("warning: ")
-    assert set(remedies(found, "deployment sweep-orphans")) == {"downman bootstrap"}
+    assert set(hints(found, "deployment sweep-orphans")) == {"downman bootstrap"}
     assert one(doctor()[1], "deployments") == "ok: 5, as prefect.yaml says"
 
 
@@ -354,7 +354,7 @@ def test_migrations_that_are_missing_or_of_a_newer_version_are_wrong(
         f"not applied: downloads.{name}",
         "the database has been migrated by a newer downman: 9999_later",
     ]
-    assert "manage.py migrate" in remedies(found, "migrations")
+    assert "manage.py migrate" in hints(found, "migrations")
     assert of(found, "orders") == []
     assert one(doctor()[1], "migrations").startswith("ok")
 
@@ -401,7 +401,7 @@ def test_folders_that_are_not_there_or_are_none_are_found(no_server: None, setti
     settings.DOWNLOADS_PACKAGE_DIR.write_text("a file")
     _, found = doctor()
     assert one(found, "package folder") == f"wrong: {settings.DOWNLOADS_PACKAGE_DIR} is no folder"
-    assert "DOWNLOADS_PACKAGE_DIR" in remedies(found, "package folder")[0]
+    assert "DOWNLOADS_PACKAGE_DIR" in hints(found, "package folder")[0]
     assert one(found, "staging folder") == f"warning: {settings.DOWNLOADS_STAGING_DIR} is not there"
     assert one(found, "file roots") == f"wrong: {tmp_path / 'unmounted'} is no folder that can be read"
 

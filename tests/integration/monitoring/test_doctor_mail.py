@@ -16,7 +16,7 @@ from downman_ops.doctor.mail_server import VARIABLES
 from downman_ops.launch import ports
 from downman_ops.settings import PREFIX, PoolSettings
 from tests.certificates import expired_certificate, good_certificate, server_context
-from tests.integration.monitoring.test_doctor import Found, doctor, of, one, remedies
+from tests.integration.monitoring.test_doctor import Found, doctor, hints, of, one
 from tests.integration.prefect_server import AUTH, PrefectServer
 from tests.integration.test_mail_modes import HOST, PASSWORD, USER, Keeping, listening, trusted
 
@@ -111,7 +111,7 @@ def test_a_wrong_password(look: Look, trusted: ssl.SSLContext) -> None:
     with listening(tls_context=trusted, require_starttls=True, auth_required=True) as (_, port):
         found = look(port, "STARTTLS", username=USER, password=WRONG)
     assert one(found, "mail server") == f"wrong: {HOST}:{port} (STARTTLS) refuses user and password (535)"
-    assert "DOWNMAN_MAIL_PASSWORD" in remedies(found, "mail server")[0]
+    assert "DOWNMAN_MAIL_PASSWORD" in hints(found, "mail server")[0]
 
 
 @pytest.mark.parametrize("kind", ["STARTTLS", "SSL"])
@@ -120,7 +120,7 @@ def test_a_certificate_that_nobody_trusts(look: Look, tmp_path: Path, kind: str)
     with listening(tls_context=context) if kind == "STARTTLS" else listening(ssl_context=context) as (_, port):
         found = look(port, kind)
     assert "shows a certificate that is not trusted: self-signed certificate" in one(found, "mail server")
-    assert "SSL_CERT_FILE" in remedies(found, "mail server")[0]
+    assert "SSL_CERT_FILE" in hints(found, "mail server")[0]
 
 
 def test_a_certificate_that_is_over(look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ def test_an_environment_that_says_something_else_than_the_block(look: Look, monk
         found = look(port, "INSECURE", username=USER, password=PASSWORD)
     said = "Prefect's block differs from the environment here: DOWNMAN_MAIL_PORT, DOWNMAN_MAIL_PASSWORD"
     assert of(found, "mail server")[0] == ("warning", said)
-    assert "downman bootstrap" in remedies(found, "mail server")[0]
+    assert "downman bootstrap" in hints(found, "mail server")[0]
 
 
 def test_the_variables_are_those_that_the_block_is_written_from() -> None:

@@ -77,7 +77,7 @@ def test_the_list_says_how_the_parts_stand_and_not_whose_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "remedy"),
+    ("words", "hint"),
     [
         (("--limit", "0"), "from 1 to 1000"),
         (("--limit", "1001"), "--before"),
@@ -85,8 +85,8 @@ def test_the_list_says_how_the_parts_stand_and_not_whose_they_are() -> None:
         (("--status", "gone"), "choose from"),
     ],
 )
-def test_what_cannot_be_understood_is_answered_with_what_to_write(words: tuple[str, ...], remedy: str) -> None:
-    with pytest.raises(CommandError, match=remedy):
+def test_what_cannot_be_understood_is_answered_with_what_to_write(words: tuple[str, ...], hint: str) -> None:
+    with pytest.raises(CommandError, match=hint):
         call_command("downman", "orders", *words)
 
 
@@ -165,7 +165,7 @@ def test_parts_of_an_order_that_is_partly_ready_are_retried_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "remedy"),
+    ("status", "hint"),
     [
         (RequestStatus.QUEUED, "`doctor`"),
         (RequestStatus.PACKAGING, "`show`"),
@@ -174,11 +174,11 @@ def test_parts_of_an_order_that_is_partly_ready_are_retried_too() -> None:
         *((status, "--again") for status in (*ENDED, RequestStatus.READY_WITH_ERRORS)),
     ],
 )
-def test_where_nothing_waits_a_retry_says_what_to_do(status: RequestStatus, remedy: str) -> None:
+def test_where_nothing_waits_a_retry_says_what_to_do(status: RequestStatus, hint: str) -> None:
     request = order_in(status)
     said = downman("retry", request.pk)
     assert (said.status, said.out) == (1, "")
-    assert remedy in said.err
+    assert hint in said.err
     attempt = request.attempt
     request.refresh_from_db()
     assert (request.status, request.attempt) == (status, attempt)
@@ -251,7 +251,7 @@ def test_what_is_not_of_the_order_is_not_touched() -> None:
     request, other = order("dem"), order_in(RequestStatus.READY)
     link, mail = other.links.get(), other.notices.first()
     assert mail is not None
-    for words, remedy in (
+    for words, hint in (
         (("cancel", request.pk, "--link", link.pk), "has no link"),
         (("cancel", request.pk, "--part", 0), "has no part 0"),
         (("cancel", request.pk, "--part", 2), "has no part 2"),
@@ -262,7 +262,7 @@ def test_what_is_not_of_the_order_is_not_touched() -> None:
     ):
         said = downman(*words, *(["--yes"] if words[0] != "show" else []))
         assert said.status == 1
-        assert remedy in said.err
+        assert hint in said.err
     link.refresh_from_db()
     assert link.status == "active"
 

@@ -263,10 +263,10 @@ def test_everything_that_is_registered_is_shown_also_what_is_paused(prefect: Pre
     jobs = {row["job"]: row for row in said.json["deployments"]}
     assert set(jobs) == {job.value for job in Job}
     assert jobs["clean-expired"]["state"] == "paused"
-    assert jobs["package-request"]["runs"] == "when asked"
+    assert jobs["package-request"]["runs"] == "on demand"
     assert jobs["recover-stalled"]["runs"].startswith("every 60 s")
     assert jobs["sweep-orphans"]["flow"] == "downman_flows.maintenance.sweep_orphans"
-    queues = {row["queue"]: (row["limit"], row["rank"], row["state"]) for row in said.json["queues"]}
+    queues = {row["queue"]: (row["limit"], row["priority"], row["state"]) for row in said.json["queues"]}
     assert queues["package"] == (4, 2, "open")
     assert said.json["pool"] == [{"pool": "downman", "type": "warm-process", "limit": None, "state": "open"}]
 

@@ -1,5 +1,6 @@
-"""`manage.py downman WORD`: the door to the commands of operators, which stand above the site, in `downman_ops`."""
+"""`manage.py downman COMMAND`: the door to the commands for operators, which stand above the site, in `downman_ops`."""
 
+from argparse import REMAINDER
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -7,15 +8,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class _Missing(BaseCommand):
-    help = "The commands of operators, which are not installed here."
+    help = "The commands for operators, which are not installed here."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("words", nargs="*")
+        parser.add_argument("words", nargs=REMAINDER)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         raise CommandError(
-            "The commands of operators are not installed in this environment. Install them with "
-            "pip install 'downman[worker]'."
+            "The commands for operators are not installed in this environment. Install them with: "
+            "pip install 'downman[worker]'"
         )
 
 

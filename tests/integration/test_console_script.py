@@ -1,0 +1,125 @@
+"""The console script as it is typed: fast, and acting on the installation that is meant."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from downman_ops.cli.overview import WIDTH, overview
+from downman_ops.cli.programs import PROGRAMS
+from downman_ops.registry import COMMANDS
+from tests.console_script import DOWNMAN
+
+ROOT = Path(__file__).parents[2]
+
+
+def typed(
+    *words: str, folder: Path, program: Sequence[str] = (DOWNMAN,), environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with nothing in its environment that says where an installation is."""
+    ours = ("DOWNMAN_", "DOWNLOADS_", "PREFECT_", "DJANGO_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return subprocess.run(
+        [*program, *words],
+        cwd=folder,
+        env={**inherited, "DOWNMAN_HOME": str(folder), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_lists_every_command_and_fits_a_terminal(tmp_path: Path) -> None:
+    done = typed("--help", folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, overview() + "\n", "")
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ") and line[2] != " "}
+    assert {*PROGRAMS, *COMMANDS} <= listed
+    assert max(map(len, done.stdout.splitlines())) <= WIDTH
+
+
+def test_help_loads_neither_django_nor_prefect_and_a_command_no_prefect(tmp_path: Path) -> None:
+    code = (
+        "import sys; from downman_ops.cli.main import main; main(sys.argv[1:]);"
+        "sys.exit(' '.join({'django', 'prefect'} & set(sys.modules)) or 0)"
+    )
+    assert typed("--help", folder=tmp_path, program=(sys.executable, "-c", code)).stderr == ""
+    database = "postgresql://downman@127.0.0.1:9/downman"
+    done = typed(
+        "orders", folder=tmp_path, program=(sys.executable, "-c", code), environment={"DOWNMAN_DATABASE_URL": database}
+    )
+    assert done.stderr.splitlines()[-1] == "django"
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *(name for name, program in PROGRAMS.items() if not program.is_foreign)])
+def test_every_command_explains_itself_without_an_installation(name: str, tmp_path: Path) -> None:
+    done = typed(name, "--help", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"usage: downman {name}")
+
+
+def test_a_command_that_is_unknown_is_one_sentence(tmp_path: Path) -> None:
+    done = typed("inspect", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "downman: there is no command inspect; downman --help lists them.\n"
+
+
+@pytest.mark.parametrize("words", [["active"], ["bootstrap", "--show"], ["prefect", "version"]])
+def test_where_nothing_was_started_it_says_what_to_name(words: list[str], tmp_path: Path) -> None:
+    done = typed(*words, folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"downman: No demo has been started in {tmp_path}.")
+    for name in ("downman demo", "DOWNMAN_HOME", "DJANGO_SETTINGS_MODULE", "--env-file"):
+        assert name in done.stderr
+
+
+def test_an_environment_file_that_is_wrong_is_rejected_with_its_reason(tmp_path: Path) -> None:
+    file = tmp_path / "downman.env"
+    file.write_text("DOWNMAN_PAKAGE_CONCURRENCY=8\n")
+    done = typed("--env-file", str(file), "active", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("downman: There is no setting DOWNMAN_PAKAGE_CONCURRENCY")
+
+
+def test_an_environment_file_says_which_installation_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "downman.env"
+    file.write_text(
+        f"DOWNMAN_HOME={tmp_path}\nDOWNMAN_SECRET_KEY={'0123456789' * 5}\n"
+        "DOWNLOADS_SITE_URL=https://portal.example.org\n"
+        "DOWNMAN_DATABASE_URL=postgresql://downman@127.0.0.1:9/portal\n"
+    )
+    code = "from django.conf import settings as s; print(s.SETTINGS_MODULE, s.DATABASES['default']['NAME'])"
+    done = typed("--env-file", str(file), "manage", "shell", "--no-imports", "-c", code, folder=tmp_path)
+    assert done.stdout == "downman_site.production portal\n", done.stderr
+
+
+def test_the_settings_of_a_site_of_ones_own_are_taken_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "portal.py").write_text("from downman_site.settings import *\nTIME_ZONE = 'Atlantic/Canary'\n")
+    own = {"DJANGO_SETTINGS_MODULE": "portal", "PYTHONPATH": str(tmp_path)}
+    code = "from django.conf import settings; print(settings.TIME_ZONE)"
+    done = typed("manage", "shell", "--no-imports", "-c", code, folder=tmp_path, environment=own)
+    assert done.stdout == "Atlantic/Canary\n", done.stderr
+
+
+def test_a_site_without_the_commands_is_told_how_to_install_them(tmp_path: Path) -> None:
+    # All that the environment has, but for our own distribution; of this the app and the site only.
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "downman" not in path.name.lower():
+            (packages / path.name).symlink_to(path)
+    done = typed(
+        *("-m", "downman_site.manage", "downman", "active", "--json"),
+        folder=tmp_path,
+        program=(sys.executable, "-S"),
+        environment={"PYTHONPATH": os.pathsep.join([str(ROOT / "django_integration"), str(packages)])},
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "CommandError: The commands for operators are not installed in this environment. "
+        "Install them with: pip install 'downman[worker]'\n"
+    )
