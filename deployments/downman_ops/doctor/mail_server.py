@@ -1,84 +1,121 @@
-"""The mail server: reached and logged in to as the runs that send mails do it."""
+"""The mail server: reached and logged in to by the mail client of the runs that send e-mails."""
 
 import os
-import smtplib
-import ssl
 from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
-from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
+
+from pydantic import ValidationError
 
 from downman.prefect_api import PrefectApi
 from downman.settings import app_settings
+from downman_flows.mail_server_errors import MailFault, MailServerError
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, ok, warning, wrong
-from downman_ops.doctor.mail_connection import Login, MailServerError, connected
+
+if TYPE_CHECKING:
+    from prefect_email import EmailServerCredentials
+
+    from downman_flows.mail_server import MailServer
 
 PART, TEST_PART = "mail server", "test mail"
-#: How long the mail server may take for each answer, where no test mail is sent.
+#: How long the mail server may take for each answer, where no test e-mail is sent.
 CHECK_SECONDS = 5.0
-#: What the environment says -> what it is of a login. The environment is the truth; the block is written from it.
-VARIABLES: Mapping[str, str] = {
-    "DOWNMAN_MAIL_HOST": "host",
-    "DOWNMAN_MAIL_PORT": "port",
-    "DOWNMAN_MAIL_TYPE": "kind",
-    "DOWNMAN_MAIL_USER": "user",
-    "DOWNMAN_MAIL_PASSWORD": "password",
+_TYPE = f"See DOWNMAN_MAIL_TYPE and DOWNMAN_MAIL_PORT (SSL 465, STARTTLS 587), then: {BOOTSTRAP}"
+_HOST = f"See that it runs, and DOWNMAN_MAIL_HOST and DOWNMAN_MAIL_PORT; then: {BOOTSTRAP}"
+_USER = f"Set DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, then: {BOOTSTRAP}"
+#: What to do about each fault. The texts of the faults repeat nothing that the server said but its number.
+HINTS: Mapping[MailFault, str] = {
+    MailFault.HOST_UNKNOWN: _HOST,
+    MailFault.NOT_LISTENING: _HOST,
+    MailFault.UNREACHABLE: _HOST,
+    MailFault.TIMEOUT: f"{_HOST}. {_TYPE}",
+    MailFault.NO_TLS: _TYPE,
+    MailFault.NO_STARTTLS: _TYPE,
+    MailFault.CERTIFICATE: "Give it a certificate for that name, or trust its authority (SSL_CERT_FILE), here and for "
+    "the workers.",
+    MailFault.LOGIN_REFUSED: _USER,
+    MailFault.LOGIN_UNSUPPORTED: f"{_USER}. {_TYPE}",
+    MailFault.LOGIN_METHOD_UNKNOWN: _USER,
+    MailFault.LOGIN_NOT_ASCII: _USER,
+    MailFault.SENDER_REFUSED: "Set DOWNLOADS_MAIL_FROM to an e-mail address that it takes.",
+    MailFault.RECIPIENT_REFUSED: "See the e-mail address; the mail server's log says why.",
+    MailFault.MESSAGE_REFUSED: "The mail server's log says why.",
+    MailFault.CONNECTION_CLOSED: _TYPE,
+    MailFault.REFUSED: "The mail server's log says why.",
 }
+#: Faults of a message, for which the test e-mail stands, and not of the server.
+_OF_THE_MESSAGE = {MailFault.SENDER_REFUSED, MailFault.RECIPIENT_REFUSED, MailFault.MESSAGE_REFUSED}
 
 
 def check_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterator[Finding]:
-    """Log in with what Prefect's block holds; send a test mail where somebody wants one."""
+    """Log in with what Prefect's block holds; send a test e-mail where one was asked for."""
+    # They load Prefect, for which the other checks need not wait.
+    from prefect_email import EmailServerCredentials  # noqa: PLC0415
+
+    from downman_flows.mail_server import MailServer  # noqa: PLC0415
+
     name = app_settings().mail_block
     blocks = "block_types/slug/email-server-credentials/block_documents/name"
+    # Not by the block's class, which tells the server of every reading.
     block = api.find("GET", f"{blocks}/{quote(name, safe='')}?include_secrets=true")
     if block is None:
         hint = f"Set DOWNMAN_MAIL_HOST and what belongs to it, then: {BOOTSTRAP}"
         yield wrong(PART, f"Prefect has no block {name} with the mail server's login", hint)
         return
-    data: Mapping[str, Any] = block["data"]
-    patience = app_settings().mail_timeout_seconds
-    # A look is one of many, made every few minutes; who sends a test mail waits for it.
-    login = Login.from_block(data, timeout_seconds=patience if test_mail_to else min(patience, CHECK_SECONDS))
-    yield from _differing(login)
-    if not data.get("verify", True):
-        yield warning(PART, "the block says that certificates are not verified", BOOTSTRAP)
     try:
-        with connected(login) as server:
-            yield _reached(login, server)
+        credentials = EmailServerCredentials.model_validate(block["data"])
+    except ValidationError:
+        yield wrong(PART, f"Prefect's block {name} cannot be used: what it holds is no login", _HOST)
+        return
+    seconds = app_settings().mail_timeout_seconds
+    # A check is one of many, made every few minutes; who sends a test e-mail waits for it.
+    server = MailServer(credentials, timeout_seconds=seconds if test_mail_to else min(seconds, CHECK_SECONDS))
+    where = f"{server.host}:{server.port} ({server.smtp_type.name})"
+    yield from _differences(get_login(credentials, server))
+    if not credentials.verify:
+        yield warning(PART, "the block says that certificates are not verified", BOOTSTRAP)
+    with server:
+        try:
+            server.connect()
+            yield _answers(where, server, has_login=bool(credentials.username))
             if test_mail_to is not None:
                 yield _send_test(server, test_mail_to)
-    except MailServerError as exc:
-        yield wrong(exc.part or PART, f"{login.host}:{login.port} ({login.kind}) {exc}", exc.hint)
+        except MailServerError as exc:
+            yield wrong(TEST_PART if exc.fault in _OF_THE_MESSAGE else PART, f"{where} {exc}", HINTS[exc.fault])
 
 
-def _differing(login: Login) -> Iterator[Finding]:
-    differing = [
-        variable
-        for variable, name in VARIABLES.items()
-        if variable in os.environ and os.environ[variable] != str(getattr(login, name))
-    ]
+def get_login(credentials: "EmailServerCredentials", server: "MailServer") -> Mapping[str, Any]:
+    """Return what the block holds, by the variables from which it is written."""
+    return {
+        "DOWNMAN_MAIL_HOST": server.host,
+        "DOWNMAN_MAIL_PORT": server.port,
+        "DOWNMAN_MAIL_TYPE": server.smtp_type.name,
+        "DOWNMAN_MAIL_USER": credentials.username or "",
+        "DOWNMAN_MAIL_PASSWORD": credentials.password.get_secret_value() if credentials.password else "",
+    }
+
+
+def _differences(login: Mapping[str, Any]) -> Iterator[Finding]:
+    """Compare with the environment, which is the truth: the block is written from it."""
+    differing = [name for name, value in login.items() if name in os.environ and os.environ[name] != str(value)]
     if differing:
         # What differs is not shown: the password may be among it.
         found = f"Prefect's block differs from the environment here: {', '.join(differing)}"
         yield warning(PART, found, f"{BOOTSTRAP} writes the block from the environment.")
 
 
-def _reached(login: Login, server: smtplib.SMTP) -> Finding:
-    found = f"{login.host}:{login.port} ({login.kind}) answers" + (" and takes the login" if login.user else "")
-    if login.user and not isinstance(server.sock, ssl.SSLSocket) and not _is_here(server):
+def _answers(where: str, server: "MailServer", *, has_login: bool) -> Finding:
+    found = f"{where} answers" + (" and takes the login" if has_login else "")
+    if has_login and not server.is_encrypted and not server.is_on_this_machine:
         hint = f"Set DOWNMAN_MAIL_TYPE to STARTTLS or SSL with its port, then: {BOOTSTRAP}"
         return warning(PART, f"{found}, but the password goes there unencrypted", hint)
     return ok(PART, found)
 
 
-def _is_here(server: smtplib.SMTP) -> bool:
-    assert server.sock is not None  # noqa: S101 - it has answered
-    return ip_address(server.sock.getpeername()[0].partition("%")[0]).is_loopback
-
-
-def _send_test(server: smtplib.SMTP, recipient: str) -> Finding:
+def _send_test(server: "MailServer", recipient: str) -> Finding:
+    """Send a test e-mail. Raises `MailServerError`."""
     sender = app_settings().mail_from
     message = EmailMessage()
     message["From"], message["To"] = sender, recipient
@@ -86,15 +123,6 @@ def _send_test(server: smtplib.SMTP, recipient: str) -> Finding:
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost")
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content("downman's doctor was asked to send this. Mails of orders go the same way.\n")
-    try:
-        server.send_message(message)
-    except smtplib.SMTPSenderRefused as exc:
-        raise MailServerError(
-            f"refuses the sender ({exc.smtp_code})", hint="Set DOWNLOADS_MAIL_FROM to one it takes.", part=TEST_PART
-        ) from exc
-    except smtplib.SMTPRecipientsRefused as exc:
-        codes = ", ".join(sorted({str(code) for code, _ in exc.recipients.values()}))
-        hint = "See the address; the mail server's log says why."
-        raise MailServerError(f"refuses the recipient ({codes})", hint=hint, part=TEST_PART) from exc
+    message.set_content("downman's doctor was asked to send this. E-mails about orders are sent in the same way.\n")
+    server.send(message)
     return ok(TEST_PART, f"taken by the mail server, with the Message-ID {message['Message-ID']}")

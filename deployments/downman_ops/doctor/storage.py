@@ -1,4 +1,4 @@
-"""The folders: there, writable, with room, and not where everybody can look."""
+"""The folders: there, writable, and with room. Where they must not be, the checks of the settings know."""
 
 import os
 import shutil
@@ -6,12 +6,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from django.conf import settings as django_settings
-
 from downman.domain.sizes import format_size
 from downman.services.policy import current_policy
 from downman.services.retention import stored_bytes
 from downman.settings import AppSettings, app_settings
+from downman_flows.storage.free_space import SpaceRule
 from downman_ops.doctor.findings import Finding, ok, warning, wrong
 
 PACKAGES, STAGING, ROOM, ROOTS = "package folder", "staging folder", "room", "file roots"
@@ -26,7 +25,6 @@ def check_folders() -> Iterator[Finding]:
     else:
         hint = "Right where no worker runs. Where one does: make it, its worker's own, or set DOWNLOADS_STAGING_DIR."
         yield warning(STAGING, f"{settings.staging_dir} is not there", hint)
-    yield from _public(settings)
     yield from _roots(settings)
 
 
@@ -35,18 +33,17 @@ def check_room(*, database_answers: bool) -> Iterator[Finding]:
     settings = app_settings()
     if not settings.package_dir.is_dir():
         return
-    in_packages = shutil.disk_usage(settings.package_dir).free - settings.package_reserve_bytes
-    free, where = in_packages, "in the package folder"
-    if settings.staging_dir.is_dir():
-        in_staging = shutil.disk_usage(settings.staging_dir).free - settings.staging_reserve_bytes
-        free, where = min((in_packages, where), (in_staging, "in the staging folder"))
-        if settings.staging_dir.stat().st_dev == settings.package_dir.stat().st_dev:
-            # What is fetched and the package made of it lie there at the same time.
-            free, where = free // 2, "on the disk that packages and staging share"
-    if settings.storage_budget_bytes and database_answers:
-        free, where = min((free, where), (settings.storage_budget_bytes - stored_bytes(), "in the storage budget"))
+    rule = SpaceRule(
+        package_dir=settings.package_dir,
+        staging_dir=settings.staging_dir,
+        package_reserve_bytes=settings.package_reserve_bytes,
+        staging_reserve_bytes=settings.staging_reserve_bytes,
+        # How much of it is used stands in the database.
+        storage_budget_bytes=settings.storage_budget_bytes if database_answers else 0,
+    )
+    space = rule.measure(stored_bytes=stored_bytes)
     public = current_policy().max_public_bytes if database_answers else settings.max_public_bytes
-    yield _room(free, where, public)
+    yield _room(space.free_bytes, space.limit.value, public)
 
 
 def _room(free: int, where: str, public: int) -> Finding:
@@ -72,16 +69,6 @@ def _folder(part: str, folder: Path, setting: str) -> Finding:
         hint = f"Give it to the user of site and workers (chown), or set {setting}."
         return wrong(part, f"{folder} cannot be written to: {exc.strerror}", hint)
     return ok(part, f"{folder}, {format_size(shutil.disk_usage(folder).free)} free")
-
-
-def _public(settings: AppSettings) -> Iterator[Finding]:
-    named = (django_settings.MEDIA_ROOT, django_settings.STATIC_ROOT)
-    public = [Path(folder).resolve() for folder in named if folder]
-    for part, folder in ((PACKAGES, settings.package_dir), (STAGING, settings.staging_dir)):
-        for root in public:
-            if folder.resolve().is_relative_to(root):
-                found = f"it lies in {root}, which anybody can read"
-                yield wrong(part, found, "Move it out of MEDIA_ROOT and STATIC_ROOT.")
 
 
 def _roots(settings: AppSettings) -> Iterator[Finding]:

@@ -81,7 +81,7 @@ def _cancel_part(order: DownloadRequest, options: Mapping[str, Any], actor: str)
     number = options["part"]
     part = order.locators.filter(position=number - 1).first() if number > 0 else None
     if part is None:
-        raise CommandError(f"Order {order.pk} has no part {number}. `show {order.pk}` numbers them.")
+        raise CommandError(f"Order {order.pk} has no part {number}. `downman show {order.pk}` numbers them.")
     confirm(
         f"Cancel part {number} of order {order.pk} ({part.resource_id})? The rest of the order continues; what lies in "
         "one package with it is packaged again, without it. This cannot be undone.",
@@ -95,7 +95,7 @@ def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str)
     number = options["link"]
     link = order.links.filter(pk=number).first()
     if link is None:
-        raise CommandError(f"Order {order.pk} has no link {number}. `show {order.pk}` numbers them.")
+        raise CommandError(f"Order {order.pk} has no link {number}. `downman show {order.pk}` numbers them.")
     confirm(
         f"End link {number} of order {order.pk}? Nobody can download what it leads to any more. This cannot be undone.",
         options,
@@ -119,14 +119,14 @@ def _choose_emails(order: DownloadRequest, options: Mapping[str, Any]) -> list[N
     """Return the e-mails that were chosen; raises `CommandError` where there are none."""
     if options["mail"] is not None:
         chosen = list(order.notices.filter(pk=options["mail"]))
-        missing = f"Order {order.pk} has no e-mail {options['mail']}. `show {order.pk}` numbers them."
+        missing = f"Order {order.pk} has no e-mail {options['mail']}. `downman show {order.pk}` numbers them."
     else:
         not_taken = Q(status__in=[NoticeStatus.FAILED, NoticeStatus.RETRYING])
         # Not the copies, and none to an address that is no longer the order's.
         ours = Q(recipient=order.email) | Q(kind__in=FOR_ADMINISTRATORS)
         sent = Q(status=NoticeStatus.SENT) & ours & ~Q(fact__contains=" again ")
         chosen = list(order.notices.filter(not_taken | sent if options["all"] else not_taken))
-        missing = f"No e-mail of order {order.pk} has failed. `show {order.pk}` lists them; --all sends all once more."
+        missing = f"No e-mail of order {order.pk} has failed. `downman show {order.pk}` lists them; --all sends all once more."
     if not chosen:
         raise CommandError(missing)
     return chosen

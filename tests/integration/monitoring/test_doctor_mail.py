@@ -12,7 +12,9 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from prefect_email import EmailServerCredentials
 
-from downman_ops.doctor.mail_server import VARIABLES
+from downman_flows.mail_server import MailServer
+from downman_flows.mail_server_errors import MailFault
+from downman_ops.doctor.mail_server import HINTS, get_login
 from downman_ops.launch import ports
 from downman_ops.settings import PREFIX, PoolSettings
 from tests.certificates import expired_certificate, good_certificate, server_context
@@ -130,10 +132,13 @@ def test_a_certificate_that_is_over(look: Look, tmp_path: Path, monkeypatch: pyt
         assert "certificate has expired" in one(look(port, "STARTTLS"), "mail server")
 
 
-def test_a_block_that_verifies_no_certificate_is_to_be_looked_at(look: Look, trusted: ssl.SSLContext) -> None:
-    with listening(tls_context=trusted) as (_, port):
+def test_a_block_that_verifies_no_certificate_is_used_so_and_is_to_be_looked_at(look: Look, tmp_path: Path) -> None:
+    with listening(tls_context=server_context(good_certificate(tmp_path))) as (_, port):
         found = look(port, "STARTTLS", verify=False)
-    assert ("warning", "the block says that certificates are not verified") in of(found, "mail server")
+    assert of(found, "mail server") == [
+        ("warning", "the block says that certificates are not verified"),
+        ("ok", f"{HOST}:{port} (STARTTLS) answers"),
+    ]
 
 
 def test_a_server_without_starttls_is_told_no_password(look: Look) -> None:
@@ -226,4 +231,9 @@ def test_an_environment_that_says_something_else_than_the_block(look: Look, monk
 
 def test_the_variables_are_those_that_the_block_is_written_from() -> None:
     names = {f"{PREFIX}{name.upper()}" for name in PoolSettings.model_fields if name.startswith("mail_")}
-    assert set(VARIABLES) == names - {f"{PREFIX}MAIL_BLOCK"}
+    credentials = EmailServerCredentials(smtp_server=HOST, smtp_port=25, smtp_type="INSECURE")
+    assert set(get_login(credentials, MailServer(credentials, timeout_seconds=1))) == names - {f"{PREFIX}MAIL_BLOCK"}
+
+
+def test_there_is_a_hint_for_every_fault() -> None:
+    assert set(HINTS) == set(MailFault)

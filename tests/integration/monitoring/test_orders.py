@@ -167,8 +167,8 @@ def test_parts_of_an_order_that_is_partly_ready_are_retried_too() -> None:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (RequestStatus.QUEUED, "`doctor`"),
-        (RequestStatus.PACKAGING, "`show`"),
+        (RequestStatus.QUEUED, "`downman doctor`"),
+        (RequestStatus.PACKAGING, "`downman show`"),
         (RequestStatus.AWAITING_APPROVAL, "admin pages"),
         (RequestStatus.READY, "nothing to try again"),
         *((status, "--again") for status in (*ENDED, RequestStatus.READY_WITH_ERRORS)),
@@ -206,7 +206,7 @@ def test_nothing_is_ordered_again_that_is_not_missing_or_not_offered() -> None:
     )
     Resource.objects.update(offered=False)
     assert "Nothing is missing" in downman("retry", ready.pk, "--again").err
-    assert "Leave --again out" in downman("retry", queued.pk, "--again").err
+    assert "Omit --again" in downman("retry", queued.pk, "--again").err
     assert "The catalogue has no such resource." in downman("retry", failed.pk, "--again").err
     assert DownloadRequest.objects.count() == 3
 
@@ -255,8 +255,8 @@ def test_what_is_not_of_the_order_is_not_touched() -> None:
         (("cancel", request.pk, "--link", link.pk), "has no link"),
         (("cancel", request.pk, "--part", 0), "has no part 0"),
         (("cancel", request.pk, "--part", 2), "has no part 2"),
-        (("cancel", request.pk, "--note", "why"), "say which with --part"),
-        (("resend", request.pk, "--mail", mail.pk), "has no mail"),
+        (("cancel", request.pk, "--note", "why"), "name it with --part"),
+        (("resend", request.pk, "--mail", mail.pk), "has no e-mail"),
         (("show", other.pk + 1), "There is no order"),
         (("cancel", other.pk + 1), "There is no order"),
     ):
@@ -271,7 +271,7 @@ def test_nobody_to_ask_is_no_yes() -> None:
     request = order("dem")
     said = downman("cancel", request.pk)
     assert said.status == 1
-    assert "Say --yes" in said.err
+    assert "--yes does it" in said.err
     request.refresh_from_db()
     assert request.status == "queued"
 
@@ -288,9 +288,9 @@ def test_only_yes_is_a_yes(answer: Callable[[str], object], capsys: Any) -> None
 
 def test_mails_that_failed_are_tried_now() -> None:
     request = order("dem")
-    assert "No mail of order" in downman("resend", request.pk).err
+    assert "No e-mail of order" in downman("resend", request.pk).err
     notices.mark_failed(notices.claim_due(1)[0], "550 no such user", for_good=True)
-    assert "1 mail to be sent" in downman("resend", request.pk).out
+    assert "1 e-mail to be sent" in downman("resend", request.pk).out
     notice = request.notices.get()
     assert notice.status == "retrying"
     assert notice.due_at <= timezone.now()
@@ -302,12 +302,12 @@ def test_mails_that_were_sent_go_out_once_more_when_asked_for() -> None:
         notices.mark_sent(notice)
     assert downman("resend", request.pk, "--all").status == 1
     for _ in range(2):
-        assert "2 mails to be sent" in downman("resend", request.pk, "--all", "--yes").out
+        assert "2 e-mails to be sent" in downman("resend", request.pk, "--all", "--yes").out
         for notice in notices.claim_due(9):
             notices.mark_sent(notice)
     assert request.notices.count() == 6
     only = request.notices.earliest("pk").pk
-    assert "1 mail to be sent" in downman("resend", request.pk, "--mail", only).out
+    assert "1 e-mail to be sent" in downman("resend", request.pk, "--mail", only).out
     assert Notice.objects.count() == 7
 
 
