@@ -29,7 +29,7 @@ def add_for_orders(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--since", type=_time, metavar="TIME", help="only those placed at or after this time")
     parser.add_argument("--email", metavar="ADDRESS", help="only those of exactly this e-mail address")
-    parser.add_argument("--before", type=int, metavar="ORDER", help="the page after this order")
+    parser.add_argument("--before", metavar="ORDER", help="the page after this order")
     parser.add_argument(
         "--limit",
         type=_limit("; --before gives the next page"),
@@ -41,7 +41,7 @@ def add_for_orders(parser: ArgumentParser) -> None:
 
 def add_order(parser: ArgumentParser) -> None:
     """Declare which order is meant."""
-    parser.add_argument("order", metavar="ORDER", help="the order, as `orders` lists it")
+    parser.add_argument("order", metavar="ORDER", help="its number (2FFF-043D), its id, or the URL of its page")
 
 
 def add_for_retry(parser: ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """What every command is made of: its name, its options, and a report for people and for scripts."""
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -32,6 +32,8 @@ class Table:
     columns: Mapping[str, str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
+    #: Keys of columns that are for scripts only.
+    only_json: Collection[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,10 +82,11 @@ def _table(table: Table, width: int | None, *, styled: bool) -> str:
     lines = [_write(Text(table.title, style="bold"), styled=styled)] if table.title else []
     notes = [table.note] if table.note else []
     if table.rows:
-        kinds = list(table.columns)
-        headings = list(table.columns.values())
-        rows = [[_cell(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in table.rows]
-        numeric = [_is_numeric(row[place] for row in table.rows) for place in range(len(kinds))]
+        shown = [place for place, key in enumerate(table.columns) if key not in table.only_json]
+        keys, all_headings = list(table.columns), list(table.columns.values())
+        headings = [all_headings[place] for place in shown]
+        rows = [[_cell(row[place], keys[place]) for place in shown] for row in table.rows]
+        numeric = [_is_numeric(row[place] for row in table.rows) for place in shown]
         if (widths := _fit(headings, rows, width)) is not None:
             lines.append(_write(_in_columns(headings, rows, widths, numeric), styled=styled))
         elif (widths := _fit(headings, shortened := _shorten(rows), width)) is not None:
@@ -178,14 +179,14 @@ def _write(part: RenderableType, *, styled: bool) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
 
 
-def _cell(value: Any, kind: str) -> str:
+def _cell(value: Any, key: str) -> str:
     if value is None or value == "":
         return NOTHING
     if isinstance(value, datetime):
         from django.utils.timezone import localtime  # noqa: PLC0415 - a report without moments needs no Django
 
         return localtime(value).strftime("%Y-%m-%d %H:%M:%S")
-    if "bytes" in kind.split("_") and isinstance(value, int):
+    if "bytes" in key.split("_") and isinstance(value, int):
         return format_size(value)
     if isinstance(value, float):
         return f"{value:.2f}"

@@ -71,8 +71,8 @@ def _unserved(part: str, name: Queue, queue: Mapping[str, Any], *, waiting: int,
     silent = now - datetime.fromisoformat(polled) if polled else None
     if silent is not None and silent < SERVED_WITHIN:
         return
-    since = "ever" if silent is None else f"for {humanize_duration(silent)}"
-    found = f"no worker has polled it {since}; {waiting} are due"
+    polled_it = "ever polled it" if silent is None else f"polled it for {humanize_duration(silent)}"
+    found = f"no worker has {polled_it}; {waiting} are due"
     yield (wrong if waiting else warning)(part, found, _start(name))
 
 

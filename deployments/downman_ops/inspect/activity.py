@@ -15,6 +15,7 @@ from downman_ops.inspect.runs import (
     AUTO,
     RunsTable,
     count_runs_in,
+    get_numbers,
     get_order,
     get_runs,
     next_of_schedules,
@@ -26,14 +27,14 @@ from downman_ops.inspect.runs import (
 SCHEDULED = RunsTable(
     name="scheduled",
     title="Runs that wait for their time or for a worker",
-    columns=("queue", "order", "state", "planned", "message", "run"),
+    columns=("queue", "order", "number", "state", "planned", "message", "run"),
 )
 RESERVED = RunsTable(
     name="reserved",
     title="Runs taken and not started",
-    columns=("queue", "order", "worker", "since", "run"),
+    columns=("queue", "order", "number", "worker", "since", "run"),
 )
-_ENDED = ("queue", "order", "state", "since", "worker", "run", "message")
+_ENDED = ("queue", "order", "number", "state", "since", "worker", "run", "message")
 CANCELLED = RunsTable(name="runs", title="Runs that were cancelled, newest first", columns=_ENDED)
 CRASHED = RunsTable(name="crashed", title="Runs that crashed or failed, newest first", columns=_ENDED)
 _WAITING_PARTS = (LocatorStatus.RETRYING.value, LocatorStatus.WAITING_FOR_SPACE.value)
@@ -48,7 +49,18 @@ def active(options: Mapping[str, Any]) -> Report:
     table = RunsTable(
         name="active",
         title="Running",
-        columns=("queue", "order", "order_status", "bytes_done", "bytes_total", "worker", "state", "since", "run"),
+        columns=(
+            "queue",
+            "order",
+            "number",
+            "order_status",
+            "bytes_done",
+            "bytes_total",
+            "worker",
+            "state",
+            "since",
+            "run",
+        ),
         more={
             "order_status": ("order status", lambda run: getattr(orders.get(get_order(run)), "status", None)),
             "bytes_done": ("bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_done", None)),
@@ -63,13 +75,15 @@ def active(options: Mapping[str, Any]) -> Report:
                 name="held",
                 title="Orders held by a run that Prefect does not have as running",
                 columns={
-                    "order": "order",
+                    "order": "id",
+                    "number": "order",
                     "order_status": "order status",
                     "run": "run",
                     "run_state": "run state",
                     "until": "lease expires",
                 },
                 rows=held,
+                only_json=["order"],
                 note="They are recovered when the lease expires, or within a minute of the end of their run.",
             )
         )
@@ -100,7 +114,7 @@ def _held_by_others(api: PrefectApi, runs: Sequence[Mapping[str, Any]], most: in
     states = {run["id"]: run["state_name"] for run in known if run["state_type"] not in EXECUTING_RUN_STATES}
     running_ones = {run["id"] for run in known} - set(states)
     return [
-        (order.pk, order.status, order.lease_owner, states.get(order.lease_owner), order.lease_until)
+        (order.pk, order.number, order.status, order.lease_owner, states.get(order.lease_owner), order.lease_until)
         for order in others
         if order.lease_owner not in running_ones
     ]
@@ -135,13 +149,15 @@ def _count_requested(api: PrefectApi, queue: str | None) -> int:
 
 def _waiting_orders(most: int) -> list[Table]:
     open_ones = DownloadRequest.objects.filter(status__in=sorted(OPEN_REQUESTS), due_at__isnull=False)
-    found = list(open_ones.order_by("due_at").only("pk", "status", "due_at", "attempt", "run_id")[: most + 1])
+    found = list(open_ones.order_by("due_at").only("pk", "number", "status", "due_at", "attempt", "run_id")[: most + 1])
     total = open_ones.count() if len(found) > most else None
     orders, note = shown(found, most, what="orders", total=total)
     parts = ResourceLocator.objects.filter(request_id__in=[order.pk for order in orders], status__in=_WAITING_PARTS)
+    numbers = {order.pk: order.number for order in orders}
     retries = [
         (
             part.request_id,
+            numbers[part.request_id],
             part.position + 1,
             part.resource_id,
             part.status,
@@ -157,23 +173,26 @@ def _waiting_orders(most: int) -> list[Table]:
             name="orders",
             title="Orders that wait for a run",
             columns={
-                "order": "order",
+                "order": "id",
+                "number": "order",
                 "status": "status",
                 "at": "due",
                 "attempt": "attempt",
                 "run": "requested run",
             },
             rows=[
-                (order.pk, order.status, order.due_at, order.attempt, order.run_id and str(order.run_id))
+                (order.pk, order.number, order.status, order.due_at, order.attempt, order.run_id and str(order.run_id))
                 for order in orders
             ],
             note=note,
+            only_json=["order"],
         ),
         Table(
             name="retries",
             title="Their parts to be retried",
             columns={
-                "order": "order",
+                "order": "id",
+                "number": "order",
                 "part": "part",
                 "resource": "resource",
                 "status": "status",
@@ -183,6 +202,7 @@ def _waiting_orders(most: int) -> list[Table]:
                 "at": "at",
             },
             rows=retries,
+            only_json=["order"],
         ),
     ]
 
@@ -192,16 +212,21 @@ def _waiting_mails(most: int) -> Table:
     found = list(owed.order_by("due_at").defer("last_error", "recipient")[: most + 1])
     total = owed.count() if len(found) > most else None
     mails, note = shown(found, most, what="e-mails", total=total)
-    rows = [(mail.pk, mail.kind, mail.request_id, mail.status, mail.attempts, mail.due_at) for mail in mails]
+    numbers = get_numbers(mail.request_id for mail in mails)
+    rows = [
+        (mail.pk, mail.kind, mail.request_id, numbers.get(mail.request_id), mail.status, mail.attempts, mail.due_at)
+        for mail in mails
+    ]
     columns = {
         "mail": "e-mail",
         "kind": "kind",
-        "order": "order",
+        "order": "id",
+        "number": "order",
         "status": "status",
         "attempts": "attempts",
         "at": "at",
     }
-    return Table(name="mails", title="E-mails to be sent", columns=columns, rows=rows, note=note)
+    return Table(name="mails", title="E-mails to be sent", columns=columns, rows=rows, note=note, only_json=["order"])
 
 
 def reserved(options: Mapping[str, Any]) -> Report:
@@ -231,7 +256,7 @@ def _ended_runs(table: RunsTable, states: Collection[str], *, most: int, queue: 
 
 def _cancelled_orders(most: int) -> Table:
     cancelled = DownloadRequest.objects.filter(status=RequestStatus.CANCELLED.value)
-    found = list(cancelled.order_by("-updated_at").only("pk", "cancelled_at", "updated_at")[: most + 1])
+    found = list(cancelled.order_by("-updated_at").only("pk", "number", "cancelled_at", "updated_at")[: most + 1])
     orders, note = shown(found, most, what="orders")
     ended = RequestEvent.objects.filter(
         request_id__in=[order.pk for order in orders], locator=None, to_status=RequestStatus.CANCELLED.value
@@ -243,9 +268,16 @@ def _cancelled_orders(most: int) -> Table:
         actor = event.actor if event else ""
         # A run ended the order when its last part could not go on.
         by = "a run" if _is_run(actor) else actor
-        rows.append((order.pk, order.cancelled_at or order.updated_at, by, event.reason if event else ""))
-    columns = {"order": "order", "at": "at", "by": "by", "reason": "reason"}
-    return Table(name="orders", title="Orders that were cancelled, newest first", columns=columns, rows=rows, note=note)
+        rows.append((order.pk, order.number, order.cancelled_at or order.updated_at, by, event.reason if event else ""))
+    columns = {"order": "id", "number": "order", "at": "at", "by": "by", "reason": "reason"}
+    return Table(
+        name="orders",
+        title="Orders that were cancelled, newest first",
+        columns=columns,
+        rows=rows,
+        note=note,
+        only_json=["order"],
+    )
 
 
 def _is_run(actor: str) -> bool:

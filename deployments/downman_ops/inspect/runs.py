@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from downman.domain.jobs import TAG, WORK_POOL, Queue
+from downman.models import DownloadRequest
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.commands import Table
 
@@ -78,9 +79,15 @@ def get_jobs(api: PrefectApi, runs: Iterable[Mapping[str, Any]]) -> dict[str, st
 
 
 def get_order(run: Mapping[str, Any]) -> int | None:
-    """Return the number of the order that a run is for."""
+    """Return the id of the order that a run is for."""
     number = run["parameters"].get("request_id")
     return number if isinstance(number, int) else None
+
+
+def get_numbers(orders: Iterable[int | None]) -> dict[int | None, str]:
+    """Return the public numbers of orders, by their ids."""
+    found = DownloadRequest.objects.filter(pk__in=[order for order in orders if order is not None])
+    return dict(found.values_list("pk", "number"))
 
 
 def get_worker(run: Mapping[str, Any]) -> str:
@@ -114,7 +121,7 @@ def shown(found: Sequence[Any], most: int, *, what: str, total: int | None = Non
 Columns = Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]]
 COLUMNS: Columns = {
     "queue": ("queue", lambda run: run["work_queue_name"]),
-    "order": ("order", get_order),
+    "order": ("id", get_order),
     "state": ("state", lambda run: run["state_name"]),
     "worker": ("worker", get_worker),
     "since": ("since", since),
@@ -136,11 +143,12 @@ class RunsTable:
 
     def of(self, api: PrefectApi, runs: Sequence[Mapping[str, Any]], *, note: str = "") -> Table:
         """Fill it. Raises `PrefectUnavailable`."""
-        jobs = get_jobs(api, runs)
+        jobs, numbers = get_jobs(api, runs), get_numbers(map(get_order, runs))
         known: Columns = {
             **COLUMNS,
             **self.more,
             "job": ("job", lambda run: jobs.get(run["deployment_id"], "")),
+            "number": ("order", lambda run: numbers.get(get_order(run))),
         }
         keys = ("job", *self.columns)
         return Table(
@@ -149,4 +157,5 @@ class RunsTable:
             columns={key: known[key][0] for key in keys},
             rows=[[known[key][1](run) for key in keys] for run in runs],
             note=note,
+            only_json=["order"],
         )

@@ -38,8 +38,8 @@ def retry(options: Mapping[str, Any]) -> Report:
         parts = retrying.try_now(order.pk, actor=get_actor(options))
     except IllegalTransition as exc:
         order.refresh_from_db()
-        raise CommandError(f"Order {order.pk} {NOTHING_WAITS.get(RequestStatus(order.status), IS_OVER)}") from exc
-    return Report(done=[f"Order {order.pk}: {_count(parts, 'part')} to be tried now. {LATER}"])
+        raise CommandError(f"Order {order.number} {NOTHING_WAITS.get(RequestStatus(order.status), IS_OVER)}") from exc
+    return Report(done=[f"Order {order.number}: {_count(parts, 'part')} to be tried now. {LATER}"])
 
 
 def _place_again(order: DownloadRequest) -> Report:
@@ -49,11 +49,13 @@ def _place_again(order: DownloadRequest) -> Report:
     except IllegalTransition as exc:
         hint = "Omit --again to try now what waits." if order.status not in ENDED_REQUESTS else ""
         raise CommandError(
-            f"Nothing is missing of order {order.pk}: it is {describe_status(order.status)}. {hint}".strip()
+            f"Nothing is missing of order {order.number}: it is {describe_status(order.status)}. {hint}".strip()
         ) from exc
     except OrderRefused as exc:
-        raise CommandError(f"Order {order.pk} cannot be placed again: {exc.message}") from exc
-    return Report(done=[f"Order {new.pk} was placed: what is missing of order {order.pk}, for the same requester."])
+        raise CommandError(f"Order {order.number} cannot be placed again: {exc.message}") from exc
+    return Report(
+        done=[f"Order {new.number} was placed: what is missing of order {order.number}, for the same requester."]
+    )
 
 
 def cancel(options: Mapping[str, Any]) -> Report:
@@ -69,39 +71,40 @@ def cancel(options: Mapping[str, Any]) -> Report:
     if order.status in ENDED_REQUESTS:
         raise IllegalTransition(status=order.status)
     confirm(
-        f"Cancel order {order.pk}? Running work stops, its links end, and the requester is notified. This cannot be "
-        "undone.",
+        f"Cancel order {order.number}? Running work stops, its links end, and the requester is notified. This "
+        "cannot be undone.",
         options,
     )
     cancelling.cancel_request(order.pk, actor=actor)
-    return Report(done=[f"Cancelled: order {order.pk}."])
+    return Report(done=[f"Cancelled: order {order.number}."])
 
 
 def _cancel_part(order: DownloadRequest, options: Mapping[str, Any], actor: str) -> Report:
     number = options["part"]
     part = order.locators.filter(position=number - 1).first() if number > 0 else None
     if part is None:
-        raise CommandError(f"Order {order.pk} has no part {number}. `downman show {order.pk}` numbers them.")
+        raise CommandError(f"Order {order.number} has no part {number}. `downman show {order.number}` numbers them.")
     confirm(
-        f"Cancel part {number} of order {order.pk} ({part.resource_id})? The rest of the order continues; what lies in "
-        "one package with it is packaged again, without it. This cannot be undone.",
+        f"Cancel part {number} of order {order.number} ({part.resource_id})? The rest of the order continues; what is "
+        "in one package with it is packaged again, without it. This cannot be undone.",
         options,
     )
     outcome = cancelling.cancel_resource(part.pk, actor=actor, note=options["note"])
-    return Report(done=[f"Cancelled: part {number} of order {order.pk}. The order is {describe_status(outcome)}."])
+    return Report(done=[f"Cancelled: part {number} of order {order.number}. The order is {describe_status(outcome)}."])
 
 
 def _cancel_link(order: DownloadRequest, options: Mapping[str, Any], actor: str) -> Report:
     number = options["link"]
     link = order.links.filter(pk=number).first()
     if link is None:
-        raise CommandError(f"Order {order.pk} has no link {number}. `downman show {order.pk}` numbers them.")
+        raise CommandError(f"Order {order.number} has no link {number}. `downman show {order.number}` numbers them.")
     confirm(
-        f"End link {number} of order {order.pk}? Nobody can download what it leads to any more. This cannot be undone.",
+        f"End link {number} of order {order.number}? Nobody can download what it leads to any more. This cannot be "
+        "undone.",
         options,
     )
     outcome = cancelling.cancel_link(link.pk, actor=actor)
-    return Report(done=[f"Link {number} of order {order.pk} was ended. The order is {describe_status(outcome)}."])
+    return Report(done=[f"Link {number} of order {order.number} was ended. The order is {describe_status(outcome)}."])
 
 
 def resend(options: Mapping[str, Any]) -> Report:
@@ -109,24 +112,27 @@ def resend(options: Mapping[str, Any]) -> Report:
     order = find_order(options["order"])
     chosen = _choose_emails(order, options)
     if options["all"] and chosen:
-        confirm(f"Send {_count(len(chosen), 'e-mail')} of order {order.pk} once more?", options)
+        confirm(f"Send {_count(len(chosen), 'e-mail')} of order {order.number} once more?", options)
     for notice in chosen:
         notices.resend(notice.pk)
-    return Report(done=[f"Order {order.pk}: {_count(len(chosen), 'e-mail')} to be sent in a moment. {LATER}"])
+    return Report(done=[f"Order {order.number}: {_count(len(chosen), 'e-mail')} to be sent in a moment. {LATER}"])
 
 
 def _choose_emails(order: DownloadRequest, options: Mapping[str, Any]) -> list[Notice]:
     """Return the e-mails that were chosen; raises `CommandError` where there are none."""
     if options["mail"] is not None:
         chosen = list(order.notices.filter(pk=options["mail"]))
-        missing = f"Order {order.pk} has no e-mail {options['mail']}. `downman show {order.pk}` numbers them."
+        missing = f"Order {order.number} has no e-mail {options['mail']}. `downman show {order.number}` numbers them."
     else:
         not_taken = Q(status__in=[NoticeStatus.FAILED, NoticeStatus.RETRYING])
         # Not the copies, and none to an address that is no longer the order's.
         ours = Q(recipient=order.email) | Q(kind__in=FOR_ADMINISTRATORS)
         sent = Q(status=NoticeStatus.SENT) & ours & ~Q(fact__contains=" again ")
         chosen = list(order.notices.filter(not_taken | sent if options["all"] else not_taken))
-        missing = f"No e-mail of order {order.pk} has failed. `downman show {order.pk}` lists them; --all sends all once more."
+        missing = (
+            f"No e-mail of order {order.number} has failed. `downman show {order.number}` lists them; --all sends all "
+            "once more."
+        )
     if not chosen:
         raise CommandError(missing)
     return chosen

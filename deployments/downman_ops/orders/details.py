@@ -11,6 +11,7 @@ from downman.domain.jobs import Job
 from downman.domain.status import UNSENT_NOTICES
 from downman.models import DownloadRequest
 from downman.prefect_api import PrefectApi, PrefectUnavailable
+from downman.services import finding
 from downman.services.links import status_now
 from downman.services.tracking import get_error_text
 from downman_ops.commands import Report, Table
@@ -27,10 +28,10 @@ LONGEST = 200
 
 def find_order(text: str) -> DownloadRequest:
     """Return the order; raises `CommandError` where there is none."""
-    found = DownloadRequest.objects.filter(pk=int(text)).first() if text.isdecimal() else None
-    if found is None:
-        raise CommandError(f"There is no order {text}. `orders` lists those that there are.")
-    return found
+    try:
+        return finding.find_order(text)
+    except DownloadRequest.DoesNotExist as exc:
+        raise CommandError(f"There is no order {text}. `downman orders` lists those that there are.") from exc
 
 
 def show(options: Mapping[str, Any]) -> Report:
@@ -43,7 +44,8 @@ def show(options: Mapping[str, Any]) -> Report:
 
 def _facts(order: DownloadRequest) -> Table:
     columns = {
-        "order": "order",
+        "order": "id",
+        "number": "number",
         "status": "status",
         "email": "e-mail address",
         "language": "language",
@@ -52,7 +54,7 @@ def _facts(order: DownloadRequest) -> Table:
         "cancelled_at": "cancelled",
     }
     row = [order.pk, *(getattr(order, name) for name in list(columns)[1:])]
-    return Table(name="order", title=f"Order {order.pk}", columns=columns, rows=[row])
+    return Table(name="order", title=f"Order {order.number}", columns=columns, rows=[row])
 
 
 def _packaging(order: DownloadRequest) -> Table:

@@ -11,9 +11,11 @@ from django.utils import timezone
 from downman.domain.status import LocatorStatus, describe_status
 from downman.models import DownloadRequest, ResourceLocator
 from downman_ops.commands import Report, Table
+from downman_ops.orders.details import find_order
 
 COLUMNS = {
-    "order": "order",
+    "order": "id",
+    "number": "order",
     "status": "status",
     "created_at": "placed",
     "updated_at": "changed",
@@ -40,6 +42,7 @@ def orders(options: Mapping[str, Any]) -> Report:
     rows = [
         (
             order.pk,
+            order.number,
             order.status,
             order.created_at,
             order.updated_at,
@@ -49,16 +52,22 @@ def orders(options: Mapping[str, Any]) -> Report:
         )
         for order in page
     ]
-    note = f"There are more: --before {page[-1].pk} gives the next page." if len(found) > limit else ""
-    return Report(tables=[Table(name="orders", title="Orders, newest first", columns=COLUMNS, rows=rows, note=note)])
+    note = f"There are more: --before {page[-1].number} gives the next page." if len(found) > limit else ""
+    return Report(
+        tables=[
+            Table(
+                name="orders", title="Orders, newest first", columns=COLUMNS, rows=rows, note=note, only_json=["order"]
+            )
+        ]
+    )
 
 
 def _newest(options: Mapping[str, Any], *, count: int) -> list[DownloadRequest]:
     found = DownloadRequest.objects.order_by("-pk").only(
-        "pk", "status", "created_at", "updated_at", "due_at", "language"
+        "pk", "number", "status", "created_at", "updated_at", "due_at", "language"
     )
     if options["before"] is not None:
-        found = found.filter(pk__lt=options["before"])
+        found = found.filter(pk__lt=find_order(options["before"]).pk)
     if options["email"] is not None:
         found = found.filter(email=options["email"])
     # Each state by itself: an index gives the newest of one state, while those of several mean to sort all of them.

@@ -198,7 +198,7 @@ def test_a_pool_that_is_not_there_is_wrong_with_all_its_queues(client: SyncPrefe
 def test_a_queue_that_nobody_serves_is_wrong_when_runs_wait_in_it(client: SyncPrefectClient) -> None:
     _, found = doctor()
     assert one(found, "workers").startswith("wrong: none")
-    assert one(found, "queue package") == "warning: no worker has asked for its runs ever; 0 are due"
+    assert one(found, "queue package") == "warning: no worker has ever polled it; 0 are due"
 
     run = client.create_flow_run_from_deployment(
         deployment_id(client, Job.PACKAGE_REQUEST), parameters={"request_id": 1}

@@ -14,7 +14,12 @@ from django.utils import timezone
 
 from downman.domain.status import RequestStatus
 from downman.models import DownloadRequest, Notice, RequestEvent, Resource
+<<<<<<< HEAD
 from downman.services import leases, notices, outcome
+=======
+from downman.services import notices, packaging
+from downman.services.tracking import tracking_url
+>>>>>>> 4c1ad37 (Commands take an order's number, id or URL, and tables show the number)
 from tests.integration.monitoring.console import BROKE, STATES, claimed, downman, order_in, packaged, retrying
 from tests.integration.orders import EMAIL, order
 from tests.integration.prefect_server import PrefectServer
@@ -44,14 +49,17 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], object]]
 
 
 def listed(*words: Any) -> list[int]:
+    """Return the ids of the orders of one page."""
     return [row["order"] for row in downman("orders", "--json", *words).json["orders"]]
 
 
 def test_orders_are_listed_newest_first_page_by_page() -> None:
-    made = [order("dem").pk for _ in range(5)]
+    requests = [order("dem") for _ in range(5)]
+    made = [request.pk for request in requests]
     first = downman("orders", "--limit", 2)
-    assert f"--before {made[-2]} gives the next page" in first.out
+    assert f"--before {requests[-2].number} gives the next page" in first.out
     assert listed("--limit", 2) == made[:2:-1]
+    assert listed("--limit", 2, "--before", requests[-2].number) == made[2:0:-1]
     assert listed("--limit", 2, "--before", made[-2]) == made[2:0:-1]
     assert "next page" not in downman("orders", "--before", made[-2]).out
 
@@ -88,6 +96,16 @@ def test_the_list_says_how_the_parts_stand_and_not_whose_they_are() -> None:
 def test_what_cannot_be_understood_is_answered_with_what_to_write(words: tuple[str, ...], hint: str) -> None:
     with pytest.raises(CommandError, match=hint):
         call_command("downman", "orders", *words)
+
+
+def test_an_order_is_meant_by_its_number_its_id_or_the_url_of_its_page() -> None:
+    request = order("dem")
+    for text in (request.number, request.number.lower().replace("-", ""), request.pk, tracking_url(request)):
+        said = downman("show", text)
+        assert said.out.startswith(f"Order {request.number}\n"), said.err
+    assert downman("cancel", request.number, "--yes").out == f"Cancelled: order {request.number}.\n"
+    said = downman("show", "ZZZZ-ZZZZ")
+    assert (said.status, said.err) == (1, "There is no order ZZZZ-ZZZZ. `downman orders` lists those that there are.\n")
 
 
 @pytest.mark.parametrize("status", RequestStatus)
@@ -142,7 +160,7 @@ def test_a_retry_is_a_new_run_that_prefect_has_at_once(prefect: PrefectServer) -
     until(lambda: f"package-request-{request.pk}-2" in runs())
     said = downman("retry", request.pk, "--as", "root")
     assert said.status == 0
-    assert said.out.startswith(f"Order {request.pk}: 2 parts to be tried now.")
+    assert said.out.startswith(f"Order {request.number}: 2 parts to be tried now.")
     until(lambda: runs().get(f"package-request-{request.pk}-3") == "Scheduled")
     request.refresh_from_db()
     assert request.attempt == 3
@@ -195,7 +213,7 @@ def test_where_nothing_waits_a_retry_says_what_to_do(status: RequestStatus, hint
 )
 def test_what_is_missing_is_ordered_again_for_the_same_person(status: RequestStatus, parts: int) -> None:
     old = order_in(status)
-    assert f"what is missing of order {old.pk}" in downman("retry", old.pk, "--again").out
+    assert f"what is missing of order {old.number}" in downman("retry", old.pk, "--again").out
     new = DownloadRequest.objects.latest("pk")
     assert (new.email, new.raw_order, new.locators.count()) == (EMAIL, {"again": old.pk}, parts)
 
@@ -214,7 +232,7 @@ def test_nothing_is_ordered_again_that_is_not_missing_or_not_offered() -> None:
 @pytest.mark.parametrize("status", [status for status in RequestStatus if status not in ENDED])
 def test_an_order_is_cancelled_by_name_and_its_person_told(status: RequestStatus) -> None:
     request = order_in(status)
-    assert downman("cancel", request.pk, "--yes", "--as", "root").out == f"Cancelled: order {request.pk}.\n"
+    assert downman("cancel", request.pk, "--yes", "--as", "root").out == f"Cancelled: order {request.number}.\n"
     request.refresh_from_db()
     assert request.status == "cancelled"
     assert request.events.latest("pk").actor == "root"
@@ -231,7 +249,7 @@ def test_an_order_that_is_over_is_not_cancelled(status: RequestStatus) -> None:
 def test_a_part_is_cancelled_with_a_note() -> None:
     request = order("dem", "roads")
     said = downman("cancel", request.pk, "--part", 2, "--note", "Take the new roads.", "--yes")
-    assert said.out == f"Cancelled: part 2 of order {request.pk}. The order is queued.\n"
+    assert said.out == f"Cancelled: part 2 of order {request.number}. The order is queued.\n"
     assert list(request.locators.values_list("status", "decision_note")) == [
         ("queued", ""),
         ("cancelled", "Take the new roads."),
@@ -242,7 +260,7 @@ def test_a_link_is_ended() -> None:
     request = order_in(RequestStatus.READY)
     link = request.links.get()
     said = downman("cancel", request.pk, "--link", link.pk, "--yes")
-    assert said.out == f"Link {link.pk} of order {request.pk} was ended. The order is cancelled.\n"
+    assert said.out == f"Link {link.pk} of order {request.number} was ended. The order is cancelled.\n"
     link.refresh_from_db()
     assert link.status == "cancelled_by_admin"
 
@@ -282,7 +300,7 @@ def test_only_yes_is_a_yes(answer: Callable[[str], object], capsys: Any) -> None
         answer(text)
         assert downman("cancel", request.pk).status == status
     asked = capsys.readouterr()
-    assert f"Cancel order {request.pk}?" in asked.err
+    assert f"Cancel order {request.number}?" in asked.err
     assert asked.out == ""
 
 
