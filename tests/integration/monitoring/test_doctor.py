@@ -204,7 +204,7 @@ def test_a_queue_that_nobody_serves_is_wrong_when_runs_wait_in_it(client: SyncPr
         deployment_id(client, Job.PACKAGE_REQUEST), parameters={"request_id": 1}
     )
     try:
-        until(lambda: one(doctor()[1], "queue package") == "wrong: no worker has asked for its runs ever; 1 are due")
+        until(lambda: one(doctor()[1], "queue package") == "wrong: no worker has ever polled it; 1 are due")
         _, found = doctor()
         assert "downman service worker --queues package" in hints(found, "queue package")[0]
 

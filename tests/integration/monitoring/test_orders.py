@@ -14,12 +14,8 @@ from django.utils import timezone
 
 from downman.domain.status import RequestStatus
 from downman.models import DownloadRequest, Notice, RequestEvent, Resource
-<<<<<<< HEAD
 from downman.services import leases, notices, outcome
-=======
-from downman.services import notices, packaging
 from downman.services.tracking import tracking_url
->>>>>>> 4c1ad37 (Commands take an order's number, id or URL, and tables show the number)
 from tests.integration.monitoring.console import BROKE, STATES, claimed, downman, order_in, packaged, retrying
 from tests.integration.orders import EMAIL, order
 from tests.integration.prefect_server import PrefectServer
