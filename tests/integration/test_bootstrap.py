@@ -105,11 +105,11 @@ def test_a_second_time_changes_nothing(prefect_server: PrefectServer) -> None:
 
     assert known() == before
     assert not any("retired" in line for line in lines)
-    assert f"work pool {WORK_POOL}: as it should be" in lines
-    assert all(f"queue {queue}: as it should be" in lines for queue in Queue)
+    assert f"work pool {WORK_POOL}: unchanged" in lines
+    assert all(f"queue {queue}: unchanged" in lines for queue in Queue)
 
 
-def test_automations_are_there_once_and_as_they_should_be(prefect_server: PrefectServer) -> None:
+def test_automations_are_there_once_and_are_restored(prefect_server: PrefectServer) -> None:
     def known() -> dict[str, Any]:
         return {item.name: item for item in ask(lambda client: client.read_automations()) if "downman" in item.name}
 
@@ -122,10 +122,10 @@ def test_automations_are_there_once_and_as_they_should_be(prefect_server: Prefec
     ask(lambda client: client.create_automation(twin))
 
     lines = run_bootstrap()
-    assert f"automation {crashed!r}: brought up to date" in lines
+    assert f"automation {crashed!r}: updated" in lines
     assert known()[crashed].enabled
     assert len(ask(lambda client: client.read_automations_by_name(taken_up))) == 1
-    assert f"automation {crashed!r}: as it should be" in run_bootstrap()
+    assert f"automation {crashed!r}: unchanged" in run_bootstrap()
 
 
 def test_changed_limits_and_ranks_are_taken_over(prefect_server: PrefectServer) -> None:
@@ -246,7 +246,7 @@ def test_a_pool_of_an_earlier_version_learns_what_it_did_not_declare(prefect_ser
     run_bootstrap()
 
 
-def test_runs_that_a_dead_worker_left_are_declared_lost(prefect_server: PrefectServer) -> None:
+def test_runs_that_a_dead_worker_left_are_declared_crashed(prefect_server: PrefectServer) -> None:
     run_bootstrap()
     target = deployments()[Job.PACKAGE_REQUEST]
 
@@ -258,8 +258,8 @@ def test_runs_that_a_dead_worker_left_are_declared_lost(prefect_server: PrefectS
     run = ask(leave_a_run)
     started = datetime.now(UTC)
 
-    assert f"run {run.name}: declared lost" not in run_bootstrap(crashed_before=started - timedelta(hours=1))
-    assert f"run {run.name}: declared lost" in run_bootstrap(crashed_before=started)
+    assert f"run {run.name}: declared crashed" not in run_bootstrap(crashed_before=started - timedelta(hours=1))
+    assert f"run {run.name}: declared crashed" in run_bootstrap(crashed_before=started)
     assert ask(lambda client: client.read_flow_run(run.id)).state_type == StateType.CRASHED
 
 

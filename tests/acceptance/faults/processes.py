@@ -126,7 +126,7 @@ def place_held(scene: Scene) -> None:
 
 
 @fault(
-    "run stands still and wakes when its order is delivered",
+    "run is suspended and wakes when its order is delivered",
     injected="SIGSTOP of a run's process for longer than its lease; SIGCONT when another run has delivered",
     happens="another run takes over; the one that wakes changes nothing: one package, one mail",
 )
@@ -143,7 +143,7 @@ def run_frozen(scene: Scene) -> None:
 
 
 @fault(
-    "run stands still and wakes while another is at work",
+    "run is suspended and wakes while another is running",
     injected="the same; SIGCONT while the other run fetches into the same folder",
     happens="the one that wakes ends without touching what the other has; delivered once",
 )
@@ -237,7 +237,7 @@ def prefect_killed_while_fetching(scene: Scene) -> None:
 
 
 @fault(
-    "Prefect's server stands still",
+    "Prefect's server is suspended",
     injected="SIGSTOP of Prefect's server before an order, SIGCONT after it",
     happens="the order is answered with 201 in less than a second; delivered when Prefect goes on",
 )

@@ -31,7 +31,7 @@ def said(machine: Machine) -> dict[str, str]:
 
 def test_the_page_has_the_steps_that_are_looked_at_here() -> None:
     headings = [block.heading for block in typed(PAGE)]
-    for heading in ("The services", "Start", "nginx", "Is all well?", "The first order"):
+    for heading in ("The services", "Start", "nginx", "Check", "The first order"):
         assert heading in headings
     assert all(isinstance(block, Block) and block.commands.strip() for block in typed(PAGE))
 
@@ -41,9 +41,9 @@ def test_everything_runs_after_the_start(said: dict[str, str]) -> None:
 
 
 def test_the_doctor_finds_nothing_wrong_and_all_sizes_are_in_force(said: dict[str, str]) -> None:
-    assert "0 wrong" in said["Is all well?"], said["Is all well?"]
-    assert "package-1@portal, package-2@portal" in said["Is all well?"]
-    assert "Prefect holds what the settings say." in said["Is all well?"]
+    assert "0 wrong" in said["Check"], said["Check"]
+    assert "package-1@portal, package-2@portal" in said["Check"]
+    assert "Prefect holds what the settings say." in said["Check"]
 
 
 def test_nginx_delivers_the_package_in_two_pieces_and_the_site_only_names_it(said: dict[str, str]) -> None:

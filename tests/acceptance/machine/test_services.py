@@ -11,7 +11,7 @@ from tests.acceptance.machine.machine import Machine
 from tests.acceptance.machine.page import typed
 
 PAGE = "how-to/run-in-production.md"
-STEPS = ("What the machine needs", "downman itself", "The services", "The databases", "What is yours", "Start")
+STEPS = ("What the machine needs", "downman itself", "The services", "The databases", "Configure", "Start")
 PATIENCE_SECONDS = 60
 
 
