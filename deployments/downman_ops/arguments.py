@@ -40,7 +40,7 @@ def add_for_orders(parser: ArgumentParser) -> None:
 
 
 def add_order(parser: ArgumentParser) -> None:
-    """Declare which order is meant."""
+    """Declare the order that the command acts on."""
     parser.add_argument("order", metavar="ORDER", help="its number (2FFF-043D), its id, or the URL of its page")
 
 
@@ -63,7 +63,7 @@ def add_for_cancel(parser: ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--part", type=int, metavar="PART", help="only this part, as `show` numbers them")
     what.add_argument("--link", type=int, metavar="LINK", help="only this link, as `show` numbers them")
-    parser.add_argument("--note", default="", metavar="TEXT", help="with --part: what the requester is told about it")
+    parser.add_argument("--note", default="", metavar="TEXT", help="with --part: a note about it for the requester")
 
 
 def add_for_resend(parser: ArgumentParser) -> None:

@@ -1,7 +1,10 @@
 """The demo as a process: it starts, says so, stops, comes back, and says clearly why when it cannot."""
 
+import json
+import os
 import socket
 import stat
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import psutil
 import pytest
 
 from tests.acceptance.demo import DemoProcess
+from tests.console_script import DOWNMAN
 
 GONE_SECONDS = 20
 
@@ -76,6 +80,26 @@ def test_commands_in_another_terminal_find_the_running_demo(demo: DemoProcess) -
     done = demo.downman("manage", "migrate", "--check")
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_console_script_acts_on_the_demo_whose_home_is_named(demo: DemoProcess, tmp_path: Path) -> None:
+    # Somebody's own Prefect and mail server are not meant.
+    others = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "DOWNMAN_MAIL_PORT": "9"}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DOWNMAN_", "PREFECT_"))}
+
+    def typed(*words: str) -> str:
+        done = subprocess.run(
+            [DOWNMAN, *words], cwd=tmp_path, env={**inherited, **others, "DOWNMAN_HOME": str(demo.home)},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert json.loads(typed("stats", "--json"))["workers"][0]["worker"] == "demo"
+    assert "orders" in json.loads(typed("orders", "--json"))
+    assert "0 wrong" in typed("doctor")
+    assert "Prefect holds what the settings say." in typed("bootstrap", "--show")
+    assert json.loads(typed("prefect", "work-pool", "inspect", "downman", "--output", "json"))["name"] == "downman"
 
 
 def test_a_second_demo_on_the_same_home_is_refused_and_the_first_goes_on(demo: DemoProcess) -> None:

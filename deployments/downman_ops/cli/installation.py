@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).parents[3]
 
 
 def load_installation(env_file: Path | None, *, part: str, must_exist: bool = True) -> None:
-    """Make the environment of the installation that is meant this process's own.
+    """Make the environment of the chosen installation this process's own.
 
     That is, in this order: the services that `env_file` describes, or the environment itself where it names the
     settings of the reference site for production; the site whose settings DJANGO_SETTINGS_MODULE names; the demo.
@@ -43,7 +43,7 @@ def _load_demo(*, needed: str, must_exist: bool) -> None:
 
 
 def find_demo_home() -> DemoHome:
-    """Return the home of the demo that is meant: a demo has run there, if any did."""
+    """Return the home of the demo: one where a demo has run, if there is any."""
     if said := os.environ.get("DOWNMAN_HOME"):
         return DemoHome(root=Path(said).expanduser().resolve())
     homes = [DemoHome(root=(folder / USUAL_HOME).resolve()) for folder in (Path.cwd(), CHECKOUT)]

@@ -52,7 +52,7 @@ def _run(name: str, words: Sequence[str], env_file: Path | None) -> int:
 
 
 def _report(command: Command, words: Sequence[str], env_file: Path | None) -> int:
-    """Run a command of the registry against the installation that is meant."""
+    """Run a command of the registry against the chosen installation."""
     from downman_ops import runner  # noqa: PLC0415 - it loads Django, which `--help` does without
 
     parser = argparse.ArgumentParser(

@@ -64,7 +64,7 @@ def _server(probe: BaseDatabaseWrapper) -> Iterator[Finding]:
     if int(version.split(".")[0]) < OLDEST_VERSION:
         yield wrong(SERVER, found, f"Upgrade PostgreSQL to {OLDEST_VERSION} or newer.")
     elif encoding != ENCODING:
-        yield wrong(SERVER, found, "Make the database anew with ENCODING 'UTF8', and restore a dump into it.")
+        yield wrong(SERVER, found, "Create a new database with ENCODING 'UTF8', and restore a dump into it.")
     else:
         yield ok(SERVER, found)
     yield compare_clocks("the database", theirs=theirs, before=before, after=after)

@@ -47,7 +47,9 @@ def check_room(*, database_answers: bool) -> Iterator[Finding]:
 
 
 def _room(free: int, where: str, public: int) -> Finding:
-    hint = "Free or add disk; or set DOWNLOADS_STORAGE_BUDGET_BYTES, DOWNLOADS_VALIDITY_DAYS or the reserves anew."
+    hint = (
+        "Free or add disk; or set DOWNLOADS_STORAGE_BUDGET_BYTES, DOWNLOADS_VALIDITY_DAYS or the reserves differently."
+    )
     if free <= 0:
         return wrong(ROOM, f"no order starts: {format_size(-free)} are missing {where} beyond the reserve", hint)
     if free < public:

@@ -27,9 +27,9 @@ HIGHEST_PORT = 65535
 
 
 def run(words: Sequence[str] = (), env_file: Path | None = None) -> int:
-    """Run the demo and return its exit status: 0 after Ctrl-C, 1 when a part of it ended by itself.
+    """Run the demo and return its exit status after Ctrl-C.
 
-    Raises `ConfigurationError` when it cannot start.
+    Raises `ConfigurationError` when it cannot start, or a part of it ends unexpectedly.
     """
     parser = argparse.ArgumentParser(
         prog="downman demo",

@@ -28,7 +28,7 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile, settings: 
     for spec, flow in zip(file.deployments, flows, strict=True):
         done += await _surplus_schedules(client, spec)
         flow_id = await client.create_flow_from_name(spec.name.value)
-        # Made anew or brought up to date; the server puts these schedules in the place of all that it had.
+        # Created or updated; the server puts these schedules in the place of all that it had.
         await client.create_deployment(
             flow_id=flow_id,
             name=spec.name.value,
@@ -52,7 +52,7 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile, settings: 
 def _job_variables(spec: DeploymentSpec, settings: PoolSettings) -> dict[str, Any]:
     """Let runs give signs of life themselves where no warm worker gives them for its children.
 
-    Without any, a run whose machine is gone would hold its place in the queue for ever (`automations`).
+    Without any, a run whose machine is gone would hold a slot of its queue indefinitely (`automations`).
     """
     given = spec.work_pool.job_variables
     if settings.worker_type == WarmProcessWorker.type:

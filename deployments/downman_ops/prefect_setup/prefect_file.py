@@ -30,7 +30,7 @@ class _Strict(BaseModel):
 
 
 class ScheduleSpec(_Strict):
-    """When a deployment runs by itself: every so many seconds, or by a cron line."""
+    """When a deployment runs automatically: every so many seconds, or by a cron line."""
 
     slug: str
     interval: timedelta | None = None

@@ -30,7 +30,7 @@ async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str
             return await _ensure_variables(client, pool, settings)
         # Prefect cannot change the type; the deployments are put on the new pool right after this.
         await client.delete_work_pool(WORK_POOL)
-        done = f"work pool {WORK_POOL}: created anew, type {settings.worker_type} instead of {pool.type}"
+        done = f"work pool {WORK_POOL}: replaced, type {settings.worker_type} instead of {pool.type}"
     template = _job_template(settings)
     await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=settings.worker_type, base_job_template=template))
     return [done]

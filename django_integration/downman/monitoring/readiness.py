@@ -22,24 +22,24 @@ from downman.settings import AppSettings, app_settings
 
 logger = logging.getLogger(__name__)
 
-#: Of libpq: a server that is away, or hangs, ends the question's thread after so long (seconds; milliseconds).
+#: Of libpq: a server that is unavailable, or hangs, ends the probe's thread after so long (seconds; milliseconds).
 LIMITS = {"connect_timeout": 2, "tcp_user_timeout": 3000}
 PREFECT_SECONDS = 1.0
-#: What is raised where something is away, as against a mistake of ours.
-AWAY = (PrefectUnavailable, DatabaseError, InterfaceError, OSError, TimeoutError, httpx.InvalidURL)
+#: What is raised where something is unavailable, in contrast to a bug of ours.
+UNAVAILABLE_ERRORS = (PrefectUnavailable, DatabaseError, InterfaceError, OSError, TimeoutError, httpx.InvalidURL)
 
 
 class Readiness(StrEnum):
-    """How the site is."""
+    """Whether the site can serve people."""
 
     OK = "ok"  #: Everything works.
-    DEGRADED = "degraded"  #: People can order and take; what is ordered goes on when Prefect is back.
-    UNAVAILABLE = "unavailable"  #: People cannot order, or cannot take what is ready.
+    DEGRADED = "degraded"  #: People can order and download; orders continue when Prefect is back.
+    UNAVAILABLE = "unavailable"  #: People cannot order, or cannot download what is ready.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """How one part is, for those who may know nothing more: without a name of a host, a folder or a user."""
+class PartStatus:
+    """The status of one part, for everybody: without a name of a host, a folder or a user."""
 
     ok: bool
     detail: str
@@ -76,7 +76,7 @@ def _read_package_folder(settings: AppSettings) -> None:
         next(entries, None)
 
 
-def _greet_prefect(settings: AppSettings) -> None:
+def _probe_prefect(settings: AppSettings) -> None:
     api = PrefectApi(
         api_url=settings.prefect_api_url,
         auth_string=settings.prefect_api_auth_string.get_secret_value(),
@@ -89,41 +89,41 @@ def _greet_prefect(settings: AppSettings) -> None:
 MIGRATIONS = TimedProbe(missing_migrations)
 STORAGE = TimedProbe(_read_package_folder)
 #: Kept for longer: it is another server, which has its own work.
-PREFECT = TimedProbe(_greet_prefect, keep_seconds=5.0)
+PREFECT = TimedProbe(_probe_prefect, keep_seconds=5.0)
 
 WORDS: Mapping[str, tuple[str, str]] = {
-    "database": ("It answers.", "It does not answer. See that PostgreSQL runs; the doctor says more."),
-    "migrations": ("All are applied.", "Some are missing, or cannot be looked at. Run: manage.py migrate"),
-    "storage": ("Packages can be read.", "The package folder cannot be read. Mount it; the doctor says more."),
-    "prefect": ("It answers.", "It does not answer as it should. Orders are taken, and go on when it is back."),
+    "database": ("It answers.", "It does not answer. Check that PostgreSQL runs; `downman doctor` says more."),
+    "migrations": ("All are applied.", "Some are missing, or cannot be read. Run: manage.py migrate"),
+    "storage": ("Packages can be read.", "The package folder cannot be read. Mount it; `downman doctor` says more."),
+    "prefect": ("It answers.", "It does not answer as it should. Orders are accepted, and continue when it is back."),
 }
 
 
-def look() -> tuple[Readiness, Mapping[str, Look]]:
-    """Look at every part, side by side; none takes more than a second."""
+def check_readiness() -> tuple[Readiness, Mapping[str, PartStatus]]:
+    """Probe every part, all at the same time; none takes more than a second."""
     settings = app_settings()
-    questions: Mapping[str, TimedProbe[Any]] = {"database": MIGRATIONS, "storage": STORAGE, "prefect": PREFECT}
-    for question in questions.values():
-        question.begin(settings)
-    is_ok = {part: _is_ok(part, question, settings) for part, question in questions.items()}
+    probes: Mapping[str, TimedProbe[Any]] = {"database": MIGRATIONS, "storage": STORAGE, "prefect": PREFECT}
+    for probe in probes.values():
+        probe.begin(settings)
+    is_ok = {part: _is_ok(part, probe, settings) for part, probe in probes.items()}
     is_ok["migrations"] = is_ok["database"] and not MIGRATIONS.answer(settings)
-    looks = {part: Look(ok=is_ok[part], detail=words[not is_ok[part]]) for part, words in WORDS.items()}
+    parts = {part: PartStatus(ok=is_ok[part], detail=words[not is_ok[part]]) for part, words in WORDS.items()}
     if all(is_ok.values()):
-        return Readiness.OK, looks
-    needed = (is_ok[part] for part in looks if part != "prefect")
-    return (Readiness.DEGRADED if all(needed) else Readiness.UNAVAILABLE), looks
+        return Readiness.OK, parts
+    needed = (is_ok[part] for part in parts if part != "prefect")
+    return (Readiness.DEGRADED if all(needed) else Readiness.UNAVAILABLE), parts
 
 
-def in_words(exc: Exception) -> str:
+def describe_error(exc: Exception) -> str:
     """Return an error in one line, for the log."""
     return ": ".join([type(exc).__name__, *str(exc).splitlines()[:1]])
 
 
-def _is_ok(part: str, question: TimedProbe[Any], settings: AppSettings) -> bool:
+def _is_ok(part: str, probe: TimedProbe[Any], settings: AppSettings) -> bool:
     try:
-        question.answer(settings)
-    except AWAY as exc:
-        logger.warning("Not ready: %s (%s).", part, in_words(exc))
+        probe.answer(settings)
+    except UNAVAILABLE_ERRORS as exc:
+        logger.warning("Not ready: %s (%s).", part, describe_error(exc))
         return False
     except Exception:
         logger.exception("Not ready: %s.", part)

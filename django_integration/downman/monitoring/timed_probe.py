@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(kw_only=True)
 class _Asked(Generic[Answer]):
-    """One asking; its time is that of its start while it is under way, and that of its end afterwards."""
+    """One probe; its time is that of its start while it runs, and that of its end afterwards."""
 
     settings: AppSettings
     at: float

@@ -1,4 +1,4 @@
-"""What warm workers tell of themselves every 30 s (`deployments/prefect_warm_process/worker_stats.py`)."""
+"""What warm workers report of themselves every 30 s (`deployments/prefect_warm_process/worker_stats.py`)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,8 +13,8 @@ MOST = 50
 
 
 def get_newest_worker_stats(api: PrefectApi, now: datetime) -> dict[str, Mapping[str, Any]]:
-    """Return worker -> what it told last, of late. Raises `PrefectUnavailable`."""
-    told = {"event": {"name": [EVENT]}, "occurred": {"since": (now - WITHIN).isoformat()}, "order": "DESC"}
-    events = api.ask("POST", "events/filter", {"filter": told, "limit": MOST})["events"]
+    """Return worker -> its newest report. Raises `PrefectUnavailable`."""
+    reports = {"event": {"name": [EVENT]}, "occurred": {"since": (now - WITHIN).isoformat()}, "order": "DESC"}
+    events = api.ask("POST", "events/filter", {"filter": reports, "limit": MOST})["events"]
     # The newest comes first, and is to stay.
     return {event["resource"]["prefect.resource.name"]: event["payload"] for event in reversed(events)}

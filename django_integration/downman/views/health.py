@@ -8,7 +8,7 @@ from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from downman.monitoring.readiness import Readiness, look
+from downman.monitoring.readiness import Readiness, check_readiness
 
 NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -17,7 +17,7 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 @non_atomic_requests
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers; nothing else is looked at."""
+    """Answer, which shows that this process does; nothing else is checked."""
     return JsonResponse({"status": Readiness.OK}, headers=NOT_KEPT)
 
 
@@ -25,10 +25,10 @@ def live(request: HttpRequest) -> HttpResponse:
 @non_atomic_requests
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """Say how each part is; 503 when people cannot order, or take what is ready."""
-    status, looks = look()
+    """Return the status of each part; 503 when people cannot order, or download what is ready."""
+    status, parts = check_readiness()
     return JsonResponse(
-        {"status": status, "parts": {part: asdict(found) for part, found in looks.items()}},
+        {"status": status, "parts": {part: asdict(found) for part, found in parts.items()}},
         status=HTTPStatus.SERVICE_UNAVAILABLE if status is Readiness.UNAVAILABLE else HTTPStatus.OK,
         headers=NOT_KEPT,
     )

@@ -45,8 +45,8 @@ class _Percentile(Aggregate):
         super().__init__(expression, share=share, **extra)
 
 
-def figures(now: datetime) -> Samples:
-    """Return the figures of deliveries. What lies beside another file came with that, and counts for nothing here."""
+def read_samples(now: datetime) -> Samples:
+    """Return the samples of deliveries. What lies beside another file came with that, and counts for nothing here."""
     made = DownloadLink.objects.order_by().filter(beside=None)
     took = F("created_at") - F("request__created_at")
     times = made.filter(created_at__gt=now - LAST_HOUR).aggregate(

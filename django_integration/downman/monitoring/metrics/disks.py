@@ -15,12 +15,12 @@ SIZE = Gauge(name="disk_size_bytes", labels=("folder",), meaning="Bytes of those
 GAUGES = (FREE, SIZE)
 
 
-def figures(settings: AppSettings) -> list[Sample]:
-    """Return the figures of disks. Raises `OSError` when there is no package folder."""
+def read_samples(settings: AppSettings) -> list[Sample]:
+    """Return the samples of disks. Raises `OSError` when there is no package folder."""
     folders = {"packages": settings.package_dir}
     if settings.staging_dir.is_dir():
         folders["staging"] = settings.staging_dir
     usage = {label: shutil.disk_usage(folder) for label, folder in folders.items()}
     return [
-        figure for label, disk in usage.items() for figure in (FREE.of(disk.free, label), SIZE.of(disk.total, label))
+        sample for label, disk in usage.items() for sample in (FREE.of(disk.free, label), SIZE.of(disk.total, label))
     ]

@@ -1,4 +1,4 @@
-"""All figures together, as Prometheus reads them. A part that cannot be looked at leaves the others alone."""
+"""All samples together, as Prometheus reads them. A part that cannot be read does not affect the others."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from downman.monitoring.metrics import deliveries, disks, failures, notices, orders, prefect
 from downman.monitoring.metrics.samples import Gauge, Sample, Samples
-from downman.monitoring.readiness import AWAY, MIGRATIONS, PREFECT, in_words
+from downman.monitoring.readiness import MIGRATIONS, PREFECT, UNAVAILABLE_ERRORS, describe_error
 from downman.monitoring.timed_probe import TimedProbe
 from downman.settings import AppSettings, app_settings
 
@@ -27,26 +27,26 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 STATEMENT_MS = 1000
 
 PART_UP = Gauge(
-    name="part_up", labels=("part",), meaning="1 when the figures of this part could be read, 0 when they are missing"
+    name="part_up", labels=("part",), meaning="1 when this part could be read, 0 when its samples are missing"
 )
 PREFECT_UP = Gauge(name="prefect_up", meaning="1 when Prefect's server answers and takes the site's login, otherwise 0")
-DURATION = Gauge(name="scrape_duration_seconds", meaning="Seconds that it took to read all figures")
+DURATION = Gauge(name="scrape_duration_seconds", meaning="Seconds that it took to read all samples")
 
 IN_DATABASE: Mapping[str, Callable[[datetime], Samples]] = {
-    "orders": orders.figures,
-    "notices": notices.figures,
-    "deliveries": deliveries.figures,
-    "failures": failures.figures,
+    "orders": orders.read_samples,
+    "notices": notices.read_samples,
+    "deliveries": deliveries.read_samples,
+    "failures": failures.read_samples,
 }
 ELSEWHERE: Mapping[str, TimedProbe[list[Sample]]] = {
-    "disks": TimedProbe(disks.figures),
+    "disks": TimedProbe(disks.read_samples),
     "queues": TimedProbe(
-        prefect.queue_figures,
+        prefect.queue_samples,
         wait_seconds=prefect.TOTAL_SECONDS,
         keep_seconds=prefect.KEEP_SECONDS,
     ),
     "workers": TimedProbe(
-        prefect.worker_figures,
+        prefect.worker_samples,
         wait_seconds=prefect.TOTAL_SECONDS,
         keep_seconds=prefect.KEEP_SECONDS,
     ),
@@ -66,64 +66,64 @@ GAUGES = (
 
 
 def exposition() -> bytes:
-    """Return all figures, as text."""
+    """Return all samples, as text."""
     registry = CollectorRegistry()
-    registry.register(_Figures())
+    registry.register(_Collector())
     return generate_latest(registry)
 
 
-class _Figures(Collector):
-    """Reads everything anew at each scrape: every process of the site gives the same."""
+class _Collector(Collector):
+    """Reads everything again at each scrape: every process of the site gives the same."""
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the metrics without looking at anything."""
+        """Name the metrics without reading anything."""
         return (gauge.family() for gauge in GAUGES)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Return the metrics that have figures now."""
+        """Return the metrics that have samples now."""
         families = {gauge: gauge.family() for gauge in GAUGES}
-        for figure in _all_figures():
-            families[figure.gauge].add_metric(figure.labels, figure.value)
+        for sample in _read_all():
+            families[sample.gauge].add_metric(sample.labels, sample.value)
         return (family for family in families.values() if family.samples)
 
 
-def _all_figures() -> Samples:
+def _read_all() -> Samples:
     began = time.perf_counter()
     settings = app_settings()
-    begun: Sequence[TimedProbe[Any]] = [*ELSEWHERE.values(), PREFECT, MIGRATIONS]
-    for question in begun:
-        question.begin(settings)
-    looks: dict[str, Callable[[], Iterable[Sample]]] = {
-        **{part: partial(_asked, look, settings) for part, look in IN_DATABASE.items()},
-        **{part: partial(aside.answer, settings) for part, aside in ELSEWHERE.items()},
+    probes: Sequence[TimedProbe[Any]] = [*ELSEWHERE.values(), PREFECT, MIGRATIONS]
+    for probe in probes:
+        probe.begin(settings)
+    readers: dict[str, Callable[[], Iterable[Sample]]] = {
+        **{part: partial(_query, read, settings) for part, read in IN_DATABASE.items()},
+        **{part: partial(probe.answer, settings) for part, probe in ELSEWHERE.items()},
     }
-    for part, look in looks.items():
-        found = _found(part, look)
+    for part, read in readers.items():
+        found = _try(part, read)
         yield PART_UP.of(found is not None, part)
         yield from found or ()
-    yield PREFECT_UP.of(_found("prefect", partial(_greeted, settings)) is not None)
+    yield PREFECT_UP.of(_try("prefect", partial(_check_prefect, settings)) is not None)
     yield DURATION.of(time.perf_counter() - began)
 
 
-def _found(part: str, look: Callable[[], Iterable[Sample]]) -> list[Sample] | None:
+def _try(part: str, read: Callable[[], Iterable[Sample]]) -> list[Sample] | None:
     try:
-        return list(look())
-    except AWAY as exc:
-        logger.warning("The figures of %s are missing (%s).", part, in_words(exc))
+        return list(read())
+    except UNAVAILABLE_ERRORS as exc:
+        logger.warning("The samples of %s are missing (%s).", part, describe_error(exc))
         return None
     except Exception:
-        logger.exception("The figures of %s are missing.", part)
+        logger.exception("The samples of %s are missing.", part)
         return None
 
 
-def _asked(look: Callable[[datetime], Samples], settings: AppSettings) -> list[Sample]:
+def _query(read: Callable[[datetime], Samples], settings: AppSettings) -> list[Sample]:
     # Whether the database answers at all is asked with a limit; the connection of the site has none.
     MIGRATIONS.answer(settings)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_MS}")
-        return list(look(timezone.now()))
+        return list(read(timezone.now()))
 
 
-def _greeted(settings: AppSettings) -> list[Sample]:
+def _check_prefect(settings: AppSettings) -> list[Sample]:
     PREFECT.answer(settings)
     return []

@@ -21,8 +21,8 @@ CODES = frozenset({PermanentError.code, *(kind.code for kind in PermanentError._
 OTHER = "other"
 
 
-def figures(now: datetime) -> Samples:
-    """Return the figures of failures."""
+def read_samples(now: datetime) -> Samples:
+    """Return the samples of failures."""
     failed = ResourceLocator.objects.order_by().filter(status=LocatorStatus.FAILED.value, updated_at__gt=now - LAST_DAY)
     counts: dict[tuple[str, str], int] = {}
     for source, code, count in failed.values_list("resource__source", "error_code").annotate(Count("pk")):

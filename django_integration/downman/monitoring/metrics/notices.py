@@ -20,8 +20,8 @@ OLDEST_DUE = Gauge(
 GAUGES = (NOTICES, OLDEST_DUE)
 
 
-def figures(now: datetime) -> Samples:
-    """Return the figures of mails."""
+def read_samples(now: datetime) -> Samples:
+    """Return the samples of e-mails."""
     kept = Notice.objects.order_by()
     owed = kept.filter(status__in=sorted(UNSENT_NOTICES)).values_list("status").annotate(Count("pk"), Min("due_at"))
     found = {state: (count, oldest) for state, count, oldest in owed}

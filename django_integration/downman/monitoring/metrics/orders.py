@@ -34,8 +34,8 @@ REASONS = (
 )
 
 
-def figures(now: datetime) -> Samples:
-    """Return the figures of orders."""
+def read_samples(now: datetime) -> Samples:
+    """Return the samples of orders."""
     kept = DownloadRequest.objects.order_by()
     not_over = kept.filter(status__in=sorted(set(RequestStatus) - ENDED_REQUESTS))
     over = kept.filter(status__in=sorted(ENDED_REQUESTS), updated_at__gt=now - LAST_DAY)

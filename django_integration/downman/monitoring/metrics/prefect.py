@@ -56,8 +56,8 @@ MOST_WORKERS = 100
 SEEN_WITHIN = timedelta(hours=1)
 
 
-def queue_figures(settings: AppSettings) -> list[Sample]:
-    """Return the figures of queues. Raises `PrefectUnavailable`."""
+def queue_samples(settings: AppSettings) -> list[Sample]:
+    """Return the samples of queues. Raises `PrefectUnavailable`."""
     now = datetime.now(UTC)
     with _asking(settings) as api, ThreadPoolExecutor(max_workers=len(Queue) * 2 + 1) as threads:
         listed = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": 200})
@@ -65,7 +65,7 @@ def queue_figures(settings: AppSettings) -> list[Sample]:
         waiting = {name: threads.submit(_count, api, name, ("SCHEDULED",), due) for name in Queue}
         under_way = {name: threads.submit(_count, api, name, ACTIVE_RUN_STATES, {}) for name in Queue}
         queues = {queue["name"]: queue for queue in listed.result()}
-        found = [figure for name in Queue if name in queues for figure in _queue(queues[name], now)]
+        found = [sample for name in Queue if name in queues for sample in _queue(queues[name], now)]
         for gauge, counts in ((WAITING, waiting), (UNDER_WAY, under_way)):
             found += [gauge.of(count.result(), name) for name, count in counts.items() if name in queues]
     return found
@@ -88,22 +88,22 @@ def _count(api: PrefectApi, queue: Queue, states: tuple[str, ...], filters: Mapp
     return int(api.ask("POST", "flow_runs/count", body))
 
 
-def worker_figures(settings: AppSettings) -> list[Sample]:
-    """Return the figures of workers. Raises `PrefectUnavailable`."""
+def worker_samples(settings: AppSettings) -> list[Sample]:
+    """Return the samples of workers. Raises `PrefectUnavailable`."""
     now = datetime.now(UTC)
     seen = {"last_heartbeat_time": {"after_": (now - SEEN_WITHIN).isoformat()}}
     with _asking(settings) as api, ThreadPoolExecutor(max_workers=2) as threads:
         listed = threads.submit(
             api.ask, "POST", f"work_pools/{WORK_POOL}/workers/filter", {"workers": seen, "limit": MOST_WORKERS}
         )
-        told = threads.submit(get_newest_worker_stats, api, now)
+        reported = threads.submit(get_newest_worker_stats, api, now)
         workers = {worker["name"]: worker for worker in listed.result()}
-        vitals = told.result()
+        stats = reported.result()
     found = [ONLINE.of(sum(worker["status"] == "ONLINE" for worker in workers.values()))]
     for name, worker in workers.items():
         found.append(HEARTBEAT.of(age(datetime.fromisoformat(worker["last_heartbeat_time"]), now), name))
-        if name in vitals:
-            said = vitals[name]
+        if name in stats:
+            said = stats[name]
             found += [MEMORY.of(said["memory_bytes"], name), RUNS.of(said["executing"], name)]
     return found
 
