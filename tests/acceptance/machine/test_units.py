@@ -109,6 +109,23 @@ def test_a_machine_runs_what_its_environment_file_says(tmp_path: Path) -> None:
     assert "DOWNMAN_SERVICES names beat; there are prefect, setup, site, worker, package." in done.stderr
 
 
+def test_a_unit_of_an_earlier_version_is_taken_away(tmp_path: Path) -> None:
+    install("install", tmp_path, "--yes")
+    units = tmp_path / "etc/systemd/system"
+    old, link = units / "downman-others.service", units / "downman.target.wants" / "downman-others.service"
+    old.write_text((units / "downman-worker.service").read_text())
+    link.symlink_to("/etc/systemd/system/downman-others.service")
+    done = install("install", tmp_path, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert not old.exists()
+    assert not link.is_symlink()
+    environment = tmp_path / "etc/downman/downman.env"
+    environment.write_text(environment.read_text().replace("package,worker", "package,others"))
+    done = install("install", tmp_path, "--yes")
+    assert done.returncode == 1
+    assert done.stderr.endswith("others is worker now.\n")
+
+
 def test_uninstalling_leaves_configuration_and_data(tmp_path: Path) -> None:
     install("install", tmp_path, "--yes")
     (tmp_path / "var/lib/downman/kept.zip").touch()
