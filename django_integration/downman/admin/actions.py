@@ -1,4 +1,4 @@
-"""What administrators can do with an order or a generic request, apart from how it is shown."""
+"""What administrators can do with an order or a free-text request, apart from how it is shown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

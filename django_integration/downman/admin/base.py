@@ -75,7 +75,7 @@ class ReadOnlyInline(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-
 
 
 class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
-    """An order or a generic request, to look at and to act on for those who may change it."""
+    """An order or a free-text request, to look at and to act on for those who may change it."""
 
     change_form_template = "admin/downloads/change_form.html"
     show_full_result_count = False

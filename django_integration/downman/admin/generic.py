@@ -1,4 +1,4 @@
-"""Generic requests: what people wish for in their own words, and the answer."""
+"""Free-text requests, and the answers to them."""
 
 from django.contrib import admin
 
@@ -10,7 +10,7 @@ from downman.models import GenericRequest
 
 @admin.register(GenericRequest)
 class GenericAdmin(ActionAdmin):
-    """Generic requests."""
+    """Free-text requests."""
 
     list_display = ("number", "status", "email", "organisation", "created_at", "decided_at", "decided_by")
     list_filter = ("status", "language", "created_at")

@@ -1,4 +1,4 @@
-"""The mails of an order or of a generic request."""
+"""The mails of an order or of a free-text request."""
 
 from downman.admin.actions import ORDER_ACTIONS, filter_actions
 from downman.admin.base import ReadOnlyInline
@@ -14,6 +14,6 @@ class NoticeInline(ReadOnlyInline):
 
 
 class FreeTextNoticeInline(NoticeInline):
-    """Those of a generic request."""
+    """Those of a free-text request."""
 
     fk_name = "generic_request"

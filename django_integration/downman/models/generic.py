@@ -47,6 +47,8 @@ class GenericRequest(models.Model):
     class Meta:
         """Newest last."""
 
+        verbose_name = "free-text request"
+        verbose_name_plural = "free-text requests"
         ordering = ("id",)
         constraints = (
             known_values(field="status", states=GenericStatus, name="generic_status_known"),

@@ -55,6 +55,8 @@ class ResourceLocator(models.Model):
     class Meta:
         """In the order of the request."""
 
+        verbose_name = "part"
+        verbose_name_plural = "parts"
         ordering = ("request_id", "position")
         constraints = (
             known_values(field="status", states=LocatorStatus, name="locator_status_known"),

@@ -52,6 +52,8 @@ class DownloadRequest(models.Model):
     class Meta:
         """Newest last; indexes for the queue, the recovery and a person's own list."""
 
+        verbose_name = "order"
+        verbose_name_plural = "orders"
         ordering = ("id",)
         constraints = (
             known_values(field="status", states=RequestStatus, name="request_status_known"),

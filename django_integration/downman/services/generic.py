@@ -1,4 +1,4 @@
-"""Generic requests: a wish in free text is taken like an order, and decided by an administrator."""
+"""Free-text requests: taken like an order, and decided by an administrator."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ LONGEST_LINE = 200
 
 
 def register(wish: FreeTextRequest, *, user: AbstractBaseUser | None = None) -> GenericRequest:
-    """Store a wish, and owe the mails to its requester and to the administrators. Raises `OrderRefused`."""
+    """Store a free-text request, and enqueue the mails about it. Raises `OrderRefused`."""
     description = _checked_text("description", wish.description)
     if not description:
         raise OrderRefused(field="description", message=_("Describe what you need."))
@@ -46,7 +46,7 @@ def register(wish: FreeTextRequest, *, user: AbstractBaseUser | None = None) -> 
 
 
 def decide(generic_id: int, target: GenericStatus, *, actor: str, answer: str = "") -> None:
-    """Complete, reject or cancel a wish, with what is told to its requester. Raises `IllegalTransition`."""
+    """Complete, reject or cancel it, with what is told to its requester. Raises `IllegalTransition`."""
     with transaction.atomic():
         stored = GenericRequest.objects.select_for_update().get(pk=generic_id)
         if not GenericRequest.objects.filter(pk=generic_id).move_to(

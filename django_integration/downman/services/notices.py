@@ -1,4 +1,4 @@
-"""The mail outbox: what is owed, taken by one sender at a time, tried until it is sent or given up."""
+"""The outbox of e-mails: enqueued with the fact, claimed by one sender at a time, tried until sent or given up."""
 
 import random
 from datetime import timedelta

@@ -121,7 +121,7 @@ def find_link(public_id: UUID | str, position: int) -> DownloadLink:
 
 
 def find_generic(public_id: UUID | str) -> GenericRequest:
-    """Return the generic request; raises `GenericRequest.DoesNotExist`, also for what is no id at all."""
+    """Return the free-text request; raises `GenericRequest.DoesNotExist`, also for what is no id at all."""
     try:
         return GenericRequest.objects.get(public_id=public_id)
     except ValidationError as exc:
@@ -154,7 +154,7 @@ def tracking_url(request: DownloadRequest) -> str:
 
 
 def generic_url(wish: GenericRequest) -> str:
-    """Return the whole address of the page on which a generic request can be followed."""
+    """Return the whole address of the page on which a free-text request can be followed."""
     return site_address(reverse("downloads:generic-tracking", args=[wish.public_id]))
 
 

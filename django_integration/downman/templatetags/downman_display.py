@@ -65,7 +65,7 @@ ON_HOLD_EXPLAINED = _(
     "An administrator has put your order on hold. It resumes when they release it; you need not do anything."
 )
 
-#: What a generic request's state is called, and what that means.
+#: What a free-text request's state is called, and what that means.
 GENERIC_HEADINGS: Mapping[str, Promise] = {
     GenericStatus.REGISTERED: _("Waiting for an answer"),
     GenericStatus.COMPLETED: _("Done"),
@@ -114,7 +114,7 @@ STATUS_STYLES: Mapping[str, str] = {
 }
 
 _STILL_WAITING = frozenset({LocatorStatus.QUEUED, LocatorStatus.FETCHING})
-_TAKEABLE = frozenset({RequestStatus.READY, RequestStatus.READY_WITH_ERRORS})
+_DOWNLOADABLE = frozenset({RequestStatus.READY, RequestStatus.READY_WITH_ERRORS})
 
 
 @register.filter
@@ -140,7 +140,7 @@ def explanation(tracked: TrackedRequest) -> str:
 @register.filter
 def shown_status(tracked: TrackedRequest) -> str:
     """Return the state of an order as it is to its reader: once its links have ended, it is no longer ready."""
-    if tracked.status in _TAKEABLE and not gives_something(tracked):
+    if tracked.status in _DOWNLOADABLE and not gives_something(tracked):
         return RequestStatus.EXPIRED
     return tracked.status
 
@@ -179,13 +179,13 @@ def part_style(resource: TrackedResource) -> str:
 
 @register.filter
 def generic_heading(status: str) -> str:
-    """Name the state of a generic request."""
+    """Name the state of a free-text request."""
     return str(GENERIC_HEADINGS[status])
 
 
 @register.filter
 def generic_explanation(status: str) -> str:
-    """Say what the state of a generic request means."""
+    """Say what the state of a free-text request means."""
     return str(GENERIC_EXPLANATIONS[status])
 
 
