@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.staticfiles import storage
+from django.test import override_settings
 
 from downman.checks import check_deployment, check_settings
 from downman.checks.findings import FINDINGS
@@ -12,6 +14,7 @@ from downman.environment import InvalidSettings
 from downman.settings import LEAST_LEASE_SECONDS, app_settings, settings_from_environment
 from downman_flows.runs.fetching import TICK_SECONDS
 
+SECRET = "nobody-may-read-this"
 NGINX = "django_sendfile.backends.nginx"
 REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E001", {"DOWNLOADS_TYPO": 1}),
@@ -23,6 +26,8 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E005", {"DOWNLOADS_TRIGGER": "no.such.Trigger"}),
     ("E006", {"DOWNLOADS_CART_LIMIT": 0}),
     ("E006", {"DOWNLOADS_STORAGE_BUDGET_BYTES": -1}),
+    # 0 contradicts the longest validity and the warning as well, but is wrong by itself.
+    ("E006", {"DOWNLOADS_VALIDITY_DAYS": 0}),
     ("E006", {"DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": 0.0}),
     ("E007", {"DOWNLOADS_SOURCE_RETRY_SECONDS": []}),
     ("E007", {"DOWNLOADS_MAIL_RETRY_SECONDS": [60, 0]}),
@@ -30,6 +35,7 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E008", {"DOWNLOADS_CART_LIMIT": True}),
     ("E008", {"DOWNLOADS_EVICT_PROMISED": "false"}),
     ("E008", {"DOWNLOADS_FILE_ROOTS": "/srv/data"}),
+    ("E008", {"DOWNLOADS_PRIVATE_ADDRESSES": [10]}),
     ("E008", {"DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": float("nan")}),
     ("E009", {"DOWNLOADS_SOURCE_GIVE_UP_SECONDS": 299}),
     ("E009", {"DOWNLOADS_MAIL_GIVE_UP_SECONDS": 3599}),
@@ -158,6 +164,45 @@ def test_no_finding_repeats_an_address_or_a_secret(valid: Any) -> None:
     said = " ".join(f"{found.msg} {found.hint}" for found in [*check_settings(), *check_deployment()])
     assert said.count("DOWNLOADS_") >= 4
     assert not any(word in said for word in ("ana at", "bob at", "the-secret"))
+
+
+def test_an_invalid_value_hides_no_other_problem(valid: Any) -> None:
+    valid.DOWNLOADS_CART_LIMIT = 0
+    valid.DOWNLOADS_MAX_VALIDITY_DAYS = 6
+    assert {error.id for error in check_settings()} == {"downloads.E006", "downloads.E010"}
+
+
+def test_an_invalid_setting_is_said_by_name_when_it_is_read(valid: Any) -> None:
+    valid.DOWNLOADS_CART_LIMIT = 0
+    valid.DOWNLOADS_METRICS_TOKEN = [SECRET]
+    with pytest.raises(InvalidSettings) as rejected:
+        app_settings()
+    assert rejected.value.reasons == [
+        "DOWNLOADS_CART_LIMIT is 0; it must be a whole number, 1 or more.",
+        "DOWNLOADS_METRICS_TOKEN must be text.",
+    ]
+    valid.DOWNLOADS_CART_LIMIT = 1
+    valid.DOWNLOADS_METRICS_TOKEN = SECRET
+    assert app_settings().cart_limit == 1
+    assert SECRET not in repr(app_settings())
+
+
+def test_each_change_is_seen_at_once(valid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    valid.DOWNLOADS_FILE_ROOTS = [Path("/srv/a")]
+    assert app_settings() is app_settings(), "validated once"
+    valid.DOWNLOADS_FILE_ROOTS.append(Path("/srv/b"))
+    assert app_settings().file_roots == (Path("/srv/a"), Path("/srv/b"))
+    with override_settings(DOWNLOADS_CART_LIMIT=3):
+        assert app_settings().cart_limit == 3
+    assert app_settings().cart_limit == 20
+    django_settings.DOWNLOADS_CART_LIMIT = 4
+    assert app_settings().cart_limit == 4
+    del valid.DOWNLOADS_CART_LIMIT, valid.DOWNLOADS_PREFECT_API_URL
+    assert app_settings().cart_limit == 20
+    monkeypatch.setenv("PREFECT_API_URL", "http://192.0.2.1/api")
+    assert app_settings().prefect_api_url == "http://192.0.2.1/api"
+    monkeypatch.delenv("PREFECT_API_URL")
+    assert app_settings().prefect_api_url == "http://127.0.0.1:4200/api"
 
 
 def test_every_finding_is_tried() -> None:
