@@ -1,4 +1,4 @@
-"""The addresses of the demo site."""
+"""The URLs of the reference site."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -92,7 +92,7 @@ def values(environment: dict[str, str]) -> dict[str, object]:
     return found
 
 
-def refusal(environment: dict[str, str]) -> list[str]:
+def rejection(environment: dict[str, str]) -> list[str]:
     done = check(environment)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
@@ -122,16 +122,16 @@ def test_a_proper_environment_passes_all_checks_and_serves_people_by_https_only(
     assert all(secure for _name, secure in got["cookies"])
 
 
-def test_what_is_missing_is_said_all_at_once(environment: dict[str, str]) -> None:
+def test_all_missing_variables_are_reported_together(environment: dict[str, str]) -> None:
     for name in REQUIRED:
         del environment[name]
-    lines = refusal(environment)
+    lines = rejection(environment)
     assert [line.split()[1] for line in lines] == list(REQUIRED)
     assert all("is missing" in line for line in lines)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"DOWNMAN_SECRET_KEY": "x" * 8 + KEY[:20]}, "can be guessed"),
         ({"DOWNMAN_SECRET_KEY": "x" * 60}, "can be guessed"),
@@ -147,12 +147,12 @@ def test_what_is_missing_is_said_all_at_once(environment: dict[str, str]) -> Non
         ({"DOWNLOADS_CART_LIMIT": "seven"}, "is 'seven'; it must be a whole number"),
     ],
 )
-def test_each_problem_is_one_line(environment: dict[str, str], given: dict[str, str], said: str) -> None:
-    (line,) = refusal({**environment, **given})
-    assert said in line
+def test_each_problem_is_one_line(environment: dict[str, str], given: dict[str, str], message: str) -> None:
+    (line,) = rejection({**environment, **given})
+    assert message in line
 
 
-def test_what_is_right_for_a_trial_is_warned_of_and_works(environment: dict[str, str]) -> None:
+def test_settings_for_a_trial_work_with_a_warning(environment: dict[str, str]) -> None:
     environment["DOWNLOADS_SITE_URL"] = "http://127.0.0.1:8000"
     done = check(environment)
     assert done.returncode == 1
@@ -164,7 +164,7 @@ def test_what_is_right_for_a_trial_is_warned_of_and_works(environment: dict[str,
     assert found["CSRF_TRUSTED_ORIGINS"] == ["http://127.0.0.1:8000"]
 
 
-def test_nothing_of_the_demo_is_left(environment: dict[str, str], tmp_path: Path) -> None:
+def test_nothing_of_the_demo_is_set(environment: dict[str, str], tmp_path: Path) -> None:
     folder = tmp_path / "home" / "secrets"
     folder.mkdir(parents=True)
     (folder / "environment.json").write_text(json.dumps({"DOWNLOADS_PRIVATE_ADDRESSES": "127.0.0.1/32"}))

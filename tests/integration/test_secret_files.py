@@ -23,13 +23,13 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def refused(file: Path) -> str:
-    with pytest.raises(ConfigurationError) as refusal:
+def rejection(file: Path) -> str:
+    with pytest.raises(ConfigurationError) as rejected:
         resolve_environment({f"{NAME}_FILE": str(file)})
-    said = str(refusal.value)
-    assert said.startswith(f"{NAME}_FILE names {file}, which ")
-    assert SECRET not in said
-    return said
+    message = str(rejected.value)
+    assert message.startswith(f"{NAME}_FILE names {file}, which ")
+    assert SECRET not in message
+    return message
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
@@ -44,19 +44,19 @@ def test_spaces_belong_to_the_secret(file: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o644, 0o666])
-def test_a_file_that_every_user_may_open_is_refused(file: Path, mode: int) -> None:
+def test_a_file_that_every_user_may_open_is_rejected(file: Path, mode: int) -> None:
     file.chmod(mode)
-    assert "every user" in refused(file)
+    assert "every user" in rejection(file)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640])
-def test_a_file_of_its_owner_and_group_is_taken(file: Path, mode: int) -> None:
+def test_a_file_of_its_owner_and_group_is_valid(file: Path, mode: int) -> None:
     file.chmod(mode)
     assert resolve_environment({f"{NAME}_FILE": str(file)})[NAME] == SECRET
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "is empty"),
         (b"\n", "is empty"),
@@ -64,16 +64,16 @@ def test_a_file_of_its_owner_and_group_is_taken(file: Path, mode: int) -> None:
         (b"admin:\xff", "not text"),
     ],
 )
-def test_a_file_that_holds_no_secret_is_refused(file: Path, content: bytes, said: str) -> None:
+def test_a_file_without_a_secret_is_rejected(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
-    assert said in refused(file)
+    assert message in rejection(file)
 
 
-def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
-    assert "cannot be read: No such file" in refused(tmp_path / "nothing")
-    assert "cannot be read: Is a directory" in refused(tmp_path)
+def test_what_is_not_a_file_is_rejected_without_waiting(tmp_path: Path) -> None:
+    assert "cannot be read: No such file" in rejection(tmp_path / "nothing")
+    assert "cannot be read: Is a directory" in rejection(tmp_path)
     os.mkfifo(tmp_path / "pipe", 0o600)
-    assert "not a file" in refused(tmp_path / "pipe")
+    assert "not a file" in rejection(tmp_path / "pipe")
 
 
 def test_the_site_reads_its_own_secrets_from_files(file: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ WARNED: list[tuple[str, dict[str, object]]] = [
 
 @pytest.fixture
 def valid(settings: Any) -> Any:
-    """Return the settings of a site that people use."""
+    """Return valid settings of a site that people use."""
     settings.DOWNLOADS_TRIGGER = "downman.trigger.PrefectTrigger"
     settings.DOWNLOADS_SITE_URL = "https://portal.example.org/"
     settings.DOWNLOADS_MAIL_FROM = "The portal <downloads@example.org>"
@@ -112,12 +112,12 @@ def test_settings_for_a_trial_only_are_warned_of(valid: Any, number: str, values
 
 
 @pytest.mark.parametrize("root", ["/", "/proc", "/root"])
-def test_folders_of_the_system_are_not_handed_out(valid: Any, root: str) -> None:
+def test_system_folders_are_not_published(valid: Any, root: str) -> None:
     valid.DOWNLOADS_FILE_ROOTS = [root]
     assert "downloads.E016" in {error.id for error in check_settings()}
 
 
-def test_a_folder_with_secrets_is_not_handed_out(valid: Any, tmp_path: Path) -> None:
+def test_a_folder_with_secrets_is_not_published(valid: Any, tmp_path: Path) -> None:
     root = tmp_path / "data"
     (root / "secrets").mkdir(parents=True)
     valid.DOWNLOADS_FILE_ROOTS = [root]
@@ -126,18 +126,18 @@ def test_a_folder_with_secrets_is_not_handed_out(valid: Any, tmp_path: Path) -> 
     assert check_settings() == []
 
 
-def test_a_link_does_not_hide_where_a_folder_is(valid: Any, tmp_path: Path) -> None:
+def test_a_symbolic_link_does_not_hide_where_a_folder_is(valid: Any, tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(valid.DOWNLOADS_PACKAGE_DIR)
     valid.DOWNLOADS_FILE_ROOTS = [tmp_path / "data"]
     assert [error.id for error in check_settings()] == ["downloads.E015"]
 
 
-def test_another_database_is_refused(valid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_database_is_rejected(valid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.vendor", "sqlite")
     assert [error.id for error in check_settings()] == ["downloads.E024"]
 
 
-def test_static_files_that_nobody_collected_are_warned_of(
+def test_static_files_that_are_not_collected_are_warned_of(
     valid: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "static"
@@ -161,9 +161,9 @@ def test_no_finding_repeats_an_address_or_a_secret(valid: Any) -> None:
     valid.DOWNLOADS_MAIL_FROM = "bob at example.org"
     valid.DOWNLOADS_PREFECT_API_AUTH_STRING = "the-secret"
     valid.DOWNLOADS_PREFECT_API_URL = "admin:the-secret@host"
-    said = " ".join(f"{found.msg} {found.hint}" for found in [*check_settings(), *check_deployment()])
-    assert said.count("DOWNLOADS_") >= 4
-    assert not any(word in said for word in ("ana at", "bob at", "the-secret"))
+    messages = " ".join(f"{found.msg} {found.hint}" for found in [*check_settings(), *check_deployment()])
+    assert messages.count("DOWNLOADS_") >= 4
+    assert not any(word in messages for word in ("ana at", "bob at", "the-secret"))
 
 
 def test_an_invalid_value_hides_no_other_problem(valid: Any) -> None:
@@ -172,7 +172,7 @@ def test_an_invalid_value_hides_no_other_problem(valid: Any) -> None:
     assert {error.id for error in check_settings()} == {"downloads.E006", "downloads.E010"}
 
 
-def test_an_invalid_setting_is_said_by_name_when_it_is_read(valid: Any) -> None:
+def test_an_invalid_setting_is_reported_by_name_when_it_is_read(valid: Any) -> None:
     valid.DOWNLOADS_CART_LIMIT = 0
     valid.DOWNLOADS_METRICS_TOKEN = [SECRET]
     with pytest.raises(InvalidSettings) as rejected:
@@ -187,7 +187,7 @@ def test_an_invalid_setting_is_said_by_name_when_it_is_read(valid: Any) -> None:
     assert SECRET not in repr(app_settings())
 
 
-def test_each_change_is_seen_at_once(valid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_change_takes_effect_immediately(valid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     valid.DOWNLOADS_FILE_ROOTS = [Path("/srv/a")]
     assert app_settings() is app_settings(), "validated once"
     valid.DOWNLOADS_FILE_ROOTS.append(Path("/srv/b"))
@@ -247,8 +247,8 @@ def test_all_problems_of_the_environment_are_reported_by_name() -> None:
         "DOWNLOADS_CART_LIMITS": "3",
         "DOWNLOADS_PREFECT_API_AUTH_STRING_FILE": "/no/such/file",
     }
-    with pytest.raises(InvalidSettings) as refused:
+    with pytest.raises(InvalidSettings) as rejected:
         settings_from_environment(wrong)
-    assert len(refused.value.reasons) == len(wrong)
+    assert len(rejected.value.reasons) == len(wrong)
     for name in wrong:
-        assert any(name in reason for reason in refused.value.reasons)
+        assert any(name in reason for reason in rejected.value.reasons)

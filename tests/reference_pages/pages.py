@@ -204,9 +204,9 @@ def environment_example() -> str:
     }
     secrets = set(get_all_secret_names())
     lines = ENVIRONMENT_EXAMPLE.splitlines()
-    for name, remedy in MUST_BE_SET.items():
+    for name, value_hint in MUST_BE_SET.items():
         hint = f" It may lie in a file instead: {name}_FILE=/path" if name in secrets else ""
-        lines += ["", *comment(f"Required: {declared[name][0]}{hint}"), *comment(f"({remedy})"), f"{name}="]
+        lines += ["", *comment(f"Required: {declared[name][0]}{hint}"), *comment(f"({value_hint})"), f"{name}="]
     lines += ["", "# --- All others, with their defaults ---"]
     for name, (sentence, default) in declared.items():
         if name not in MUST_BE_SET:

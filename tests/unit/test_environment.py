@@ -16,17 +16,17 @@ MAIL_LOGIN = {"DOWNMAN_MAIL_USER": "portal", "DOWNMAN_MAIL_PASSWORD": SECRET}
 
 @pytest.mark.parametrize("given", EXAMPLES, ids=",".join)
 def test_invalid_variables_are_rejected_by_name(given: dict[str, str]) -> None:
-    said = rejection(given)
-    assert said.count("\n") == 0
-    assert any(name in said for name in given)
-    assert said.endswith((".", "?"))
+    message = rejection(given)
+    assert message.count("\n") == 0
+    assert any(name in message for name in given)
+    assert message.endswith((".", "?"))
 
 
 def test_all_problems_are_reported_together() -> None:
-    said = rejection(
+    message = rejection(
         {"DOWNMAN_PROT": "1", "DOWNLOADS_CART_LIMIT": "x", "WARM_PROCESS_GRACE": "1", "DOWNMAN_PACKAGE_PRIORITY": "1"}
     )
-    assert len(said.splitlines()) == 4
+    assert len(message.splitlines()) == 4
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_valid_variables_are_kept_as_they_are(given: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("name", get_all_secret_names())
 def test_no_message_repeats_a_secret(name: str) -> None:
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(ConfigurationError) as rejected:
         resolve_environment({name: SECRET, f"{name}_FILE": "/some/file", "DOWNMAN_PROT": "1"})
-    assert name in str(refused.value)
-    assert SECRET not in str(refused.value)
+    assert name in str(rejected.value)
+    assert SECRET not in str(rejected.value)
 
 
 def test_a_rejected_login_is_not_repeated() -> None:
@@ -66,9 +66,9 @@ def test_a_rejected_login_is_not_repeated() -> None:
 
 
 def test_messages_about_secrets_do_not_repeat_them() -> None:
-    said = rejection({"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_SECRET_KEY": SECRET, "DOWNMAN_DATABASE_URL": SECRET})
-    assert len(said.splitlines()) == 3
-    assert SECRET not in said
+    message = rejection({"DOWNMAN_MAIL_PASSWORD": SECRET, "DOWNMAN_SECRET_KEY": SECRET, "DOWNMAN_DATABASE_URL": SECRET})
+    assert len(message.splitlines()) == 3
+    assert SECRET not in message
 
 
 def test_the_environment_of_this_process_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

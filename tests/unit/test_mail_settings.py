@@ -1,4 +1,4 @@
-"""Mail settings that contradict each other are refused before anything is written into Prefect."""
+"""Mail settings that contradict each other are rejected before anything is written into Prefect."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"mail_user": "portal"}, "DOWNMAN_MAIL_PASSWORD"),
         ({"mail_password": "the-secret"}, "DOWNMAN_MAIL_USER"),
@@ -25,12 +25,10 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"mail_type": "INSECURE", "mail_port": 465}, "SSL with 465"),
     ],
 )
-def test_what_contradicts_itself_is_refused_with_a_remedy_and_without_the_password(
-    given: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(ValidationError, match=said) as refused:
+def test_contradictions_are_rejected_with_a_hint_and_without_the_password(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as rejected:
         PoolSettings(**given)
-    assert "the-secret" not in str(refused.value)
+    assert "the-secret" not in str(rejected.value)
 
 
 @pytest.mark.parametrize(
@@ -44,5 +42,5 @@ def test_what_contradicts_itself_is_refused_with_a_remedy_and_without_the_passwo
         {"mail_type": "SSL", "mail_port": 2465},
     ],
 )
-def test_what_agrees_is_taken(given: dict[str, Any]) -> None:
+def test_settings_without_contradictions_are_valid(given: dict[str, Any]) -> None:
     assert PoolSettings(**given).mail_port == given.get("mail_port", 25)

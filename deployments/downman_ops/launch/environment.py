@@ -49,7 +49,7 @@ def resolve_environment(environment: Mapping[str, str]) -> dict[str, str]:
     filled, unreadable = read_secret_files(environment, get_all_secret_names())
     wrong = [*_unknown(environment), *unreadable]
     if not unreadable:
-        # A secret that is missing for this reason would be said to be missing, too.
+        # Otherwise a secret in an unreadable file would be reported as missing, too.
         wrong += [*_invalid(filled), *_contradictions(filled), *_unsafe(filled)]
     if wrong:
         # Two classes may declare the same variable.

@@ -46,7 +46,7 @@ class ServiceSettings(SiteEnvironment):
             reasons.append(
                 "DOWNMAN_DATABASE_URL and DOWNMAN_PREFECT_DATABASE_URL are the same; give Prefect its own database"
             )
-        # The default of either may be meant for a demo, so both must be set.
+        # Both must be set: a demo may give Prefect the port that is the default of an installation's site.
         are_set = {"site_bind", "prefect_port"} <= self.model_fields_set
         if are_set and self.site_bind.rpartition(":")[2] == str(self.prefect_port):
             reasons.append(

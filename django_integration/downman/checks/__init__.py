@@ -15,7 +15,7 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
         message
         for module in (values, contradictions, folders, addresses)
         for message in module.check(settings)
-        # The default stands there instead of an invalid value, which is nobody's contradiction.
+        # An invalid setting is checked with its default here, which says nothing about the site.
         if not any(name in message.msg for name in invalid)
     ]
     return [*values.check_names(), *(message for messages in invalid.values() for message in messages), *others]

@@ -39,10 +39,10 @@ def _networks(settings: AppSettings) -> Iterator[CheckMessage]:
 
 def _people(settings: AppSettings) -> Iterator[CheckMessage]:
     # No e-mail address is repeated: it is personal data.
-    if not _is_mail_address(parseaddr(settings.mail_from)[1]):
+    if not _is_email_address(parseaddr(settings.mail_from)[1]):
         yield message("E019", "DOWNLOADS_MAIL_FROM is not an e-mail address.")
     for number, address in enumerate(settings.administrators, start=1):
-        if not _is_mail_address(address):
+        if not _is_email_address(address):
             yield message("E020", f"Entry {number} of DOWNLOADS_ADMINISTRATORS is not an e-mail address.")
 
 
@@ -66,7 +66,7 @@ def _is_origin(url: str) -> bool:
     return _is_web(parts) and not rest and "@" not in parts.netloc
 
 
-def _is_mail_address(text: str) -> bool:
+def _is_email_address(text: str) -> bool:
     try:
         validate_email(text)
     except ValidationError:
