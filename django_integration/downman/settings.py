@@ -6,6 +6,7 @@ of them; `checks` finds values that contradict each other or do not suit this ma
 
 import os
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -281,8 +282,8 @@ def app_settings() -> AppSettings:
             settings = AppSettings()
         except ValidationError as exc:
             raise InvalidSettings(to_sentences(exc, AppSettings)) from exc
-        # A list is copied: it may be changed in place.
-        copied = {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
+        # A list or a mapping is copied: it may be changed in place.
+        copied = {name: copy(value) if isinstance(value, list | dict) else value for name, value in given.items()}
         _last["call"] = (copied, variables), settings
     return settings
 
