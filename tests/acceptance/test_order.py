@@ -41,7 +41,7 @@ def test_two_resources_arrive_whole_with_their_mails_and_runs(portal: Portal, de
     assert order["tracking_url"] in text_of(received)
     for kind in ("plain", "html"):
         assert link["url"] in text_of(ready, kind)
-    assert "Siga su pedido" in text_of(ready)
+    assert "Consulte su pedido" in text_of(ready)
     assert ready.get_content_type() == "multipart/alternative"
 
     links = {"artifacts": {"type": {"any_": ["markdown"]}}}
