@@ -23,18 +23,18 @@ from prefect_warm_process.messages import Task
 
 #: prctl(2): the signal a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
-#: prctl(2): the name by which `ps` and `top` tell a run from its template.
+#: prctl(2): the name by which `ps` and `top` tell a run from its zygote.
 PR_SET_NAME = 15
 NAME = b"flow-run"
-#: Loaded once, in the template.
+#: Loaded once, in the zygote.
 _C = ctypes.CDLL(None)
 
 
-def live(task: Task, *, template: int) -> NoReturn:
+def run_child(task: Task, *, zygote: int) -> NoReturn:
     """Do the task, and end this process with the status that Python would give."""
     status = 1
     try:
-        _settle(task, template)
+        _settle(task, zygote)
         TASKS[task.name](**task.arguments)
         status = 0
     except SystemExit as exc:
@@ -69,12 +69,12 @@ async def _run_hooks(kind: str, flow_run: FlowRun, state: State[Any]) -> None:
 TASKS: dict[str, Callable[..., None]] = {task.__name__: task for task in (run_engine, run_hooks)}
 
 
-def _settle(task: Task, template: int) -> None:
-    # The template tells the worker how its children end; one that nobody watches must not go on.
+def _settle(task: Task, zygote: int) -> None:
+    # The zygote reports to the worker how its children end; one that nobody watches must not go on.
     if hasattr(_C, "prctl"):
         _C.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         _C.prctl(PR_SET_NAME, NAME)
-    if os.getppid() != template:
+    if os.getppid() != zygote:
         os.kill(os.getpid(), signal.SIGKILL)
     if not task.output:
         with Path(os.devnull).open("wb") as nowhere:
@@ -105,7 +105,7 @@ def _end(status: int) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         if not stopped:
-            # A run that was told to stop does not wait for what its threads still do.
+            # A run that was stopped does not wait for what its threads still do.
             threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - what Python itself calls here
         atexit._run_exitfuncs()  # noqa: SLF001 - the same; Prefect sends its last logs and events from there
         sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""Signs of life of runs, given by the worker whose children they are.
+"""Heartbeats of runs, emitted by the worker whose children they are.
 
-Prefect's own are given by each run, which opens a connection of its own for the first of them: 0.2 s of an order that
-is packaged in half a second. The worker knows as well whether a child lives, and tells only of those that run for long.
+Prefect's own are emitted by each run, which opens a connection of its own for the first of them: 0.2 s of a run that
+may take half a second. The worker knows as well whether a child lives, and emits them only for those that run for long.
 """
 
 from prefect.client.schemas.objects import FlowRun

@@ -1,7 +1,7 @@
-"""What the worker and a template tell each other over their socket: one JSON object a line.
+"""The messages between the worker and a zygote, over their socket: one JSON object a line.
 
-worker -> template: `Order`. template -> worker: `Ready` or `Refused` once, then `Started` and `Ended` for each order,
-or `Stale` instead of both.
+worker -> zygote: `ForkRequest`. zygote -> worker: `Ready` or `Refused` once, then `Started` and `Ended` for each
+request, or `Stale` instead of both.
 """
 
 import json
@@ -17,7 +17,7 @@ class Task:
 
     name: str
     arguments: dict[str, Any]
-    #: Variables on top of the template's.
+    #: Variables on top of the zygote's.
     environment: dict[str, str]
     folder: str
     #: False: what it prints is thrown away.
@@ -25,7 +25,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class ForkRequest:
     """Fork a child for a task."""
 
     number: int
@@ -34,7 +34,7 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """Everything is loaded; orders can come."""
+    """Everything is loaded; requests can come."""
 
     modules: int
     seconds: float
@@ -51,7 +51,7 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The child of an order lives."""
+    """The child of a request lives."""
 
     number: int
     pid: int
@@ -59,24 +59,24 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Stale:
-    """The order was not taken: what was loaded has changed on disk, so the template must be made anew."""
+    """The request was not accepted: what was loaded has changed on disk, so the zygote must be made anew."""
 
     number: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """The child of an order has ended, with an exit status or, below zero, by a signal."""
+    """The child of a request has ended, with an exit status or, below zero, by a signal."""
 
     number: int
     status: int
 
 
-#: Tells worker and template apart that were loaded before and after an update of this file.
+#: Tells worker and zygote apart that were loaded before and after an update of this file.
 PROTOCOL_VERSION = str(zlib.crc32(Path(__file__).read_bytes()))
 
-Message: TypeAlias = Order | Ready | Refused | Started | Stale | Ended
-_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Order, Ready, Refused, Started, Stale, Ended)}
+Message: TypeAlias = ForkRequest | Ready | Refused | Started | Stale | Ended
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (ForkRequest, Ready, Refused, Started, Stale, Ended)}
 
 
 def encode(message: Message) -> bytes:
@@ -89,8 +89,8 @@ def decode(line: bytes) -> Any:
     try:
         name, content = json.loads(line)
         kind = _KINDS[name]
-        if kind is Order:
-            return Order(number=content["number"], task=Task(**content["task"]))
+        if kind is ForkRequest:
+            return ForkRequest(number=content["number"], task=Task(**content["task"]))
         return kind(**{field.name: content[field.name] for field in fields(kind)})
     except (KeyError, TypeError, ValueError) as exc:
         raise ValueError(f"not a message: {line[:80]!r}") from exc

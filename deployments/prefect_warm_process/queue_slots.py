@@ -1,4 +1,4 @@
-"""How many runs of each queue one worker has under way, and may have."""
+"""The slots that one worker has for each queue: how many runs it executes, and may execute."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from prefect.client.schemas.objects import FlowRun
 
 
 class QueueSlots:
-    """The places of one worker; a queue without a limit has as many as come."""
+    """The slots of one worker; a queue without a limit has as many as are needed."""
 
     def __init__(self) -> None:
-        """Nothing is under way."""
+        """Start with all slots free."""
         self._held: dict[UUID, str] = {}
 
-    def take(self, flow_run: FlowRun, limits: Mapping[str, int]) -> bool:
-        """Return a run a place unless its queue has none left here; a second time changes nothing."""
+    def acquire(self, flow_run: FlowRun, limits: Mapping[str, int]) -> bool:
+        """Return whether a run has a slot of its queue here now; a second call for it changes nothing."""
         queue = flow_run.work_queue_name or ""
         if flow_run.id not in self._held:
             if queue in limits and Counter(self._held.values())[queue] >= limits[queue]:
@@ -23,6 +23,6 @@ class QueueSlots:
             self._held[flow_run.id] = queue
         return True
 
-    def leave(self, flow_run_id: UUID) -> None:
-        """Free the place of a run, if it has one."""
+    def release(self, flow_run_id: UUID) -> None:
+        """Free the slot of a run, if it has one."""
         self._held.pop(flow_run_id, None)

@@ -1,4 +1,4 @@
-"""What a warm-process worker can be told by environment variables."""
+"""The environment variables of a warm-process worker."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,13 +10,15 @@ class WarmProcessSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WARM_PROCESS_", extra="ignore", env_ignore_empty=True)
 
     stop_grace_seconds: float = Field(
-        default=30, ge=0, description="Seconds that runs may go on after SIGTERM, before they are handed back."
+        default=30,
+        ge=0,
+        description="Seconds that runs may go on after SIGTERM, before they are released.",
     )
     load_seconds: float = Field(
         default=120, gt=0, description="Seconds that preloading may take, before runs start without it."
     )
     heartbeat_seconds: float = Field(
-        default=30, ge=0, description="Seconds between two signs of life of a run that takes longer; 0: none."
+        default=30, ge=0, description="Seconds between two heartbeats of a run that takes longer; 0: none."
     )
     max_idle_templates: int = Field(
         default=4,

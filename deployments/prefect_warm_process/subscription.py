@@ -1,4 +1,4 @@
-"""What the server tells of a work pool: that a run may be waiting, and that one is to be cancelled."""
+"""The events of a work pool: that a run may be waiting, and that one is to be cancelled."""
 
 import logging
 from collections.abc import Callable, Collection
@@ -14,8 +14,8 @@ logger = logging.getLogger("prefect.worker.warm_process")
 
 FLOW_RUN = "prefect.flow-run."
 CANCELLING = f"{FLOW_RUN}Cancelling"
-#: States of a run that neither ask for a worker nor free a place.
-UNDER_WAY = frozenset({StateType.PENDING, StateType.RUNNING, StateType.CANCELLING})
+#: States of a run that neither ask for a worker nor free a slot.
+IN_PROGRESS = frozenset({StateType.PENDING, StateType.RUNNING, StateType.CANCELLING})
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 
@@ -32,7 +32,7 @@ class PoolSubscription:
         on_cancelling: Callable[[UUID], None],
         on_connected: Callable[[], None],
     ) -> None:
-        """`on_work` gets the run that waits, or None when a place came free; empty `queues` are all queues."""
+        """`on_work` gets the run that waits, or None when a slot came free; empty `queues` are all queues."""
         self._filter = EventFilter(
             event=EventNameFilter(prefix=[FLOW_RUN]),
             any_resource=EventAnyResourceFilter(id=[f"prefect.work-pool.{pool_id}"]),
@@ -44,7 +44,7 @@ class PoolSubscription:
         self.connected = False
 
     async def run(self) -> None:
-        """Listen for ever."""
+        """Listen until cancelled."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -53,7 +53,7 @@ class PoolSubscription:
                     pause = FIRST_PAUSE_SECONDS
                     self._on_connected()
                     async for event in events:
-                        self._take(event)
+                        self._handle(event)
             except Exception as exc:  # noqa: BLE001 - whatever is wrong with it, the worker polls meanwhile
                 if self.connected or pause == FIRST_PAUSE_SECONDS:
                     logger.warning("No events from the server (%s); polling until they come again.", exc or type(exc))
@@ -62,7 +62,7 @@ class PoolSubscription:
             await anyio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _take(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         try:
             flow_run_id = UUID(event.resource.id.removeprefix(FLOW_RUN))
         except ValueError:
@@ -71,7 +71,7 @@ class PoolSubscription:
             self._on_cancelling(flow_run_id)
             return
         kind = (event.payload.get("validated_state") or {}).get("type")
-        if kind is None or kind in UNDER_WAY or not self._is_ours(event):
+        if kind is None or kind in IN_PROGRESS or not self._is_ours(event):
             return
         self._on_work(flow_run_id if kind == StateType.SCHEDULED else None)
 

@@ -8,14 +8,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from contextlib import AsyncExitStack
+from typing import Self
 from uuid import UUID
 
 import anyio
 import anyio.abc
-from prefect._internal.attempt_control import AttemptConclusion, EngineOutcomeReceipt
+from prefect._internal.attempt_control import EngineOutcomeReceipt
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -23,82 +22,32 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import Abort, ObjectNotFound, Pause
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.runner._cancel_finalizer import finalize_cancelled_state
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
 from prefect.runner._event_emitter import EventEmitter
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutor
-from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
+from prefect.runner._process_manager import ProcessHandle
 from prefect.runner._state_proposer import StateProposer
-from prefect.states import AwaitingRetry
-from prefect.utilities.engine import propose_state
 
+from prefect_warm_process.execution import Execution, Forks, Hooks, ProcessGroups, Starter
 from prefect_warm_process.heartbeats import emit_heartbeat
-from prefect_warm_process.zygote_pool import ForkedProcess
+from prefect_warm_process.rescheduling import schedule_again
 
 logger = logging.getLogger("prefect.worker.warm_process")
 
-#: Seconds a run gets to go by itself after it was told to, once its time is over.
+#: Seconds in which a run may end after it was signalled, once its grace is over.
 LAST_SECONDS = 5.0
 #: Seconds for which a run that is to be cancelled may take to begin here.
 REMEMBERED_SECONDS = 300.0
-HANDED_BACK = "Its worker stopped; the run was handed back."
-
-
-class Forks(Protocol):
-    """Has the children of one run forked."""
-
-    async def engine(self, environment: dict[str, str]) -> ForkedProcess:
-        """Fork the child that runs the flow, with some more variables."""
-
-    async def hooks(self, kind: str, state: State[Any]) -> ForkedProcess:
-        """Fork a child that runs the flow's hooks of a kind."""
-
-
-class ProcessGroups(ProcessManager):
-    """Ends children, with all that they have started, as soon as they go instead of at the next look.
-
-    Prefect's own looks every three seconds whether a process has gone.
-    """
-
-    async def kill(self, flow_run_id: UUID, grace_seconds: float = 30, *, force: bool = False) -> None:
-        """Tell a run's process to end, and make it end when it does not within the grace."""
-        handle = self.get(flow_run_id)
-        if handle is None:
-            return
-        child: Any = handle.raw_process  # a ForkedProcess: only ours are added
-        if not force:
-            with suppress(ProcessLookupError):
-                handle.graceful_kill()
-            with anyio.move_on_after(grace_seconds):
-                await child.wait()
-        with suppress(ProcessLookupError):
-            handle.hard_kill()
-        await child.wait()
-
-
-@dataclass(eq=False)
-class Execution:
-    """One run while it is executed."""
-
-    flow_run: FlowRun
-    forks: Forks
-    began: float = field(default_factory=time.monotonic)
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    ended: anyio.Event = field(default_factory=anyio.Event)
-    #: While it is being cancelled: what is set when that has come to its end.
-    settled: anyio.Event | None = None
-    #: What its engine said of its end, or what it was told to leave to the worker.
-    conclusion: AttemptConclusion | None = None
 
 
 class Supervision:
     """Everything that watches over the runs of one worker; an asynchronous context."""
 
     def __init__(self, client: PrefectClient, *, name: str, heartbeat_seconds: float) -> None:
-        """Take the worker's client; 0 seconds: no signs of life are given."""
+        """Take the worker's client; 0 seconds: no heartbeats are emitted."""
         self._client = client
         self._heartbeat_seconds = heartbeat_seconds
         self._channel = ControlChannel()
@@ -106,7 +55,7 @@ class Supervision:
         self._proposer = StateProposer(client=client)
         self._emitter = EventEmitter(runner_name=name, client=client)
         self._executions: dict[UUID, Execution] = {}
-        self._hooks = _Hooks(self._executions.get)
+        self._hooks = Hooks(self._executions.get)
         self._canceller = CancellationManager(
             process_manager=self._processes,
             hook_runner=self._hooks,
@@ -115,7 +64,7 @@ class Supervision:
             client=client,
             control_channel=self._channel,
         )
-        self._asked_to_cancel: set[UUID] = set()
+        self._cancel_requests: set[UUID] = set()
         self._grace = anyio.CancelScope()
         self._stack = AsyncExitStack()
 
@@ -149,14 +98,14 @@ class Supervision:
     async def execute(
         self, flow_run: FlowRun, forks: Forks, *, started: Callable[[int], None]
     ) -> FlowRunExecutionResult | None:
-        """Run a flow in a child and see to it that its state tells how it ended; `started` gets the child's number.
+        """Run a flow in a child and ensure that its state says how it ended; `started` gets the child's number.
 
-        None: the run could not be started, which its state says, or it was handed back.
+        None: the run could not be started, which its state says, or it was released.
         """
         execution = self._executions[flow_run.id] = Execution(flow_run, forks)
         executor = FlowRunExecutor(
             flow_run=flow_run,
-            starter=_Starter(forks, self._channel),
+            starter=Starter(forks, self._channel),
             process_manager=self._processes,
             state_proposer=self._proposer,
             hook_runner=self._hooks,
@@ -177,26 +126,26 @@ class Supervision:
             if execution.settled is not None:
                 # Its hooks and its last state belong to the run.
                 await execution.settled.wait()
-            if result is not None and not self._told_its_state(execution):
+            if result is not None and not self._has_reported_state(execution):
                 await self._end_cancelled(execution)
         finally:
-            self._asked_to_cancel.discard(flow_run.id)
+            self._cancel_requests.discard(flow_run.id)
             del self._executions[flow_run.id]
             execution.ended.set()
         return result
 
     def cancel(self, flow_run_id: UUID) -> None:
-        """See to it that a run ends that was asked to: at once, or as soon as it has begun."""
-        # The server tells of all runs of the pool, also of those that other workers execute.
-        self._asked_to_cancel.add(flow_run_id)
-        asyncio.get_running_loop().call_later(REMEMBERED_SECONDS, self._asked_to_cancel.discard, flow_run_id)
+        """End a run that is to be cancelled: immediately, or as soon as it has begun."""
+        # The server reports all runs of the pool, also of those that other workers execute.
+        self._cancel_requests.add(flow_run_id)
+        asyncio.get_running_loop().call_later(REMEMBERED_SECONDS, self._cancel_requests.discard, flow_run_id)
         execution = self._executions.get(flow_run_id)
         if execution is not None and execution.settled is None and flow_run_id in self._processes.flow_run_ids():
             execution.settled = anyio.Event()
             self._tasks.start_soon(self._cancel, execution)
 
-    async def look_for_cancelled(self) -> None:
-        """Ask the server which of the runs are to be cancelled, in case its word was missed."""
+    async def cancel_requested(self) -> None:
+        """Ask the server which of the runs are to be cancelled, in case an event was missed."""
         if not self._executions:
             return
         asked = await self._client.read_flow_runs(
@@ -209,7 +158,7 @@ class Supervision:
             self.cancel(flow_run.id)
 
     async def stop(self, *, grace_seconds: float | None) -> None:
-        """Wait until all runs have ended. Those that have not within the grace are handed back (None: never)."""
+        """Wait until all runs have ended. Those that have not within the grace are released (None: never)."""
         if grace_seconds is not None:
             self._grace.deadline = anyio.current_time() + grace_seconds
         with self._grace:
@@ -224,7 +173,7 @@ class Supervision:
         self._grace.cancel()
 
     async def _release(self, execution: Execution) -> None:
-        """End a run that has not ended by itself, and have it scheduled again: another worker takes it."""
+        """End a run that has not ended within the grace, and have it scheduled again: another worker takes it."""
         flow_run_id = execution.flow_run.id
         status = await self._channel.signal(flow_run_id, "reschedule")
         if status is not ControlSignalStatus.ALREADY_CONCLUDED:
@@ -233,25 +182,8 @@ class Supervision:
             await self._processes.kill(flow_run_id, grace_seconds=LAST_SECONDS, force=not acknowledged)
             # Nobody is to say that it crashed.
             execution.scope.cancel()
-            await self._schedule_again(execution)
+            await schedule_again(self._client, execution.flow_run)
         await execution.ended.wait()
-
-    async def _schedule_again(self, execution: Execution) -> None:
-        flow_run_id = execution.flow_run.id
-        try:
-            now = await self._client.read_flow_run(flow_run_id)
-            if now.state is not None and now.state.is_final() and not now.state.is_crashed():
-                return
-            if now.empirical_policy.retry_type == "in_process":
-                # The run would wait for its own process to go on, which has ended.
-                now.empirical_policy.retry_type = "reschedule"
-                await self._client.update_flow_run(flow_run_id, empirical_policy=now.empirical_policy)
-            await propose_state(self._client, AwaitingRetry(message=HANDED_BACK), flow_run_id=flow_run_id)
-            logger.info("Handed back flow run '%s'.", execution.flow_run.name)
-        except (Abort, Pause, ObjectNotFound):
-            logger.info("Flow run '%s' was not handed back: the server has decided otherwise.", execution.flow_run.name)
-        except Exception:
-            logger.exception("Flow run '%s' could not be handed back.", execution.flow_run.name)
 
     async def _cancel(self, execution: Execution) -> None:
         assert execution.settled is not None  # noqa: S101 - set by `cancel`
@@ -266,12 +198,12 @@ class Supervision:
             settled, execution.settled = execution.settled, None
             settled.set()
 
-    def _told_its_state(self, execution: Execution) -> bool:
-        told = isinstance(execution.conclusion, EngineOutcomeReceipt) and execution.conclusion.state_id is not None
-        return told and execution.flow_run.id not in self._asked_to_cancel
+    def _has_reported_state(self, execution: Execution) -> bool:
+        reported = isinstance(execution.conclusion, EngineOutcomeReceipt) and execution.conclusion.state_id is not None
+        return reported and execution.flow_run.id not in self._cancel_requests
 
     async def _end_cancelled(self, execution: Execution) -> None:
-        """End a run as cancelled that went by itself meanwhile; it would be `Cancelling` for ever."""
+        """End as cancelled a run that ended on its own meanwhile; it would stay `Cancelling`."""
         try:
             flow_run = await self._client.read_flow_run(execution.flow_run.id)
             if flow_run.state is None or not flow_run.state.is_cancelling():
@@ -289,7 +221,7 @@ class Supervision:
             logger.exception("Could not see how flow run '%s' ended.", execution.flow_run.name)
 
     async def _added(self, flow_run_id: UUID) -> None:
-        if flow_run_id in self._asked_to_cancel:
+        if flow_run_id in self._cancel_requests:
             self.cancel(flow_run_id)
 
     async def _removed(self, flow_run_id: UUID) -> None:
@@ -297,54 +229,3 @@ class Supervision:
         execution = self._executions.get(flow_run_id)
         if execution is not None:
             execution.conclusion = conclusion
-
-
-class _Starter:
-    """Starts the process of a run, as Prefect's executor wants it."""
-
-    def __init__(self, forks: Forks, channel: ControlChannel) -> None:
-        self._forks = forks
-        self._channel = channel
-
-    async def start(
-        self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
-    ) -> None:
-        environment = {"PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false"}
-        with suppress(RuntimeError):
-            # Without a channel a run can still be ended, only less gently.
-            port, token = self._channel.register(flow_run.id)
-            environment |= {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token}
-        try:
-            child = await self._forks.engine(environment)
-        except BaseException:
-            self._channel.unregister(flow_run.id)
-            raise
-        process: Any = child  # stands in for the process that Prefect would have started
-        task_status.started(ProcessHandle(process, create_isolated_termination_scope(child.pid)))
-        await child.wait()
-
-
-class _Hooks:
-    """Runs the hooks of a run in a child of their own."""
-
-    def __init__(self, execution_of: Callable[[UUID], Execution | None]) -> None:
-        self._execution_of = execution_of
-
-    async def run_cancellation_hooks(self, flow_run: FlowRun, state: State[Any]) -> None:
-        await self._run("cancellation", flow_run, state)
-
-    async def run_crashed_hooks(self, flow_run: FlowRun, state: State[Any]) -> None:
-        await self._run("crashed", flow_run, state)
-
-    async def _run(self, kind: str, flow_run: FlowRun, state: State[Any]) -> None:
-        execution = self._execution_of(flow_run.id)
-        if execution is None:
-            return
-        try:
-            child = await execution.forks.hooks(kind, state)
-            status = await child.wait()
-        except Exception:
-            logger.exception("The hooks of flow run '%s' could not be run.", flow_run.name)
-        else:
-            if status:
-                logger.error("The hooks of flow run '%s' ended with status %s.", flow_run.name, status)

@@ -1,4 +1,4 @@
-"""What a worker says of itself, for those who watch it: Prefect keeps its name and its last sign of life only."""
+"""What a worker reports of itself to monitoring: Prefect keeps its name and its last heartbeat only."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from datetime import datetime
 import psutil
 from prefect.events import emit_event
 
-EVENT = "warm-process.worker.vitals"
+EVENT = "warm-process.worker.stats"
 #: Seconds between two of them.
 EVERY_SECONDS = 30.0
 

@@ -1,4 +1,4 @@
-"""A template: a process that has everything loaded and forks a child for each order of the worker.
+"""A zygote: a process that has everything loaded and forks a child for each request of the worker.
 
 It has one thread and no connection, so that a fork copies nothing that two processes must not share. It is a program of
 its own (`python -m prefect_warm_process.zygote`), because the worker itself has threads and connections.
@@ -7,23 +7,20 @@ its own (`python -m prefect_warm_process.zygote`), because the worker itself has
 import argparse
 import contextlib
 import gc
-import importlib
 import os
 import selectors
 import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from pydantic import BaseModel
-
+from prefect_warm_process.loaded_files import LoadedFiles
 from prefect_warm_process.messages import (
     PROTOCOL_VERSION,
     Ended,
+    ForkRequest,
     Message,
-    Order,
     Ready,
     Refused,
     Stale,
@@ -31,88 +28,15 @@ from prefect_warm_process.messages import (
     decode,
     encode,
 )
+from prefect_warm_process.preloading import ENGINE, complete_models, preload, unsafe_to_fork
 
-#: Modules that every flow run needs, among them those that Prefect loads only when a run needs them.
-ENGINE = (
-    "prefect.main",
-    "prefect.engine",
-    "prefect.flow_engine",
-    "prefect.task_engine",
-    "prefect.artifacts",
-    "prefect.runtime",
-    "prefect._internal.observers",
-    "anyio._backends._asyncio",
-    "encodings.idna",
-    "stringprep",
-    "pydantic.v1",
-    "rich._emoji_codes",
-    "prefect_warm_process.child",
-)
-#: Where the models are that nearly every run uses.
-BUILT_AHEAD = ("prefect.client.", "prefect.events.")
-#: Seconds for which a look at the loaded files counts.
-FRESH_SECONDS = 1.0
 RECEIVE_BYTES = 65536
 #: The signals that end a process; they are the children's business.
 ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
-def preload(names: Iterable[str]) -> list[str]:
-    """Load modules, and call functions given as `module:function`. Give what failed, one sentence each."""
-    failed = []
-    for name in names:
-        module, _, function = name.partition(":")
-        try:
-            loaded = importlib.import_module(module)
-            if function:
-                getattr(loaded, function)()
-        except Exception as exc:  # noqa: BLE001 - foreign code; a run that needs it will fail with the whole story
-            failed.append(f"{name}: {type(exc).__name__}: {exc}")
-    return failed
-
-
-def complete_models() -> None:
-    """Build the models of Prefect's client, which pydantic otherwise builds in each run that uses them."""
-    kinds: list[type[BaseModel]] = [BaseModel]
-    while kinds:
-        kind = kinds.pop()
-        kinds.extend(kind.__subclasses__())
-        if kind.__module__.startswith(BUILT_AHEAD) and not kind.__pydantic_complete__:
-            kind.model_rebuild(raise_errors=False)
-
-
-class LoadedFiles:
-    """The files from which everything was loaded, and whether they are still the same."""
-
-    def __init__(self) -> None:
-        """Note every module's file as it is now."""
-        self._marks = {path: _mark(path) for path in _files()}
-        self._looked_at = time.monotonic()
-
-    def changed(self) -> bool:
-        """Return whether any was changed or deleted; what was seen within the last second counts."""
-        if time.monotonic() - self._looked_at < FRESH_SECONDS:
-            return False
-        self._looked_at = time.monotonic()
-        return any(_mark(path) != mark for path, mark in self._marks.items())
-
-
-def _files() -> set[str]:
-    # A copy: a module's lazy attributes may load others.
-    modules = list(sys.modules.values())
-    return {path for module in modules if (path := getattr(module, "__file__", None))}
-
-
-def _mark(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - thousands of files; `Path.stat` takes three times as long
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
-
-
-class Template:
-    """Forks children and tells the worker how they end."""
+class Zygote:
+    """Forks children and reports to the worker how they end."""
 
     def __init__(self, connection: socket.socket) -> None:
         """Take the socket to the worker."""
@@ -158,11 +82,11 @@ class Template:
             return
         *lines, self._unread = (self._unread + received).split(b"\n")
         for line in lines:
-            self._take(decode(line))
+            self._handle(decode(line))
 
-    def _take(self, order: Order) -> None:
+    def _handle(self, request: ForkRequest) -> None:
         if self._files.changed():
-            self._tell(Stale(number=order.number))
+            self._send(Stale(number=request.number))
             return
         sys.stdout.flush()
         sys.stderr.flush()
@@ -171,20 +95,20 @@ class Template:
         pid = os.fork()
         if pid == 0:
             try:
-                self._become_child(order)
+                self._become_child(request)
             finally:
                 os._exit(1)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         with contextlib.suppress(OSError):
             # By both, so that the group is there whoever comes first.
             os.setpgid(pid, pid)
-        self._numbers[pid] = order.number
-        self._tell(Started(number=order.number, pid=pid))
+        self._numbers[pid] = request.number
+        self._send(Started(number=request.number, pid=pid))
 
-    def _become_child(self, order: Order) -> None:
+    def _become_child(self, request: ForkRequest) -> None:
         from prefect_warm_process import child  # noqa: PLC0415
 
-        template = os.getppid()
+        zygote = os.getppid()
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -196,7 +120,7 @@ class Template:
             os.close(descriptor)
         self._connection.detach()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        child.live(order.task, template=template)
+        child.run_child(request.task, zygote=zygote)
 
     def _reap(self) -> None:
         while self._numbers:
@@ -205,33 +129,20 @@ class Template:
                 return
             number = self._numbers.pop(pid, None)
             if number is not None:
-                self._tell(Ended(number=number, status=os.waitstatus_to_exitcode(status)))
+                self._send(Ended(number=number, status=os.waitstatus_to_exitcode(status)))
 
-    def _tell(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         if self._connected:
             with contextlib.suppress(ConnectionError):
                 self._connection.sendall(encode(message))
 
 
-def unsafe_to_fork(*, allowed: Iterable[int] = ()) -> str:
-    """Say what of this process two processes must not share; empty when there is nothing. Linux only."""
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    if threads > 1:
-        return f"what was preloaded started {threads - 1} threads"
-    shared = {str(descriptor) for descriptor in (0, 1, 2, *allowed)}
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the one that lists them is gone
-            if descriptor.name not in shared and str(descriptor.readlink()).startswith("socket:"):
-                return "what was preloaded opened a connection"
-    return ""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load what the command line names and serve the worker at the given socket."""
+    """Load what the command line names, and serve the worker at the given socket."""
     began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m prefect_warm_process.zygote")
     parser.add_argument("descriptor", type=int, help="number of the socket to the worker")
-    parser.add_argument("dialect", help="`messages.PROTOCOL_VERSION` of the worker")
+    parser.add_argument("protocol_version", help="`messages.PROTOCOL_VERSION` of the worker")
     parser.add_argument("preload", nargs="*", help="a module, or `module:function` to call")
     options = parser.parse_args(arguments)
     os.set_inheritable(options.descriptor, False)  # noqa: FBT003 - its only parameter
@@ -239,17 +150,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         missing = preload(ENGINE)
         complete_models()
         failed = preload(options.preload)
-        if options.dialect != PROTOCOL_VERSION:
+        if options.protocol_version != PROTOCOL_VERSION:
             missing.append("the worker's own code has changed on disk; start it anew")
         reason = "; ".join(missing) or unsafe_to_fork(allowed=[options.descriptor])
         if reason:
             connection.sendall(encode(Refused(reason=reason)))
             return 1
-        template = Template(connection)
+        zygote = Zygote(connection)
         connection.sendall(
             encode(Ready(modules=len(sys.modules), seconds=round(time.monotonic() - began, 3), failed=failed))
         )
-        template.run()
+        zygote.run()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Loads what runs need before any run needs it: a warm worker's template calls `load` (`DOWNMAN_PRELOAD`)."""
+"""Loads what runs need before any run needs it: a warm worker's zygote calls `load` (`DOWNMAN_PRELOAD`)."""
 
 import importlib
 

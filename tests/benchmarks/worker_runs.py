@@ -53,7 +53,7 @@ class Bench:
     server: PrefectServer
     deployment: UUID
     worker: Worker
-    template: psutil.Process | None
+    zygote: psutil.Process | None
 
     def run(self, count: int = 1) -> list[UUID]:
         """Have so many runs made at once, and wait until all have completed and their processes have gone."""
@@ -84,15 +84,15 @@ class Bench:
         )
 
     def _processes_of_runs(self) -> list[psutil.Process]:
-        return [process for process in self.worker.processes() if process != self.template]
+        return [process for process in self.worker.processes() if process != self.zygote]
 
 
 def deploy(client: SyncPrefectClient, pool: str) -> UUID:
     """Make a pool with a deployment of the empty flow."""
-    template = TYPES[pool].get_default_base_job_template()
+    job_template = TYPES[pool].get_default_base_job_template()
     if pool == "warm":
-        template["variables"]["properties"]["preload"]["default"] = [FLOWS]
-    client.create_work_pool(WorkPoolCreate(name=pool, type=TYPES[pool].type, base_job_template=template))
+        job_template["variables"]["properties"]["preload"]["default"] = [FLOWS]
+    client.create_work_pool(WorkPoolCreate(name=pool, type=TYPES[pool].type, base_job_template=job_template))
     return client.create_deployment(
         client.create_flow(worker_flows.empty),
         pool,
@@ -114,6 +114,6 @@ def bench(client: SyncPrefectClient, server: PrefectServer, pool: str, folder: P
     with Worker(
         pool, kind, "--limit", str(RUNS_AT_ONCE), environment=environment, log=folder / f"{pool}.log"
     ) as worker:
-        yield Bench(client, server, deployment, worker, worker.template() if pool == "warm" else None)
+        yield Bench(client, server, deployment, worker, worker.zygote() if pool == "warm" else None)
         worker.stop()
         worker.wait()

@@ -64,10 +64,10 @@ class Used:
 
 
 def memory(at: Bench, when: str) -> Samples:
-    """Return the memory of the worker and its template, while no run is there."""
-    parts = {"worker": at.worker.pid} | ({"template": at.template.pid} if at.template else {})
+    """Return the memory of the worker and its zygote, while no run is there."""
+    parts = {"worker": at.worker.pid} | ({"zygote": at.zygote.pid} if at.zygote else {})
     found = {name: Memory.of(pid) for name, pid in parts.items()}
-    figures = {f"memory {when}, worker and template: RSS, MB": sum(part.resident for part in found.values())}
+    figures = {f"memory {when}, worker and zygote: RSS, MB": sum(part.resident for part in found.values())}
     for name, part in found.items():
         figures[f"memory {when}, {name}: RSS, MB"] = part.resident
         figures[f"memory {when}, {name}: PSS, MB"] = part.proportional
@@ -80,7 +80,7 @@ def idle(at: Bench, seconds: float) -> Samples:
     time.sleep(seconds)  # it is what is measured
     after = Used.by(at)
     return {
-        "idle CPU, worker and template, %": (after.worker - before.worker).total / seconds * 100,
+        "idle CPU, worker and zygote, %": (after.worker - before.worker).total / seconds * 100,
         "idle CPU, server and database, %": (
             (after.server - before.server).total + (after.database - before.database).total
         )
@@ -113,7 +113,7 @@ def at_once(at: Bench, count: int) -> Samples:
         "server": (after.server - before.server).total,
         "database": (after.database - before.database).total,
         "worker": worker.own,
-        "template and runs": worker.below,
+        "zygote and runs": worker.below,
     }
     return {
         f"{count} runs at once, s": seconds,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.events.schemas.automations import AutomationCore
@@ -148,7 +149,9 @@ def test_what_is_no_longer_in_the_file_is_retired(prefect_server: PrefectServer)
 
     assert "deployment send-notices: retired" in lines
     assert "deployment recover-stalled: retired the schedule every-minute" in lines
-    assert ask(lambda client: client.read_deployments(limit=200, offset=0)).__len__() == 4
+    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL]))
+    there = ask(lambda client: client.read_deployments(work_pool_filter=ours))
+    assert {found.name for found in there} == {spec.name for spec in full.deployments} - {Job.SEND_NOTICES}
     run_bootstrap()
     assert len(deployments()[Job.RECOVER_STALLED].schedules) == 1
 

@@ -1,4 +1,4 @@
-"""What a worker's template loads before its children need it."""
+"""What a worker's zygote loads before its children need it."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from downman_ops.launch.embedded_database import EmbeddedDatabase
 
 PROGRAM = """
 import json, sys
-from prefect_warm_process.zygote import ENGINE, preload, unsafe_to_fork
+from prefect_warm_process.preloading import ENGINE, preload, unsafe_to_fork
 failed = preload([*ENGINE, "downman_flows.preload:load"])
 loaded = set(sys.modules)
 import downman_flows.runs.packaging_run, downman_flows.runs.sending, downman_flows.maintenance, downman.api

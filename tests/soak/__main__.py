@@ -1,6 +1,6 @@
 """A long life of the warm worker in a short time: `python -m tests.soak [--minutes 30] [--seed N] [--folder FOLDER]`.
 
-Runs end in every way, their processes and the template are killed, runs are cancelled, and the server goes and comes
+Runs end in every way, their processes and the zygote are killed, runs are cancelled, and the server goes and comes
 back. In the end every run must have ended as it should, and the worker must hold no more than at first.
 """
 
@@ -71,7 +71,7 @@ def _run(soak: Soak, seconds: float) -> Iterator[str]:
     except WorkerLost:
         yield "The worker has ended by itself."
         return
-    _tell(soak, taken, before, after)
+    _report(soak, taken, before, after)
     yield from checks.of_runs(soak, limit=LIMIT)
     yield from checks.of_holdings(before, after)
     if "No events from the server" not in soak.worker.said():
@@ -80,7 +80,7 @@ def _run(soak: Soak, seconds: float) -> Iterator[str]:
 
 
 def _until_quiet(soak: Soak) -> Iterator[str]:
-    """Wait until all runs have ended and only the worker and its template are there."""
+    """Wait until all runs have ended and only the worker and its zygote are there."""
 
     def all_ended() -> bool:
         soak.cancel_staying()
@@ -114,7 +114,7 @@ def _comes_true(what: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _tell(soak: Soak, seconds: float, before: processes.Holdings, after: processes.Holdings) -> None:
+def _report(soak: Soak, seconds: float, before: processes.Holdings, after: processes.Holdings) -> None:
     states = Counter(str(run.end.state.name) for run in soak.runs.values() if run.end and run.end.state)
     kinds = Counter(run.kind for run in soak.runs.values())
     print(f"{len(soak.runs)} runs in {seconds:.0f} s. Asked for: {_listed(kinds)}. Ended: {_listed(states)}.")
@@ -164,14 +164,14 @@ def _soak(folder: Path, seed: int) -> Iterator[Soak]:
         with Worker(
             POOL, WarmProcessWorker.type, "--limit", str(LIMIT), environment=environment, log=folder / "worker.log"
         ) as worker:
-            worker.template()
+            worker.zygote()
             yield Soak(client, server, worker, deployment, QUEUES, locks, random.Random(seed))  # noqa: S311 - no secret
 
 
 def _deploy(client: SyncPrefectClient) -> UUID:
-    template = WarmProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["preload"]["default"] = [flows.__name__]
-    client.create_work_pool(WorkPoolCreate(name=POOL, type=WarmProcessWorker.type, base_job_template=template))
+    job_template = WarmProcessWorker.get_default_base_job_template()
+    job_template["variables"]["properties"]["preload"]["default"] = [flows.__name__]
+    client.create_work_pool(WorkPoolCreate(name=POOL, type=WarmProcessWorker.type, base_job_template=job_template))
     for name, limit in QUEUES.items():
         client.create_work_queue(name, work_pool_name=POOL, concurrency_limit=limit)
     return client.create_deployment(

@@ -22,7 +22,7 @@ ENDS = {
 }
 #: Open files and sockets by which the worker may have grown: connections to the server come and go.
 MORE_FILES = 8
-MORE_TEMPLATE_FILES = 2
+MORE_ZYGOTE_FILES = 2
 #: Seconds in which a run that is cancelled must end: those that a client goes on trying while the server is away. After
 #: five minutes the server itself would give such a run up.
 CANCEL_SECONDS = 90.0
@@ -64,11 +64,11 @@ def of_runs(soak: Soak, *, limit: int) -> Iterator[str]:
 
 
 def of_holdings(before: Holdings, after: Holdings) -> Iterator[str]:
-    """Check what the worker and its template hold."""
+    """Check what the worker and its zygote hold."""
     for name, more in (
         ("worker_files", MORE_FILES),
         ("worker_sockets", MORE_FILES),
-        ("template_files", MORE_TEMPLATE_FILES),
+        ("zygote_files", MORE_ZYGOTE_FILES),
     ):
         first, last = getattr(before, name), getattr(after, name)
         if last > first + more:
@@ -117,7 +117,7 @@ def _possible(run: Run) -> set[StateType]:
 
 
 def _at_work(run: Run) -> tuple[datetime, datetime] | None:
-    """Return the time in which a run took a place of its queue for sure; one that is cancelled gives it back."""
+    """Return the time in which a run took a slot of its queue for sure; one that is cancelled gives it back."""
     if run.end is None or run.end.start_time is None or run.end.end_time is None:
         return None
     end = min(run.end.end_time, run.cancelled_at) if run.cancelled_at else run.end.end_time

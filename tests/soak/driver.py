@@ -33,7 +33,7 @@ LOOK_SECONDS = 0.2
 #: Seconds in which a cancelled run must have stopped working.
 STOPS_WITHIN_SECONDS = 2.0
 #: What happens between two looks, with which probability.
-KILL_RUN, KILL_TEMPLATE, CANCEL, CANCEL_STAYING = 0.04, 0.004, 0.01, 0.2
+KILL_RUN, KILL_ZYGOTE, CANCEL, CANCEL_STAYING = 0.04, 0.004, 0.01, 0.2
 
 
 class WorkerLost(Exception):
@@ -74,7 +74,7 @@ class Soak:
     def drive(self, seconds: float) -> None:
         """Go on for so long. What happens by chance happens at least once, and the server restarts in the middle."""
         began = time.monotonic()
-        sure = {0.2: self.kill_run, 0.4: self.kill_template, 0.5: self.restart_server, 0.8: self.kill_template}
+        sure = {0.2: self.kill_run, 0.4: self.kill_zygote, 0.5: self.restart_server, 0.8: self.kill_zygote}
         while (passed := time.monotonic() - began) < seconds:
             self.top_up(RUNS_AT_ONCE)
             self._interfere(self.look())
@@ -130,13 +130,13 @@ class Soak:
             self._note_killed([victim])
             self.done["processes of runs killed"] += 1
 
-    def kill_template(self) -> None:
-        """Kill the template, with which all runs end that were forked from it."""
-        for template in processes.templates(self.worker)[:1]:
-            victims = template.children()
-            template.kill()
+    def kill_zygote(self) -> None:
+        """Kill the zygote, with which all runs end that were forked from it."""
+        for zygote in processes.zygotes(self.worker)[:1]:
+            victims = zygote.children()
+            zygote.kill()
             self._note_killed(victims)
-            self.done["templates killed"] += 1
+            self.done["zygotes killed"] += 1
 
     def restart_server(self) -> None:
         """Stop the server, lose a run while it is away, and start it again."""
@@ -160,8 +160,8 @@ class Soak:
                 self.cancel(run)
         if self.chance.random() < KILL_RUN:
             self.kill_run()
-        if self.chance.random() < KILL_TEMPLATE:
-            self.kill_template()
+        if self.chance.random() < KILL_ZYGOTE:
+            self.kill_zygote()
 
     def _open(self) -> list[UUID]:
         return [run_id for run_id, run in self.runs.items() if run.end is None]
@@ -176,7 +176,7 @@ class Soak:
     def _note_still_at_work(self, run: FlowRun, lock: Path) -> None:
         """Note a run that works on though it has ended.
 
-        The server ends a run that is cancelled before its process is known by itself; the worker is told and kills it.
+        The server ends a run that is cancelled before its process is known; the worker hears of it and kills it.
         """
         seen = time.monotonic()
         with suppress(AssertionError):

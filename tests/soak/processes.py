@@ -10,32 +10,32 @@ from tests.benchmarks.process_figures import Memory
 from tests.integration.worker.workers import Worker
 from tests.soak.flows import FOLDER
 
-TEMPLATE = "prefect_warm_process.zygote"
+ZYGOTE = "prefect_warm_process.zygote"
 
 
 @dataclass(frozen=True)
 class Holdings:
-    """What the worker and its template hold while no run is there."""
+    """What the worker and its zygote hold while no run is there."""
 
     worker_files: int
     worker_sockets: int
     worker_threads: int
     worker_memory: int
-    template_files: int
-    template_memory: int
+    zygote_files: int
+    zygote_memory: int
 
     @classmethod
     def of(cls, worker: Worker) -> "Holdings":
         """Look."""
         process = psutil.Process(worker.pid)
-        (template,) = templates(worker)
+        (zygote,) = zygotes(worker)
         return cls(
             worker_files=process.num_fds(),
             worker_sockets=len(process.net_connections(kind="all")),
             worker_threads=process.num_threads(),
             worker_memory=Memory.of(worker.pid).resident,
-            template_files=template.num_fds(),
-            template_memory=Memory.of(template.pid).resident,
+            zygote_files=zygote.num_fds(),
+            zygote_memory=Memory.of(zygote.pid).resident,
         )
 
 
@@ -47,19 +47,19 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def templates(worker: Worker) -> list[psutil.Process]:
+def zygotes(worker: Worker) -> list[psutil.Process]:
     """Return the processes from which the worker forks, or did."""
-    return [process for process in _children(psutil.Process(worker.pid)) if _is_template(process)]
+    return [process for process in _children(psutil.Process(worker.pid)) if _is_zygote(process)]
 
 
 def runs(worker: Worker) -> list[psutil.Process]:
     """Return the processes of the worker's runs."""
-    return [process for template in templates(worker) for process in _children(template)]
+    return [process for zygote in zygotes(worker) for process in _children(zygote)]
 
 
 def others(worker: Worker, folder: Path) -> list[str]:
-    """Name what is there besides the worker and one template: below the worker, or left behind by a run of the soak."""
-    expected = {worker.pid, *[template.pid for template in templates(worker)[:1]]}
+    """Name what is there besides the worker and one zygote: below the worker, or left behind by a run of the soak."""
+    expected = {worker.pid, *[zygote.pid for zygote in zygotes(worker)[:1]]}
     found = {process.pid: process for process in [*worker.processes(), *marked(folder)] if process.pid not in expected}
     return [_described(process) for process in found.values()]
 
@@ -81,9 +81,9 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _is_template(process: psutil.Process) -> bool:
+def _is_zygote(process: psutil.Process) -> bool:
     try:
-        return TEMPLATE in process.cmdline()
+        return ZYGOTE in process.cmdline()
     except psutil.NoSuchProcess:
         return False
 

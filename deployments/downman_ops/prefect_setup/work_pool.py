@@ -11,7 +11,8 @@ from prefect_email import EmailServerCredentials
 
 from downman.domain.jobs import WORK_POOL, Queue
 from downman_ops.settings import PoolSettings
-from prefect_warm_process.worker import LIMIT_PER_WORKER, WarmProcessWorker
+from prefect_warm_process.job_configuration import LIMIT_PER_WORKER
+from prefect_warm_process.worker import WarmProcessWorker
 
 #: Prefect makes this queue with every pool; nothing of ours goes there.
 PREFECTS_OWN_QUEUE = "default"

@@ -6,7 +6,7 @@ from typing import Any
 
 from downman.prefect_api import PrefectApi
 
-EVENT = "warm-process.worker.vitals"
+EVENT = "warm-process.worker.stats"
 #: Two of them may be late.
 WITHIN = timedelta(seconds=90)
 MOST = 50

@@ -35,17 +35,17 @@ def run_killed(scene: Scene) -> None:
 
 
 @fault(
-    "worker's template is killed",
+    "worker's zygote is killed",
     injected="kill -9 of the process from which runs are forked, which takes the runs with it",
     happens="the worker makes a new one, and another run goes on within 10 s; delivered",
 )
-def template_killed(scene: Scene) -> None:
+def zygote_killed(scene: Scene) -> None:
     placed = scene.order_gated()
-    template = scene.parts.run_that_reads_from(scene.source.port).parent()
-    assert template is not None
-    kill([template])
+    zygote = scene.parts.run_that_reads_from(scene.source.port).parent()
+    assert zygote is not None
+    kill([zygote])
     took = scene.until_taken_up_again(placed, seconds=GOES_ON_SECONDS)
-    scene.measured["from the kill of the template to fetching again"] = took
+    scene.measured["from the kill of the zygote to fetching again"] = took
     scene.open_gate(placed)
     scene.assert_delivered(placed)
 

@@ -109,6 +109,6 @@ def test_stopping_all_of_it_hands_work_back_and_starting_goes_on(installed: Mach
     until(installed, "! pgrep --uid downman")
     assert time.monotonic() - began < 20
     log = installed.type("journalctl --no-pager --output=cat --unit='downman-package@*'")
-    assert "Handed back flow run" in log
+    assert "Released flow run" in log
     installed.type("touch /srv/gate/all.go; systemctl start downman.target")
     until(installed, lambda: is_delivered(installed, number))

@@ -26,15 +26,15 @@ def note(run_id: object, line: str) -> None:
         file.write(line + "\n")
 
 
-def told(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
+def note_hook(flow: Any, flow_run: FlowRun, state: State[Any]) -> None:
     """Note that a hook ran."""
     note(flow_run.id, f"hook {state.name}")
 
 
 HOOKED: dict[str, Any] = {
-    "on_cancellation": [told],
-    "on_crashed": [told],
-    "on_failure": [told],
+    "on_cancellation": [note_hook],
+    "on_crashed": [note_hook],
+    "on_failure": [note_hook],
     "persist_result": False,
 }
 
@@ -77,6 +77,14 @@ async def wait(seconds: float = LONG) -> None:
     note(runtime.flow_run.get_id(), f"ended {time.time()}")
 
 
+@flow(persist_result=False)
+def meet(meeting: str, number: int = 2) -> None:
+    """Wait until as many runs as are meant to meet have come."""
+    note(meeting, str(runtime.flow_run.get_id()))
+    while len(set(Path(os.environ["SCENARIO_FOLDER"], meeting).read_text().splitlines())) < number:
+        time.sleep(0.05)
+
+
 @flow(**HOOKED)
 def block(seconds: float = LONG) -> None:
     """Block."""
@@ -111,8 +119,8 @@ async def retry_and_wait(seconds: float = LONG) -> None:
 
 
 @flow(persist_result=False, log_prints=True)
-async def tell_environment() -> Any:
-    """Tell what the environment says."""
+async def report_environment() -> Any:
+    """Report what the environment says."""
     print("printed by the flow")  # noqa: T201 - its subject
     return Completed(message=f"FLAVOUR={os.environ.get('FLAVOUR')} in {Path.cwd().name or '/'}")
 

@@ -48,8 +48,8 @@ def play(runs: Runs, worker: Worker) -> dict[str, Outcome]:
     later: State[None] = Scheduled(scheduled_time=datetime.now(tz=UTC) + timedelta(hours=1))
     made["cancelled before"] = runs.make("succeed", state=later)
     runs.set_state(made["cancelled before"], Cancelling())
-    made["environment"] = runs.make("tell_environment", job_variables={"env": {"FLAVOUR": "vanilla"}})
-    made["no environment"] = runs.make("tell_environment")
+    made["environment"] = runs.make("report_environment", job_variables={"env": {"FLAVOUR": "vanilla"}})
+    made["no environment"] = runs.make("report_environment")
     made["no such module"] = runs.make("missing")
     for name in CANCELLED:
         run_id = made[f"cancelled {name}"]
@@ -121,13 +121,13 @@ def test_the_scenarios_do_what_they_are_for(outcomes: dict[str, dict[str, Outcom
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_queues_keep_their_limits_and_ranks(
+def test_queues_keep_their_limits_and_priorities(
     kind: str, make_pool: Callable[[str, str], Runs], client: SyncPrefectClient, start: Callable[..., Worker]
 ) -> None:
     pool = f"queues-{kind}"
     runs = make_pool(pool, kind)
-    for queue, rank in {"low": 3, "high": 2}.items():
-        create_queue(client, pool, queue, rank)
+    for queue, priority in {"low": 3, "high": 2}.items():
+        create_queue(client, pool, queue, priority)
     low = [runs.make("wait", queue="low", seconds=0.2) for _ in range(2)]
     high = [runs.make("wait", queue="high", seconds=0.2) for _ in range(2)]
     start(pool, kind, "--limit", "2")
@@ -137,13 +137,13 @@ def test_queues_keep_their_limits_and_ranks(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_keeps_its_limit_and_serves_the_higher_rank_first(
+def test_a_worker_keeps_its_limit_and_serves_the_higher_priority_first(
     kind: str, make_pool: Callable[[str, str], Runs], client: SyncPrefectClient, start: Callable[..., Worker]
 ) -> None:
-    pool = f"ranks-{kind}"
+    pool = f"priorities-{kind}"
     runs = make_pool(pool, kind)
-    for queue, rank in {"low": 3, "high": 2}.items():
-        create_queue(client, pool, queue, rank, limit=None)
+    for queue, priority in {"low": 3, "high": 2}.items():
+        create_queue(client, pool, queue, priority, limit=None)
     low = runs.make("wait", queue="low", seconds=0.2)
     high = [runs.make("wait", queue="high", seconds=0.2) for _ in range(2)]
     start(pool, kind, "--limit", "1")

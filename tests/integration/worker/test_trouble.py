@@ -32,13 +32,13 @@ def test_no_failed_request_ends_it_or_loses_a_run(
 def see_it_through(runs: Runs, start: Callable[..., Worker], troubled: TroubledServer) -> None:
     variables = {"PREFECT_API_URL": troubled.url, "PREFECT_WORKER_QUERY_SECONDS": "0.5"}
     worker = start("trouble", "warm-process", "--limit", "1", **variables)
-    template = worker.template()
+    zygote = worker.zygote()
     for what, request in REQUESTS.items():
         troubled.fail(request, times=1)
         run = runs.ended(runs.make("succeed"))
         assert troubled.failed(), f"it never {what}"
         assert run.state_name == "Completed", what
-        assert worker.template() == template, what
+        assert worker.zygote() == zygote, what
     worker.stop()
     assert worker.wait() == 0
 

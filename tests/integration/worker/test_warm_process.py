@@ -40,19 +40,19 @@ def runs(pool: str, make_pool: Callable[[str, str], Runs]) -> Runs:
 
 
 def preload(client: SyncPrefectClient, pool: str, *names: str) -> None:
-    """Have modules loaded by the templates of a pool."""
+    """Have modules loaded by the zygotes of a pool."""
     set_variable(client, pool, "preload", list(names))
 
 
 def set_variable(client: SyncPrefectClient, pool: str, name: str, value: Any) -> None:
     """Change one variable of a pool's job template."""
-    template = WarmProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"][name]["default"] = value
+    job_template = WarmProcessWorker.get_default_base_job_template()
+    job_template["variables"]["properties"][name]["default"] = value
     client.request(
         "PATCH",
         "/work_pools/{name}",
         path_params={"name": pool},
-        json=WorkPoolUpdate(base_job_template=template).model_dump(mode="json", exclude_unset=True),
+        json=WorkPoolUpdate(base_job_template=job_template).model_dump(mode="json", exclude_unset=True),
     )
 
 
@@ -73,42 +73,42 @@ def test_a_run_starts_without_loading_anything_and_without_being_polled_for(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND, PREFECT_WORKER_QUERY_SECONDS="600")
-    worker.template()
+    worker.zygote()
     runs.ended(runs.make("succeed"))
     taken = [seconds_of(runs, runs.make("succeed")) for _ in range(5)]
-    # Prefect's own worker takes three seconds of loading alone; the benchmark measures, this only tells them apart.
+    # Prefect's own worker takes three seconds of loading alone; the benchmark measures, this only distinguishes them.
     assert statistics.median(taken) < 2
 
 
 def test_each_run_has_a_process_of_its_own_and_leaves_none(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
     worker = start(pool, KIND)
-    template = worker.template()
+    zygote = worker.zygote()
     made = [runs.ended(runs.make("succeed_at_last")) for _ in range(2)]
     numbers = {run.infrastructure_pid for run in made}
     assert len(numbers) == len(made)
     for run in made:
         assert all(line.endswith(f"in {run.infrastructure_pid}") for line in runs.notes(run.id))
-    until(lambda: worker.processes() == [template])
+    until(lambda: worker.processes() == [zygote])
 
 
 def test_what_one_run_spoils_the_next_does_not_see(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
     worker = start(pool, KIND, FLAVOUR="plain")
-    template = worker.template()
+    zygote = worker.zygote()
     spoilt = runs.ended(runs.make("spoil"))
     assert spoilt.state is not None
-    run = runs.ended(runs.make("tell_environment"))
+    run = runs.ended(runs.make("report_environment"))
     assert run.state is not None
     assert (run.state.message or "").startswith("FLAVOUR=plain")
-    assert worker.template() == template
+    assert worker.zygote() == zygote
 
 
-def test_an_environment_of_its_own_gets_a_template_of_its_own(
+def test_an_environment_of_its_own_gets_a_zygote_of_its_own(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND, WARM_PROCESS_MAX_IDLE_TEMPLATES="2")
-    first = worker.template()
+    first = worker.zygote()
     for flavour in ("a", "b", "c"):
-        run = runs.ended(runs.make("tell_environment", job_variables={"env": {"FLAVOUR": flavour}}))
+        run = runs.ended(runs.make("report_environment", job_variables={"env": {"FLAVOUR": flavour}}))
         assert run.state is not None
         assert (run.state.message or "").startswith(f"FLAVOUR={flavour}")
     until(lambda: len(worker.processes()) == 2)
@@ -117,7 +117,7 @@ def test_an_environment_of_its_own_gets_a_template_of_its_own(
 
 def test_logs_and_prints_reach_the_server(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
     worker = start(pool, KIND)
-    run_id = runs.make("tell_environment")
+    run_id = runs.make("report_environment")
     runs.ended(run_id)
     # The worker's own lines come with its next batch.
     until(lambda: "submitting flow run" in runs.logs(run_id))
@@ -127,7 +127,7 @@ def test_logs_and_prints_reach_the_server(pool: str, runs: Runs, start: Callable
 
 
 def test_a_running_run_is_cancelled_within_two_seconds(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
-    start(pool, KIND).template()
+    start(pool, KIND).zygote()
     for scenario in ("wait", "block"):
         run_id = runs.make(scenario)
         runs.running(run_id)
@@ -142,15 +142,15 @@ def test_a_run_that_ends_before_its_worker_can_cancel_it_is_not_cancelling_for_e
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND)
-    template = worker.template()
+    zygote = worker.zygote()
     run_id = runs.make("wait", seconds=1.5)
     runs.running(run_id)
-    children = template.children()
+    children = zygote.children()
     assert children
     os.kill(worker.pid, signal.SIGSTOP)
     try:
         runs.set_state(run_id, Cancelling())
-        until(lambda: not template.children())
+        until(lambda: not zygote.children())
     finally:
         os.kill(worker.pid, signal.SIGCONT)
     assert runs.ended(run_id).state_name in {"Cancelled", "Completed"}
@@ -161,20 +161,23 @@ def test_a_queue_keeps_its_limit_when_many_runs_come_at_once(
 ) -> None:
     body = {"name": "two", "concurrency_limit": 2}
     client.request("POST", "/work_pools/{work_pool_name}/queues", path_params={"work_pool_name": pool}, json=body)
-    start(pool, KIND).template()
+    start(pool, KIND).zygote()
     with ThreadPoolExecutor(6) as pool_of_people:
-        made = list(pool_of_people.map(lambda _: runs.make("succeed", queue="two"), range(24)))
+        # Two of them wait for each other, so that the limit is reached however busy the machine is.
+        met = [runs.make("meet", queue="two", meeting=pool) for _ in range(2)]
+        made = met + list(pool_of_people.map(lambda _: runs.make("succeed", queue="two"), range(24)))
     spans = []
     for run_id in made:
         run = runs.ended(run_id)
+        assert run.state_name == "Completed"
         assert run.start_time is not None
         assert run.end_time is not None
         spans.append((run.start_time.timestamp(), run.end_time.timestamp()))
     assert max(sum(begin <= start < end for begin, end in spans) for start, _ in spans) == 2
 
 
-def test_a_run_for_later_takes_no_place_before_its_time(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
-    start(pool, KIND, "--limit", "1", PREFECT_WORKER_QUERY_SECONDS="600").template()
+def test_a_run_for_later_takes_no_slot_before_its_time(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+    start(pool, KIND, "--limit", "1", PREFECT_WORKER_QUERY_SECONDS="600").zygote()
     at = datetime.now(tz=UTC) + timedelta(seconds=5)
     later = runs.make("succeed", state=Scheduled(scheduled_time=at))
     assert runs.ended(runs.make("succeed")).end_time < at  # type: ignore[operator]
@@ -183,7 +186,7 @@ def test_a_run_for_later_takes_no_place_before_its_time(pool: str, runs: Runs, s
     assert 0 <= run.start_time.timestamp() - at.timestamp() < 2
 
 
-def test_told_to_stop_it_lets_runs_end_and_hands_back_what_takes_too_long(
+def test_when_stopped_it_lets_runs_end_and_releases_what_takes_too_long(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND, WARM_PROCESS_STOP_GRACE_SECONDS="3")
@@ -197,16 +200,16 @@ def test_told_to_stop_it_lets_runs_end_and_hands_back_what_takes_too_long(
     assert not [process for process in below if process.is_running()]
     assert runs.read(short).state_name == "Completed"
     assert runs.read(waiting).state_name in {"Scheduled", "Late"}
-    handed_back = runs.read(long).state
-    assert handed_back is not None
-    assert (handed_back.name, handed_back.message) == ("AwaitingRetry", "Its worker stopped; the run was handed back.")
+    released = runs.read(long).state
+    assert released is not None
+    assert (released.name, released.message) == ("AwaitingRetry", "Its worker stopped; the run was released.")
     start(pool, KIND)
     assert runs.ended(long).state_name == "Completed"
     assert runs.ended(waiting).state_name == "Completed"
     assert not runs.hooks(long)
 
 
-def test_a_run_that_was_retried_in_its_process_can_be_handed_back(
+def test_a_run_that_was_retried_in_its_process_can_be_released(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND, WARM_PROCESS_STOP_GRACE_SECONDS="0")
@@ -219,7 +222,7 @@ def test_a_run_that_was_retried_in_its_process_can_be_handed_back(
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_told_twice_it_hands_back_at_once(
+def test_stopped_twice_it_releases_runs_immediately(
     pool: str, make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], *, at_once: bool
 ) -> None:
     runs = make_pool(f"{pool}-{at_once}".lower(), KIND)
@@ -228,37 +231,37 @@ def test_told_twice_it_hands_back_at_once(
     runs.running(run_id)
     worker.stop(signal.SIGTERM)
     if not at_once:
-        until(lambda: "Told to stop" in worker.said())
+        until(lambda: "Stopping: " in worker.said())
     worker.stop(signal.SIGINT)
     assert worker.wait(20) == 0
     assert runs.read(run_id).state_name == "AwaitingRetry"
 
 
-def test_a_lost_template_takes_its_runs_along_and_the_next_run_has_a_new_one(
+def test_a_lost_zygote_takes_its_runs_along_and_the_next_run_has_a_new_one(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND)
-    template = worker.template()
+    zygote = worker.zygote()
     run_id = runs.make("wait")
     runs.running(run_id)
-    template.kill()
+    zygote.kill()
     run = runs.ended(run_id)
     assert run.state_name == "Crashed"
     assert "-9" in (run.state.message or "")  # type: ignore[union-attr]
     assert runs.ended(runs.make("succeed")).state_name == "Completed"
-    assert worker.template() != template
+    assert worker.zygote() != zygote
 
 
-def test_without_its_worker_a_run_still_ends_and_then_its_template(
+def test_without_its_worker_a_run_still_ends_and_then_its_zygote(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
     worker = start(pool, KIND)
-    template = worker.template()
+    zygote = worker.zygote()
     run_id = runs.make("wait", seconds=2)
     runs.running(run_id)
     os.kill(worker.pid, signal.SIGKILL)
     assert runs.ended(run_id).state_name == "Completed"
-    until(lambda: not template.is_running() or template.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: not zygote.is_running() or zygote.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_changed_code_is_what_the_next_run_runs(
@@ -279,11 +282,11 @@ def test_changed_code_is_what_the_next_run_runs(
     )
     runs.deployments["changing"] = deployment
     worker = start(pool, KIND, PYTHONPATH=f"{tmp_path}:{Path.cwd()}")
-    template = worker.template()
+    zygote = worker.zygote()
     assert runs.ended(runs.make("changing")).state.message == "old"  # type: ignore[union-attr]
     module.write_text(text.format("the new"))
     until(lambda: runs.ended(runs.make("changing")).state.message == "the new")  # type: ignore[union-attr]
-    until(lambda: not template.is_running())
+    until(lambda: not zygote.is_running())
 
 
 @pytest.mark.parametrize(
@@ -298,7 +301,7 @@ def test_what_cannot_be_preloaded_is_said_and_runs_start_the_slow_way(
     runs = make_pool(pool, KIND)
     preload(client, pool, f"tests.integration.worker.unsafe:{module}")
     worker = start(pool, KIND, WARM_PROCESS_LOAD_SECONDS="5")
-    until(lambda: "without a template" in worker.said())
+    until(lambda: "without a zygote" in worker.said())
     assert reason in " ".join(worker.said().split())
     assert runs.ended(runs.make("succeed")).state_name == "Completed"
 
@@ -359,13 +362,13 @@ def test_one_worker_has_no_more_runs_of_a_queue_than_the_pool_says_now(
     pool: str, runs: Runs, start: Callable[..., Worker], client: SyncPrefectClient
 ) -> None:
     set_variable(client, pool, "limit_per_worker", {"few": 1})
-    for rank, queue in enumerate(["few", "many"], start=2):
-        create_queue(client, pool, queue, rank, limit=None)
+    for priority, queue in enumerate(["few", "many"], start=2):
+        create_queue(client, pool, queue, priority, limit=None)
     start(pool, KIND, "--work-queue", "few", "--work-queue", "many", PREFECT_WORKER_HEARTBEAT_SECONDS="1")
     first = runs.make("wait", queue="few", seconds=LONG)
     runs.running(first)
     second = runs.make("wait", queue="few", seconds=LONG)
-    # The worker is told of each run; with the later ones it was given the second as well.
+    # The worker gets an event of each run; with the later ones it was given the second as well.
     others = [runs.make("succeed", queue="many") for _ in range(3)]
     assert {runs.ended(run_id).state_name for run_id in others} == {"Completed"}
     assert runs.read(second).state_name in {"Scheduled", "Late"}
@@ -373,31 +376,31 @@ def test_one_worker_has_no_more_runs_of_a_queue_than_the_pool_says_now(
     runs.running(second)
     third = runs.make("wait", queue="few", seconds=0)
     runs.set_state(first, Cancelling())
-    assert runs.ended(third).state_name == "Completed", "the place of one that has ended is free again"
+    assert runs.ended(third).state_name == "Completed", "the slot of one that has ended is free again"
 
 
-def test_a_worker_tells_of_its_memory_its_work_and_its_queues(
+def test_a_worker_reports_its_memory_its_work_and_its_queues(
     pool: str, runs: Runs, start: Callable[..., Worker], client: SyncPrefectClient
 ) -> None:
     worker = start(pool, KIND, "--work-queue", "default", "--name", f"{pool} one")
-    worker.template()
+    worker.zygote()
 
-    def told() -> Any:
-        vitals = EventFilter(
-            event=EventNameFilter(name=["warm-process.worker.vitals"]),
+    def reported() -> Any:
+        stats = EventFilter(
+            event=EventNameFilter(name=["warm-process.worker.stats"]),
             resource=EventResourceFilter(id=[f"prefect.worker.{KIND}.{pool}-one"]),
         )
         answer = client.request(
-            "POST", "/events/filter", json={"filter": vitals.model_dump(mode="json"), "limit": 1}
+            "POST", "/events/filter", json={"filter": stats.model_dump(mode="json"), "limit": 1}
         ).json()
         return answer["events"]
 
-    event = until(told)[0]
+    event = until(reported)[0]
     assert event["resource"]["prefect.resource.name"] == f"{pool} one"
-    vitals = event["payload"]
-    assert (vitals["pid"], vitals["queues"], vitals["executing"]) == (worker.pid, ["default"], 0)
-    assert 50e6 < vitals["memory_bytes"] < 1e9
-    assert datetime.fromisoformat(vitals["started"]) <= datetime.now(UTC)
+    stats = event["payload"]
+    assert (stats["pid"], stats["queues"], stats["executing"]) == (worker.pid, ["default"], 0)
+    assert 50e6 < stats["memory_bytes"] < 1e9
+    assert datetime.fromisoformat(stats["started"]) <= datetime.now(UTC)
 
 
 class _whatever:  # noqa: N801 - reads as a word
@@ -420,7 +423,7 @@ def test_it_outlives_the_loss_of_its_subscription(
     pool: str, runs: Runs, start: Callable[..., Worker], cable: Cable
 ) -> None:
     worker = start(pool, KIND, PREFECT_API_URL=f"http://127.0.0.1:{cable.port}/api", PREFECT_WORKER_QUERY_SECONDS="600")
-    worker.template()
+    worker.zygote()
     runs.ended(runs.make("succeed"))
     kept = runs.make("wait", seconds=4)
     to_cancel = runs.make("wait")
@@ -434,4 +437,4 @@ def test_it_outlives_the_loss_of_its_subscription(
     assert runs.ended(missed).state_name == "Completed"
     assert runs.ended(to_cancel).state_name == "Cancelled"
     assert runs.ended(kept).state_name == "Completed"
-    assert seconds_of(runs, runs.make("succeed")) < 5, "it is told again"
+    assert seconds_of(runs, runs.make("succeed")) < 5, "it gets events again"

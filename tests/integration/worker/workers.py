@@ -45,7 +45,7 @@ class Worker:
         self._environment = {
             "PYTHONPATH": str(ROOT),
             **environment,
-            # The stock worker knows no other way to learn of a run; the warm one is told.
+            # The stock worker knows no other way to learn of a run; the warm one gets events.
             **({"PREFECT_WORKER_QUERY_SECONDS": "1"} if kind == "process" else {}),
         }
         self.is_warm = kind == "warm-process"
@@ -92,23 +92,23 @@ class Worker:
         except psutil.NoSuchProcess:
             return []
 
-    def templates(self) -> list[psutil.Process]:
+    def zygotes(self) -> list[psutil.Process]:
         """Return the processes from which it forks."""
         return psutil.Process(self.pid).children() if self.is_warm else []
 
-    def template(self) -> psutil.Process:
+    def zygote(self) -> psutil.Process:
         """Wait until there is one of them, and give it."""
-        until(lambda: "Template ready" in self.said())
-        process = until(lambda: next(iter(self.templates()), None))
+        until(lambda: "Zygote ready" in self.said())
+        process = until(lambda: next(iter(self.zygotes()), None))
         assert isinstance(process, psutil.Process)
         return process
 
     def is_idle(self) -> bool:
         """Return whether nothing runs below it."""
-        return len(self.processes()) == len(self.templates())
+        return len(self.processes()) == len(self.zygotes())
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Tell it to stop."""
+        """Signal it to stop."""
         os.kill(self.pid, number)
 
     def wait(self, seconds: float = 60) -> int:
@@ -116,9 +116,9 @@ class Worker:
         return self._process.wait(timeout=seconds)
 
 
-def create_queue(client: SyncPrefectClient, pool: str, name: str, rank: int, *, limit: int | None = 1) -> None:
+def create_queue(client: SyncPrefectClient, pool: str, name: str, priority: int, *, limit: int | None = 1) -> None:
     """Make a queue of a pool."""
-    body = {"name": name, "priority": rank, "concurrency_limit": limit}
+    body = {"name": name, "priority": priority, "concurrency_limit": limit}
     client.request("POST", "/work_pools/{work_pool_name}/queues", path_params={"work_pool_name": pool}, json=body)
 
 

@@ -1,0 +1,66 @@
+"""Forks the children of one run: one for its flow, and one for each kind of hook."""
+
+import tempfile
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.objects import FlowRun, State
+
+from prefect_warm_process.job_configuration import WarmProcessJobConfiguration
+from prefect_warm_process.messages import Task
+from prefect_warm_process.zygote_key import ZygoteKey, get_run_variables
+from prefect_warm_process.zygote_pool import ZygotePool
+from prefect_warm_process.zygote_process import ForkedProcess
+
+
+class RunForker:
+    """Has the children of one run forked."""
+
+    def __init__(
+        self,
+        zygotes: ZygotePool,
+        key: ZygoteKey,
+        configuration: WarmProcessJobConfiguration,
+        flow_run: FlowRun,
+        folder: str,
+    ) -> None:
+        """Take the run, and the zygote and folder for it."""
+        self._zygotes = zygotes
+        self._key = key
+        self._flow_run = flow_run
+        self._variables = get_run_variables(configuration.env)
+        self._folder = folder
+        self._output = configuration.stream_output
+
+    async def engine(self, environment: dict[str, str]) -> ForkedProcess:
+        """Fork the child that runs the flow, with some more variables."""
+        return await self._fork("run_engine", {"flow_run_id": str(self._flow_run.id)}, environment)
+
+    async def hooks(self, kind: str, state: State[Any]) -> ForkedProcess:
+        """Fork a child that runs the flow's hooks of a kind."""
+        arguments = {
+            "kind": kind,
+            "flow_run": self._flow_run.model_dump(mode="json"),
+            "state": state.model_dump(mode="json"),
+        }
+        return await self._fork("run_hooks", arguments, {})
+
+    async def _fork(self, task: str, arguments: dict[str, Any], environment: dict[str, str]) -> ForkedProcess:
+        return await self._zygotes.fork(
+            self._key,
+            Task(
+                name=task,
+                arguments=arguments,
+                environment={**self._variables, **environment},
+                folder=self._folder,
+                output=self._output,
+            ),
+        )
+
+
+def get_run_folder(configuration: WarmProcessJobConfiguration) -> AbstractContextManager[str]:
+    """Return the run's own folder, or a new one that goes with the run."""
+    if configuration.working_dir is not None:
+        return nullcontext(str(Path(configuration.working_dir).resolve()))
+    return tempfile.TemporaryDirectory(suffix="prefect")
