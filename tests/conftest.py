@@ -1,12 +1,35 @@
 """What holds for all tests."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.machine_state import differences, snapshot
 
 LINES_SHOWN = 100
+#: Where pytest makes its folders. Each session has one of its own: pytest closes the usual one to other users whenever
+#: a session starts, and PostgreSQL, which does not run as root, can then no longer reach the data of those that run.
+OWN_TEMPORARY_ROOT = "PYTEST_DEBUG_TEMPROOT"
+_TEMPORARY = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this session a temporary folder of its own."""
+    if OWN_TEMPORARY_ROOT not in os.environ and config.option.basetemp is None:
+        folder = Path(tempfile.mkdtemp(prefix="downman-tests-"))
+        config.stash[_TEMPORARY] = folder
+        os.environ[OWN_TEMPORARY_ROOT] = str(folder)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Delete the folder when all went well; otherwise it is there to be looked into."""
+    folder = session.config.stash.get(_TEMPORARY, None)
+    if folder is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

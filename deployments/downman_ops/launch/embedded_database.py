@@ -4,6 +4,7 @@ Only the programs of that package are used. Its Python part would hold the start
 `atexit` hook, warn about a missing XDG_RUNTIME_DIR, and open every folder above the data to everybody's reading.
 """
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -19,6 +20,8 @@ from downman_ops.errors import ConfigurationError
 
 #: PostgreSQL refuses to run as root; when root starts the demo, it runs as this user.
 SYSTEM_USER = "embedded_postgres"
+#: The one that the packages of Debian and others make.
+POSTGRESQL_USER = "postgres"
 START_SECONDS = 60
 STOP_SECONDS = 10
 #: The longest address of a Unix socket that every system takes, in bytes.
@@ -135,21 +138,25 @@ def programs() -> Path:
 
 
 def _owner() -> pwd.struct_passwd | None:
-    """Return the user as whom the server runs when we are root, made on the first time; None: as ourselves."""
+    """Return the user as whom the server runs when we are root; None: as ourselves.
+
+    A user that is there already is taken: our own of an earlier start, or that of the system's PostgreSQL. Only where
+    there is neither is one made.
+    """
     if os.geteuid() != 0:
         return None
+    for name in (SYSTEM_USER, POSTGRESQL_USER):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    add = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
     try:
-        return pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        add = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
-        try:
-            subprocess.run(add, check=True, capture_output=True)  # noqa: S603 - fixed arguments
-        except (OSError, subprocess.CalledProcessError) as exc:
-            raise ConfigurationError(
-                f"PostgreSQL does not run as root and the user {SYSTEM_USER} could not be made ({exc}); "
-                "start the demo as an ordinary user, or set DOWNMAN_DATABASE_URL."
-            ) from exc
-        return pwd.getpwnam(SYSTEM_USER)
+        subprocess.run(add, check=True, capture_output=True)  # noqa: S603 - fixed arguments
+    except (OSError, subprocess.CalledProcessError) as exc:
+        raise ConfigurationError(
+            f"PostgreSQL does not run as root and the user {SYSTEM_USER} could not be made ({exc}); "
+            "start the demo as an ordinary user, or set DOWNMAN_DATABASE_URL."
+        ) from exc
+    return pwd.getpwnam(SYSTEM_USER)
 
 
 def _make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
