@@ -13,7 +13,13 @@ from pydantic_core import PydanticCustomError
 
 #: Units that stand at the end of a setting's name.
 UNITS = ("seconds", "hours", "days", "bytes", "processes", "threads", "workers")
-_ONE: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+_ONE: Mapping[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    Path: "a path",
+    Mapping[str, str]: "dotted paths by their names",
+}
 _MANY: Mapping[Any, str] = {int: "whole numbers", Path: "paths", IPv4Network | IPv6Network: "networks"}
 
 
@@ -35,12 +41,24 @@ def _is_postgresql(url: SecretStr) -> SecretStr:
     return url
 
 
+def _to_paths(value: Any) -> dict[str, str]:
+    """Take a mapping, or the text of a variable: `name=dotted.path,name=dotted.path`."""
+    if isinstance(value, str):
+        value = dict(item.strip().partition("=")[::2] for item in value.split(",") if item.strip())
+    if not isinstance(value, Mapping) or not all(
+        isinstance(text, str) and text for item in value.items() for text in item
+    ):
+        raise PydanticCustomError("paths_type", "not dotted paths by their names")
+    return {name: path.strip() for name, path in value.items()}
+
+
 #: A path may be written as text.
 Folder = Annotated[Path, Strict(strict=False)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_to_network)]
 Parts = Annotated[int, unit("parts")]
 Runs = Annotated[int, unit("runs")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+DottedPaths = Annotated[Mapping[str, str], PlainValidator(_to_paths)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
 #: Seconds to wait before the first repetition, the second, and so on.
 Delays = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, strict=False)]

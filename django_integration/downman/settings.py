@@ -27,7 +27,7 @@ from downman.environment import (
     unknown_name,
 )
 from downman.secret_files import SUFFIX
-from downman.setting_types import Delays, Folder, Network, Parts
+from downman.setting_types import Delays, DottedPaths, Folder, Network, Parts
 
 PREFIX = "DOWNLOADS_"
 #: A run renews its lease twice a second (`downman_flows.runs.heartbeat`); ten may be late before it counts as dead.
@@ -73,6 +73,11 @@ class AppSettings(BaseSettings):
         default=(),
         strict=False,
         description="Private networks from which data may be fetched, such as `192.0.2.0/24`; all others are rejected.",
+    )
+    sources: DottedPaths = Field(
+        default_factory=dict,
+        description="Sources besides `http` and `file`: the dotted path of each class by the name that resources have "
+        "as their source. In the environment: `name=dotted.path,name=dotted.path`.",
     )
     trigger: str = Field(
         default="downman.trigger.PrefectTrigger",

@@ -9,7 +9,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from downman.domain.jobs import Job
-from downman_flows.wiring import run_in_django, tools
+from downman_flows.wiring import get_dependencies, run_in_django
 
 
 @flow(name=Job.PACKAGE_REQUEST.value, persist_result=False)
@@ -39,4 +39,4 @@ async def package_request(request_id: int) -> Any:
 def _package(request_id: int, owner: str) -> Any:
     from downman_flows.runs.packaging_run import package_request as deliver  # noqa: PLC0415
 
-    return deliver(request_id, owner=owner, tools=tools())
+    return deliver(request_id, owner=owner, dependencies=get_dependencies())

@@ -21,6 +21,8 @@ MODULES = (
     "downman_flows.package",
     "downman_flows.runs.sending",
     "downman_flows.runs.packaging_run",
+    "downman_flows.sources.file_copy",
+    "downman_flows.sources.http_fetch",
 )
 
 
@@ -34,7 +36,7 @@ def load() -> None:
     from django.urls import get_resolver  # noqa: PLC0415
     from django.utils import translation  # noqa: PLC0415
 
-    from downman_flows.wiring import tools  # noqa: PLC0415
+    from downman_flows.wiring import get_dependencies  # noqa: PLC0415
 
     # Links in mails and reports need the addresses, mails their templates and languages.
     _ = get_resolver().url_patterns
@@ -42,4 +44,4 @@ def load() -> None:
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             translation.gettext("")
-    tools()
+    get_dependencies()

@@ -12,11 +12,7 @@ from typing import ParamSpec, TypeVar
 
 import django
 
-from downman.domain.policy import SourceKind
 from downman.domain.ports import Source
-from downman_flows.sources.fetch_limits import FetchLimits
-from downman_flows.sources.file_source import FileSource
-from downman_flows.sources.http_source import HttpSource
 from downman_flows.storage.free_space import SpaceRule
 from downman_flows.storage.staging import Staging
 
@@ -28,7 +24,7 @@ Result = TypeVar("Result")
 class Dependencies:
     """What the steps of packaging work with."""
 
-    sources: Mapping[SourceKind, Source]
+    sources: Mapping[str, Source]
     staging: Staging
     package_dir: Path
     parallel_fetches: int
@@ -57,18 +53,14 @@ class Dependencies:
 
 
 @cache
-def tools() -> Dependencies:
-    """Make the tools from the site's settings; once for each process, after Django was set up."""
+def get_dependencies() -> Dependencies:
+    """Make them from the site's settings; once for each process, after Django was set up."""
     from downman.settings import app_settings  # noqa: PLC0415
+    from downman.sources import load_sources  # noqa: PLC0415
 
     settings = app_settings()
     return Dependencies(
-        sources={
-            SourceKind.HTTP: HttpSource(
-                allowed_networks=settings.private_addresses, limits=FetchLimits(max_bytes=settings.max_resource_bytes)
-            ),
-            SourceKind.FILE: FileSource(roots=settings.file_roots),
-        },
+        sources={name: source.from_settings(settings) for name, source in load_sources().items()},
         staging=Staging(settings.staging_dir),
         package_dir=settings.package_dir,
         parallel_fetches=settings.parallel_fetches,

@@ -31,7 +31,7 @@ SMALL_PARTS = 200
 
 def package(urls: list[str], folder: Path) -> int:
     """Package the addresses as a worker does; give the bytes of the package."""
-    from downman.domain.policy import DownloadPolicy, SourceKind
+    from downman.domain.policy import DownloadPolicy
     from downman.domain.ports import FetchRequest
     from downman.services.leases import Claim, ClaimedPart
     from downman_flows.runs.fetching import Fetching
@@ -42,8 +42,8 @@ def package(urls: list[str], folder: Path) -> int:
     from downman_flows.wiring import Dependencies
 
     source = HttpSource(allowed_networks=[ip_network("127.0.0.1/32")], limits=FetchLimits())
-    tools = Dependencies(
-        sources={SourceKind.HTTP: source},
+    dependencies = Dependencies(
+        sources={"http": source},
         staging=Staging(folder / "staging"),
         package_dir=folder / "packages",
         parallel_fetches=4,
@@ -57,7 +57,7 @@ def package(urls: list[str], folder: Path) -> int:
             position=number,
             title="x",
             licence="",
-            wanted=FetchRequest(resource=str(number), kind=SourceKind.HTTP, url=url),
+            request=FetchRequest(resource=str(number), source="http", url=url),
             packaged=True,
             public_limit=None,
         )
@@ -67,8 +67,8 @@ def package(urls: list[str], folder: Path) -> int:
         request_id=1, number="2FFF-043D", owner="bench", attempt=1, created_at=datetime.now(tz=UTC), language="en",
         parts=parts, policy=DownloadPolicy(),
     )  # fmt: skip
-    contents = PackageBuilder(claim, tools.package_dir)
-    with Fetching(1, parts, tools) as fetching:
+    contents = PackageBuilder(claim, dependencies.package_dir)
+    with Fetching(1, parts, dependencies) as fetching:
         contents.write(fetching.results(lambda: None), tick=lambda: None)
     (link,) = contents.links()
     assert link.size is not None

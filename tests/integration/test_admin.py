@@ -20,7 +20,7 @@ def test_an_order_is_shown_whole_without_what_opens_its_links(
 ) -> None:
     request = delivered("dem", "roads")
     request.locators.filter(position=1).update(
-        status="failed", link=None, error_code="gave-up", error_details={"days": 6}
+        status="failed", link=None, error_code="retries-exhausted", error_details={"days": 6}
     )
     page = admin_client.get(f"{ORDERS}{request.pk}/change/").content.decode()
     for word in (EMAIL, "Elevation", "kept failing for 6 days", "download.zip", "received", "ordered"):

@@ -20,21 +20,21 @@ from downman_flows.runs.packaging_run import package_request
 from downman_flows.wiring import Dependencies
 from tests.integration.database_proxy import losing_the_answer_to_a_commit
 from tests.integration.orders import order
-from tests.integration.test_steps import offer, opened, server, staged, states, tools
+from tests.integration.test_steps import dependencies, offer, opened, server, staged, states
 from tests.servers import DATA, Source
 
-__all__ = ["server", "tools"]
+__all__ = ["dependencies", "server"]
 pytestmark = pytest.mark.django_db(transaction=True)
 PLENTY = 10**15
 
 
 @pytest.fixture
-def lost(server: Source, tools: Dependencies) -> DownloadRequest:
+def lost(server: Source, dependencies: Dependencies) -> DownloadRequest:
     """Return a request whose run fetched everything and was lost before it recorded anything."""
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
     claim = leases.claim(request.pk, owner="lost", free_bytes=PLENTY)
     assert isinstance(claim, leases.Claim)
-    with Fetching(request.pk, claim.parts, tools) as fetching:
+    with Fetching(request.pk, claim.parts, dependencies) as fetching:
         assert all(item.staged for item in fetching.results(lambda: None))
     DownloadRequest.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     assert recovery.recover_stalled().lost == (request.pk,)
@@ -42,9 +42,9 @@ def lost(server: Source, tools: Dependencies) -> DownloadRequest:
 
 
 def test_the_next_run_goes_on_from_the_parts_that_were_verified(
-    lost: DownloadRequest, server: Source, tools: Dependencies
+    lost: DownloadRequest, server: Source, dependencies: Dependencies
 ) -> None:
-    package_request(lost.pk, owner="run-2", tools=tools)
+    package_request(lost.pk, owner="run-2", dependencies=dependencies)
     assert [status for status, _ in states(lost)] == ["delivered", "delivered"]
     assert server.seen("plain/a.bin") == server.seen("plain/b.bin") == 1
     with opened(lost) as archive:
@@ -52,32 +52,32 @@ def test_the_next_run_goes_on_from_the_parts_that_were_verified(
 
 
 def test_a_verified_part_that_was_damaged_since_is_fetched_again(
-    lost: DownloadRequest, server: Source, tools: Dependencies
+    lost: DownloadRequest, server: Source, dependencies: Dependencies
 ) -> None:
     part = lost.locators.first()
     assert part is not None
-    body = tools.staging.get_folder(lost.pk, part.pk) / "body"
+    body = dependencies.staging.get_folder(lost.pk, part.pk) / "body"
     body.write_bytes(b"x" * len(DATA))
     with pytest.raises(TransferInterrupted, match="not what went in"):
-        package_request(lost.pk, owner="run-2", tools=tools)
+        package_request(lost.pk, owner="run-2", dependencies=dependencies)
     ResourceLocator.objects.update(retry_at=timezone.now())
-    package_request(lost.pk, owner="run-3", tools=tools)
+    package_request(lost.pk, owner="run-3", dependencies=dependencies)
     assert [status for status, _ in states(lost)] == ["delivered", "delivered"]
     with opened(lost) as archive:
         assert archive.read("a.bin") == DATA
 
 
 def test_a_package_that_a_lost_run_left_unrecorded_is_removed_by_the_next(
-    lost: DownloadRequest, tools: Dependencies
+    lost: DownloadRequest, dependencies: Dependencies
 ) -> None:
     folder = package_path(f"{lost.pk:010d}/0001")
     folder.mkdir(parents=True)
     (folder / ".download.zip.partial").write_bytes(b"half")
-    package_request(lost.pk, owner="run-2", tools=tools)
+    package_request(lost.pk, owner="run-2", dependencies=dependencies)
     assert not folder.exists()
 
 
-def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, tools: Dependencies) -> None:
+def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
     claim = leases.claim(request.pk, owner="lost", free_bytes=PLENTY)
     assert isinstance(claim, leases.Claim)
@@ -92,9 +92,11 @@ def test_what_a_lost_run_left_of_a_cancelled_request_is_removed(server: Source, 
     assert not folder.exists()
 
 
-def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(server: Source, tools: Dependencies) -> None:
+def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(
+    server: Source, dependencies: Dependencies
+) -> None:
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     first = DownloadLink.objects.get()
     one, _two = request.locators.all()
     cancelling.cancel_resource(one.pk, actor="requester")
@@ -103,7 +105,7 @@ def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(serve
     assert first.status == "cancelled_by_user"
     assert retention.clean_expired().deleted == 0  # the second part is still to be taken out of it
 
-    package_request(request.pk, owner="run-2", tools=tools)
+    package_request(request.pk, owner="run-2", dependencies=dependencies)
     request.refresh_from_db()
     assert request.status == "ready"
     assert server.seen("plain/a.bin") == server.seen("plain/b.bin") == 1
@@ -117,13 +119,13 @@ def test_the_rest_of_a_package_is_packaged_again_without_asking_the_source(serve
     assert list(request.notices.values_list("kind", flat=True)) == ["received", "ready", "ready"]
 
 
-def test_a_package_that_is_gone_is_fetched_again(server: Source, tools: Dependencies) -> None:
+def test_a_package_that_is_gone_is_fetched_again(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin", "plain/b.bin"))
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     package_path(DownloadLink.objects.get().target).unlink()
     one, _two = request.locators.all()
     cancelling.cancel_resource(one.pk, actor="an administrator")
-    package_request(request.pk, owner="run-2", tools=tools)
+    package_request(request.pk, owner="run-2", dependencies=dependencies)
     assert [status for status, _ in states(request)] == ["cancelled", "delivered"]
     assert server.seen("plain/b.bin") == 2
 
@@ -158,11 +160,11 @@ def test_sizes_that_nobody_knows_count_as_the_default_beside_others_and_not_alon
 
 
 def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
-    server: Source, tools: Dependencies, settings: Any
+    server: Source, dependencies: Dependencies, settings: Any
 ) -> None:
     requests = [order(name) for name in offer(server, "plain/a.bin", "plain/b.bin", "plain/c.bin")]
     for request in requests:
-        package_request(request.pk, owner="run", tools=tools)
+        package_request(request.pk, owner="run", dependencies=dependencies)
     _oldest, used, newest = DownloadLink.objects.order_by("pk")
     DownloadLink.objects.filter(pk=used.pk).update(last_download_at=timezone.now())
     budget = (used.size or 0) + (newest.size or 0)
@@ -174,12 +176,12 @@ def test_a_budget_ends_the_least_recently_used_links_where_that_is_allowed(
     assert (cleaned.evicted, cleaned.deleted) == (1, 1)
     assert list(DownloadLink.objects.order_by("pk").values_list("status", flat=True)) == ["expired", "active", "active"]
     assert requests[0].notices.filter(kind="ended_early").count() == 1
-    full = replace(tools, storage_budget_bytes=budget)
+    full = replace(dependencies, storage_budget_bytes=budget)
     assert full.free_bytes(stored_bytes=retention.stored_bytes) == 0
 
 
 def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(
-    server: Source, tools: Dependencies
+    server: Source, dependencies: Dependencies
 ) -> None:
     request = order(*offer(server, "slow/a.bin", "plain/b.bin"))
     slow, _quick = request.locators.all()
@@ -194,7 +196,7 @@ def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(
 
     thread = threading.Thread(target=hold_when_it_runs)
     thread.start()
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     thread.join()
     request.refresh_from_db()
     assert (request.status, [status for status, _ in states(request)]) == ("partly_ready", ["on_hold", "delivered"])
@@ -204,7 +206,7 @@ def test_a_resource_that_is_put_on_hold_stops_and_goes_on_when_it_is_released(
     assert request.status == "ready"
 
 
-def test_a_database_that_drops_every_connection_is_survived(server: Source, tools: Dependencies) -> None:
+def test_a_database_that_drops_every_connection_is_survived(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "slow/x", "plain/a.bin"))
     slow, _quick = request.locators.all()
 
@@ -226,22 +228,22 @@ def test_a_database_that_drops_every_connection_is_survived(server: Source, tool
 
     thread = threading.Thread(target=drop_when_it_runs)
     thread.start()
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     thread.join()
     request.refresh_from_db()
     assert (request.status, [status for status, _ in states(request)]) == ("ready", ["cancelled", "delivered"])
 
 
-def test_a_record_whose_answer_was_lost_stands(server: Source, tools: Dependencies) -> None:
+def test_a_record_whose_answer_was_lost_stands(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
     with losing_the_answer_to_a_commit(b'INSERT INTO "downloads_downloadlink"') as proxy:
-        report = package_request(request.pk, owner="run-1", tools=tools)
+        report = package_request(request.pk, owner="run-1", dependencies=dependencies)
     assert proxy.dropped == 1
     assert report.summary == "Ready: 1 of 1 resources delivered."
     assert package_path(DownloadLink.objects.get().target).is_file()
 
 
-def test_a_run_whose_request_was_given_to_another_leaves_nothing(server: Source, tools: Dependencies) -> None:
+def test_a_run_whose_request_was_given_to_another_leaves_nothing(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
     claim = leases.claim(request.pk, owner="run-1", free_bytes=PLENTY)
     assert isinstance(claim, leases.Claim)

@@ -395,7 +395,7 @@ def check_parts_and_links(kept: Kept) -> None:
     assert not (active and kept.request.status in ENDED_REQUESTS)
     assert not any(row.deleted_at for row in active)
     # Each leads to something that was delivered, or lies beside one that does.
-    assert {row.beside_id or row.pk for row in active} <= delivered & {row.pk for row in active}
+    assert {row.main_link_id or row.pk for row in active} <= delivered & {row.pk for row in active}
 
 
 def check_history(kept: Kept) -> None:

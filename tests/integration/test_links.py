@@ -169,8 +169,8 @@ def test_a_direct_file_is_sent_only_while_it_lies_in_an_allowed_folder(
         body(answer)
 
 
-def test_a_direct_address_sends_the_person_on(client: Client, link: DownloadLink) -> None:
-    DownloadLink.objects.update(delivery="address", target="https://example.org/data.tif")
+def test_a_link_to_another_server_redirects_the_person(client: Client, link: DownloadLink) -> None:
+    DownloadLink.objects.update(delivery="redirect", target="https://example.org/data.tif")
     answer = client.get(url(link))
     assert (answer.status_code, answer["Location"]) == (302, "https://example.org/data.tif")
     assert count(link) == 1

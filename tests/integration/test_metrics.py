@@ -149,8 +149,8 @@ def test_what_was_delivered_and_how_long_it_took(resource: Resource) -> None:
     first, second, *_ = DownloadLink.objects.order_by("pk")
     # It came two hours ago, with one beside it.
     DownloadLink.objects.filter(pk=first.pk).update(created_at=now - timedelta(hours=2))
-    beside = link_to(first.request)
-    DownloadLink.objects.filter(pk=beside.pk).update(beside=first)
+    sidecar = link_to(first.request)
+    DownloadLink.objects.filter(pk=sidecar.pk).update(main_link=first)
     DownloadLink.objects.filter(pk=second.pk).update(download_count=7, last_download_at=now)
 
     found = scraped()

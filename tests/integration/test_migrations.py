@@ -1,4 +1,4 @@
-"""What was stored before a migration is right after it."""
+"""What was stored before a migration is right after it, and its old self when the migration is taken back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from downman.domain.numbering import parse_number
-from downman.models import DownloadRequest, GenericRequest, Resource
+from downman.models import DownloadLink, DownloadRequest, GenericRequest, Resource, ResourceLocator
 from downman.services import approvals
-from tests.integration.orders import order, wish
+from tests.integration.orders import delivered, order, wish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,3 +47,22 @@ def test_what_waits_for_a_decision_is_told_apart_from_what_was_stopped(resource:
         cursor.execute(now)
         assert cursor.fetchall() == [("on_hold",), ("on_hold",)]
     assert [part.status for part in request.locators.all()] == ["on_hold", "awaiting_approval"]
+
+
+def test_codes_of_errors_and_deliveries_get_their_new_names_and_their_old_ones_back(resource: Resource) -> None:
+    link = delivered("dem").links.get()
+    DownloadLink.objects.filter(pk=link.pk).update(delivery="redirect")
+    part = order("dem").locators.get()
+    for old, new in (
+        ("source-broke", "transfer-interrupted"),
+        ("source-endless", "source-too-large"),
+        ("gave-up", "retries-exhausted"),
+    ):
+        ResourceLocator.objects.filter(pk=part.pk).update(error_code=new)
+        with migrated_back_to("0006_names_that_people_read"), connection.cursor() as cursor:
+            cursor.execute("SELECT delivery FROM downloads_downloadlink WHERE id = %s", [link.pk])
+            assert cursor.fetchone() == ("address",)
+            cursor.execute("SELECT error_code FROM downloads_resourcelocator WHERE id = %s", [part.pk])
+            assert cursor.fetchone() == (old,)
+        assert ResourceLocator.objects.get(pk=part.pk).error_code == new
+        assert DownloadLink.objects.get(pk=link.pk).delivery == "redirect"

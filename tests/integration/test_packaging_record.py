@@ -56,7 +56,7 @@ def kinds() -> list[str]:
 def test_a_claim_is_held_by_one_run_only(resource: Resource) -> None:
     request = order("dem")
     claim = claimed(request)
-    assert [part.wanted.url for part in claim.parts] == [resource.url]
+    assert [part.request.url for part in claim.parts] == [resource.url]
     assert statuses(request) == ("packaging", ["fetching"])
     assert leases.claim(request.pk, owner="run-2", free_bytes=PLENTY) is None
     assert claimed(request, owner="run-1").parts[0].locator_id == claim.parts[0].locator_id
@@ -119,7 +119,7 @@ def test_after_six_days_it_is_given_up_and_said(resource: Resource) -> None:
     claim = claimed(request, owner="run-2")
     outcome.record(claim, links=(), failures={part: TransferInterrupted(received=1, expected=2, reason="x")}, sizes={})
     assert statuses(request) == ("failed", ["failed"])
-    assert ResourceLocator.objects.get().error_code == "gave-up"
+    assert ResourceLocator.objects.get().error_code == "retries-exhausted"
     assert kinds() == ["failed"]
 
 

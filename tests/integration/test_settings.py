@@ -12,7 +12,7 @@ from downman.checks import check_deployment, check_settings
 from downman.checks.findings import FINDINGS
 from downman.environment import InvalidSettings
 from downman.settings import LEAST_LEASE_SECONDS, app_settings, settings_from_environment
-from downman_flows.runs.fetching import TICK_SECONDS
+from downman_flows.runs.fetching import HEARTBEAT_SECONDS
 
 SECRET = "nobody-may-read-this"
 NGINX = "django_sendfile.backends.nginx"
@@ -36,6 +36,7 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E008", {"DOWNLOADS_EVICT_PROMISED": "false"}),
     ("E008", {"DOWNLOADS_FILE_ROOTS": "/srv/data"}),
     ("E008", {"DOWNLOADS_PRIVATE_ADDRESSES": [10]}),
+    ("E008", {"DOWNLOADS_SOURCES": {"echo": 1}}),
     ("E008", {"DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": float("nan")}),
     ("E009", {"DOWNLOADS_SOURCE_GIVE_UP_SECONDS": 299}),
     ("E009", {"DOWNLOADS_MAIL_GIVE_UP_SECONDS": 3599}),
@@ -62,6 +63,7 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E020", {"DOWNLOADS_ADMINISTRATORS": ["data@example.org", "ana"]}),
     ("E021", {"DOWNLOADS_STORAGE_BUDGET_BYTES": 1000}),
     ("E022", {"DOWNLOADS_MAX_RESOURCE_BYTES": 1000}),
+    ("E027", {"DOWNLOADS_SOURCES": {"echo": "no.such.Source"}}),
     ("E023", {"SENDFILE_BACKEND": NGINX}),
     ("E023", {"SENDFILE_BACKEND": NGINX, "SENDFILE_ROOT": "/srv"}),
     ("E025", {"DOWNLOADS_PREFECT_API_URL": "127.0.0.1:4200"}),
@@ -211,7 +213,7 @@ def test_every_finding_is_tried() -> None:
 
 
 def test_the_shortest_lease_outlasts_ten_renewals() -> None:
-    assert LEAST_LEASE_SECONDS >= 10 * TICK_SECONDS
+    assert LEAST_LEASE_SECONDS >= 10 * HEARTBEAT_SECONDS
 
 
 def test_the_environment_gives_settings_of_every_type(settings: Any) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from downman.domain.policy import SourceKind
 from downman.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
 from downman.services import cancelling
 from downman.services.package_storage import package_path
@@ -36,13 +35,13 @@ def server() -> Iterator[Source]:
 
 
 @pytest.fixture
-def tools(tmp_path: Path) -> Iterator[Dependencies]:
+def dependencies(tmp_path: Path) -> Iterator[Dependencies]:
     http = HttpSource(
         allowed_networks=(ip_network("127.0.0.1/32"),), limits=FetchLimits(backoff_seconds=0.01, max_bytes=10**9)
     )
     (tmp_path / "files").mkdir()
     yield Dependencies(
-        sources={SourceKind.HTTP: http, SourceKind.FILE: FileSource(roots=[tmp_path / "files"])},
+        sources={"http": http, "file": FileSource(roots=[tmp_path / "files"])},
         staging=Staging(tmp_path / "staging"),
         package_dir=tmp_path / "packages",
         parallel_fetches=4,
@@ -76,21 +75,21 @@ def staged(tmp_path: Path) -> list[Path]:
 
 
 def test_every_kind_of_bad_part_is_left_out_with_its_reason_and_the_good_ones_come(
-    server: Source, tools: Dependencies, tmp_path: Path
+    server: Source, dependencies: Dependencies, tmp_path: Path
 ) -> None:
     PolicyRecord.objects.create(max_public_bytes=2_000_000)
     paths = {
         "plain/good.bin": ("delivered", ""),
         "status/404/x": ("failed", "source-missing"),
         "status/500/x": ("retrying", "source-unavailable"),
-        "short/x": ("retrying", "source-broke"),
-        "endless/x": ("failed", "source-endless"),
+        "short/x": ("retrying", "transfer-interrupted"),
+        "endless/x": ("failed", "source-too-large"),
         "bytes/2000001/x": ("awaiting_approval", ""),
         "wrongdigest/Content-MD5/x": ("failed", "source-corrupt"),
         "to/http%3A%2F%2F127.0.0.2%2Fx": ("failed", "address-refused"),
     }
     request = order(*offer(server, *paths))
-    report = package_request(request.pk, owner="run-1", tools=tools)
+    report = package_request(request.pk, owner="run-1", dependencies=dependencies)
     assert states(request) == list(paths.values())
     assert report.summary == "Partly ready: 1 of 8 resources delivered."
     with opened(request) as archive:
@@ -98,17 +97,19 @@ def test_every_kind_of_bad_part_is_left_out_with_its_reason_and_the_good_ones_co
         assert archive.read("good.bin") == DATA
         manifest = json.loads(archive.read("manifest.json"))
     assert {entry["code"] for entry in manifest["left_out"]} == {
-        "source-missing", "source-unavailable", "source-broke", "source-endless", "needs-approval", "source-corrupt",
-        "address-refused",
+        "source-missing", "source-unavailable", "transfer-interrupted", "source-too-large", "needs-approval",
+        "source-corrupt", "address-refused",
     }  # fmt: skip
     assert staged(tmp_path) == []
 
 
-def test_hostile_and_equal_names_stay_inside_the_package(server: Source, tools: Dependencies, tmp_path: Path) -> None:
+def test_hostile_and_equal_names_stay_inside_the_package(
+    server: Source, dependencies: Dependencies, tmp_path: Path
+) -> None:
     names = ["..%2F..%2Fx.bin", "%2Fetc%2Fpasswd", "a%00b.bin", "CON.bin", "n" * 300 + ".bin", "same.bin", "SAME.bin",
              "manifest.json"]  # fmt: skip
     request = order(*offer(server, *(f"named/{name}" for name in names)))
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     assert {status for status, _ in states(request)} == {"delivered"}
     with opened(request) as archive:
         inside = archive.namelist()
@@ -120,10 +121,10 @@ def test_hostile_and_equal_names_stay_inside_the_package(server: Source, tools: 
 
 
 def test_nothing_that_can_be_delivered_is_a_failed_order_without_a_package(
-    server: Source, tools: Dependencies, tmp_path: Path
+    server: Source, dependencies: Dependencies, tmp_path: Path
 ) -> None:
     request = order(*offer(server, "status/404/x"))
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     request.refresh_from_db()
     assert request.status == "failed"
     assert not DownloadLink.objects.exists()
@@ -131,13 +132,13 @@ def test_nothing_that_can_be_delivered_is_a_failed_order_without_a_package(
     assert request.notices.filter(kind="failed").exists()
 
 
-def test_a_second_run_brings_only_what_was_left(server: Source, tools: Dependencies) -> None:
+def test_a_second_run_brings_only_what_was_left(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin", "unwell/5/b.bin"))
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     assert [status for status, _ in states(request)] == ["delivered", "retrying"]
-    assert package_request(request.pk, owner="early", tools=tools).rows == []
+    assert package_request(request.pk, owner="early", dependencies=dependencies).rows == []
     ResourceLocator.objects.filter(status="retrying").update(retry_at=request.created_at)
-    package_request(request.pk, owner="run-2", tools=tools)
+    package_request(request.pk, owner="run-2", dependencies=dependencies)
     request.refresh_from_db()
     assert request.status == "ready"
     names = [link.name for link in request.links.all()]
@@ -146,7 +147,7 @@ def test_a_second_run_brings_only_what_was_left(server: Source, tools: Dependenc
 
 
 def test_a_cancelled_request_stops_its_transfer_and_leaves_nothing(
-    server: Source, tools: Dependencies, tmp_path: Path
+    server: Source, dependencies: Dependencies, tmp_path: Path
 ) -> None:
     request = order(*offer(server, "slow/a.bin"))
     ended = threading.Event()
@@ -161,7 +162,7 @@ def test_a_cancelled_request_stops_its_transfer_and_leaves_nothing(
 
     thread = threading.Thread(target=cancel_when_it_runs)
     thread.start()
-    report = package_request(request.pk, owner="run-1", tools=tools)
+    report = package_request(request.pk, owner="run-1", dependencies=dependencies)
     ended.set()
     thread.join()
     assert report.summary == "Cancelled: 0 of 1 resources delivered."
@@ -169,27 +170,29 @@ def test_a_cancelled_request_stops_its_transfer_and_leaves_nothing(
     assert not DownloadLink.objects.exists()
 
 
-def test_a_full_disk_makes_the_request_wait(server: Source, tools: Dependencies) -> None:
+def test_a_full_disk_makes_the_request_wait(server: Source, dependencies: Dependencies) -> None:
     request = order(*offer(server, "plain/a.bin"))
-    package_request(request.pk, owner="run-1", tools=replace(tools, package_reserve_bytes=10**18))
+    package_request(request.pk, owner="run-1", dependencies=replace(dependencies, package_reserve_bytes=10**18))
     assert states(request) == [("waiting_for_space", "no-space")]
     ResourceLocator.objects.update(retry_at=request.created_at)
-    package_request(request.pk, owner="run-2", tools=tools)
+    package_request(request.pk, owner="run-2", dependencies=dependencies)
     assert states(request) == [("delivered", "")]
 
 
-def test_a_defect_delays_the_request_and_is_not_hidden(server: Source, tools: Dependencies, settings: Any) -> None:
+def test_a_defect_delays_the_request_and_is_not_hidden(
+    server: Source, dependencies: Dependencies, settings: Any
+) -> None:
     request = order(*offer(server, "plain/a.bin"))
     settings.DOWNLOADS_PACKAGE_DIR = Path("/proc/none")
-    broken = replace(tools, package_dir=Path("/proc/none"))
+    broken = replace(dependencies, package_dir=Path("/proc/none"))
     with pytest.raises(OSError, match="/proc/none"):
-        package_request(request.pk, owner="run-1", tools=broken)
+        package_request(request.pk, owner="run-1", dependencies=broken)
     assert states(request) == [("retrying", "temporary")]
 
 
-def test_many_small_parts_of_one_order(server: Source, tools: Dependencies) -> None:
+def test_many_small_parts_of_one_order(server: Source, dependencies: Dependencies) -> None:
     PolicyRecord.objects.create(cart_limit=200)
     request = order(*offer(server, *(f"plain/{number}.bin" for number in range(200))))
-    package_request(request.pk, owner="run-1", tools=tools)
+    package_request(request.pk, owner="run-1", dependencies=dependencies)
     with opened(request) as archive:
         assert len(archive.namelist()) == 201

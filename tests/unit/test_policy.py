@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from downman.domain.policy import MAIL_RETRIES, SOURCE_RETRIES, DownloadPolicy, PackagingMode, RetryPolicy, SourceKind
+from downman.domain.policy import MAIL_RETRIES, SOURCE_RETRIES, DownloadPolicy, PackagingMode, RetryPolicy
 
 
 def retries(policy: RetryPolicy) -> list[timedelta]:
@@ -33,7 +33,15 @@ def test_a_mail_is_tried_hourly_three_times_then_every_six_hours_for_six_days() 
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "packaged"), [(PackagingMode.ALL, True), (PackagingMode.DYNAMIC, False), (PackagingMode.NEVER, False)]
+    ("behaviour", "packaged"),
+    [
+        (PackagingMode.ALL, (True, True)),
+        (PackagingMode.DYNAMIC, (False, True)),
+        (PackagingMode.NEVER, (False, False)),
+    ],
 )
-def test_files_that_lie_ready_are_packaged_only_where_everything_is(behaviour: PackagingMode, packaged: bool) -> None:  # noqa: FBT001
-    assert DownloadPolicy(behaviour=behaviour).packages(SourceKind.HTTP) is packaged
+def test_what_is_packaged_follows_from_the_mode_and_from_what_the_source_is(
+    behaviour: PackagingMode, packaged: tuple[bool, bool]
+) -> None:
+    policy = DownloadPolicy(behaviour=behaviour)
+    assert (policy.packages(is_static=True), policy.packages(is_static=False)) == packaged

@@ -1,10 +1,14 @@
 """The catalogue."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db import models
+from django.forms import Field, Select
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from downman import sources
 from downman.models import Resource
 from downman.templatetags.downman_display import size_in_words
 
@@ -21,6 +25,14 @@ class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_readonly_fields(self, _request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
         """Keep the id: changing it would make another resource."""
         return ("id",) if obj else ()
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Field | None:  # type: ignore[type-arg]
+        """Offer the names of the sources that this portal has."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "source":
+            # The empty one is for a resource whose source the portal has no more.
+            field.widget = Select(choices=[("", "-"), *((name, name) for name in sources.get_names())])
+        return field
 
     @admin.display(description=_("size"), ordering="size_bytes")
     def size(self, resource: Resource) -> str:

@@ -102,6 +102,10 @@ FINDINGS: Mapping[str, Finding] = {
     "E025": Finding(
         "`DOWNLOADS_PREFECT_API_URL` is not an http or https URL.", "Write it like http://127.0.0.1:4200/api"
     ),
+    "E027": Finding(
+        "A source of `DOWNLOADS_SOURCES` cannot be loaded, or does not declare what a source must.",
+        "Install the package that it is in for the site and the workers, or correct its dotted path.",
+    ),
     "E026": Finding(
         "`DOWNLOADS_PREFECT_API_AUTH_STRING` is not a login.", "Write user and password with a colon between them."
     ),

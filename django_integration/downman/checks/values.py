@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from downman.checks.findings import message
 from downman.environment import to_sentence, unknown_name, validate
 from downman.settings import PREFIX, SETTING_FIELDS, AppSettings, DjangoSource
+from downman.sources import find_problems
 
 #: Settings that have a finding of their own for values of the right type.
 _OWN: Mapping[str, str] = {
@@ -60,5 +61,7 @@ def check(settings: AppSettings) -> Iterator[CheckMessage]:
         import_string(settings.trigger)
     except ImportError as exc:
         yield message("E005", f"DOWNLOADS_TRIGGER cannot be imported: {exc}.")
+    for problem in find_problems(settings.sources):
+        yield message("E027", problem)
     if connection.vendor != "postgresql":
         yield message("E024", f"The site's database is {connection.display_name}.")

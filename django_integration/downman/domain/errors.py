@@ -81,7 +81,7 @@ class SourceUnavailable(TemporaryError):
 class TransferInterrupted(TemporaryError):
     """The transfer broke off, stalled, or ended short."""
 
-    code = "source-broke"
+    code = "transfer-interrupted"
     sentence = gettext_noop(
         "The data source broke off: {received} of {expected} bytes arrived ({reason}). It is tried again automatically."
     )
@@ -139,7 +139,7 @@ class SourceCorrupt(PermanentError):
 class SourceTooLarge(PermanentError):
     """The source sends more than it announced, or more than downman takes."""
 
-    code = "source-endless"
+    code = "source-too-large"
     sentence = gettext_noop("The data source sent more than the {limit} bytes that can be taken; it was stopped.")
 
 
@@ -170,7 +170,7 @@ class FormatUnavailable(PermanentError):
 class RetriesExhausted(PermanentError):
     """It failed for passing reasons for too long."""
 
-    code = "gave-up"
+    code = "retries-exhausted"
     sentence = gettext_noop("The data source kept failing for {days} days, so it was given up. Order it again later.")
 
 

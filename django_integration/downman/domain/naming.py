@@ -37,7 +37,7 @@ class TakenNames:
         self._taken = {name.casefold() for name in reserved}
 
     def claim(self, names: Sequence[str]) -> list[str]:
-        """Make names safe and unique as a group, so that siblings keep a common stem.
+        """Make names safe and unique as a group, so that sidecar files keep a common stem.
 
         The first name is the main one. Two equal names within the group are told apart one by one.
         """

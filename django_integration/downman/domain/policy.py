@@ -22,18 +22,7 @@ class Delivery(StrEnum):
 
     PACKAGE = "package"  #: A zip in the package folder.
     FILE = "file"  #: A file of the catalogue, sent by this site.
-    ADDRESS = "address"  #: Another server's address, to which the person is sent.
-
-
-class SourceKind(StrEnum):
-    """Where a resource comes from."""
-
-    HTTP = "http"  #: A file behind an http or https address.
-    FILE = "file"  #: A file in a folder that the server allows, with its sibling files.
-
-
-#: Lies ready at its source, so that it can be handed out without packaging.
-STATIC_SOURCES = frozenset({SourceKind.HTTP, SourceKind.FILE})
+    REDIRECT = "redirect"  #: The URL of another server, to which the person is redirected.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +37,9 @@ class DownloadPolicy:
     #: Bytes of one resource above which an administrator must approve it.
     max_public_bytes: int = 300 * MEGABYTE
 
-    def packages(self, kind: SourceKind) -> bool:
-        """Return whether a resource of this kind goes into the package, not behind a link of its own."""
-        return self.behaviour == PackagingMode.ALL or (
-            self.behaviour == PackagingMode.DYNAMIC and kind not in STATIC_SOURCES
-        )
+    def packages(self, *, is_static: bool) -> bool:
+        """Return whether what comes from a source goes into the package, not behind a link of its own."""
+        return self.behaviour == PackagingMode.ALL or (self.behaviour == PackagingMode.DYNAMIC and not is_static)
 
 
 @dataclass(frozen=True, kw_only=True)

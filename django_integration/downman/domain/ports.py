@@ -6,11 +6,12 @@ Adapters are made in `downman_flows.wiring` (workers) and by the setting `DOWNLO
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from downman.domain.jobs import Job
-from downman.domain.policy import SourceKind
+from downman.domain.policy import Delivery
 from downman.domain.request import BoundingBox
 
 
@@ -19,7 +20,8 @@ class FetchRequest:
     """One thing to fetch: the catalogue's address with the requester's parameters, looked up just now."""
 
     resource: str
-    kind: SourceKind
+    #: The name of its source.
+    source: str
     url: str
     layer: str = ""
     format: str = ""
@@ -48,30 +50,53 @@ class RemoteFile:
     """What a source says of one file without sending it."""
 
     name: str
-    #: Where it lies; a sibling's differs from the resource's.
+    #: Where it is; a sidecar file's differs from the resource's.
     url: str
     #: Bytes; None where the source does not say.
     size: int | None
 
 
 class Progress(Protocol):
-    """Hears how a fetch goes on; called often, also while the source is silent, from any thread."""
+    """Receives the progress of a fetch; called often, also while the source is silent, from any thread."""
 
     def __call__(self, bytes_done: int, bytes_total: int | None) -> None:
-        """Take note of the bytes so far. Raise `DownloadCancelled` to stop the fetch."""
+        """Take the bytes so far. Raise `DownloadCancelled` to stop the fetch."""
+
+
+class OrderParameter(StrEnum):
+    """What a requester may choose for one part."""
+
+    FORMAT = "format"  #: The format of its file.
+    BBOX = "bbox"  #: The area that it is cut to.
+    CRS = "crs"  #: The coordinate reference system that it is transformed to.
 
 
 class Source(Protocol):
-    """Fetches one kind of resource; safe to use from several threads."""
+    """Fetches one type of resource; safe to use from several threads.
 
-    def fetch(self, wanted: FetchRequest, folder: Path, progress: Progress) -> Sequence[StagedFile]:
+    The site loads the class to read what it declares, so that its module must import nothing heavy: what fetching
+    needs is imported when it is needed.
+    """
+
+    #: Whether its data exist as files at the source, so that they can be handed out without packaging.
+    is_static: ClassVar[bool]
+    #: What the links of a part lead to that is not packaged: `FILE` or `REDIRECT`.
+    link_delivery: ClassVar[Delivery]
+    #: What it applies of an order's parameters; the others change nothing in what it sends.
+    honours: ClassVar[frozenset[OrderParameter]]
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> Self:
+        """Make one for a worker from the app's settings (`downman.settings.AppSettings`)."""
+
+    def fetch(self, request: FetchRequest, folder: Path, progress: Progress) -> Sequence[StagedFile]:
         """Bring every file of the resource into `folder`, complete and proven, or raise a `DownmanError`.
 
-        Whatever lies in `folder` from an earlier try may be used to resume. The first file is the main one, the rest
-        are its siblings.
+        Whatever an earlier attempt left in `folder` may be used to resume. The first file is the main one, the rest
+        are its sidecar files.
         """
 
-    def inspect(self, wanted: FetchRequest) -> Sequence[RemoteFile]:
+    def inspect(self, request: FetchRequest) -> Sequence[RemoteFile]:
         """Ask whether it is there, without its bytes, or raise a `DownmanError`; the main file first."""
 
 

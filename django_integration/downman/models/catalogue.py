@@ -3,8 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 
-from downman.domain.policy import SourceKind
-from downman.models.states import known_values, to_choices
+from downman.sources import validate_name
 
 
 class Resource(models.Model):
@@ -17,7 +16,9 @@ class Resource(models.Model):
     )
     title = models.CharField(max_length=200)
     summary = models.TextField(blank=True)
-    source = models.CharField(max_length=40, choices=to_choices(SourceKind))
+    source = models.CharField(
+        max_length=40, validators=[validate_name], help_text="The name of a source, such as http or file."
+    )
     url = models.TextField(help_text="Where the data lies: http://…, https://… or file:///…")
     layer = models.CharField(max_length=200, blank=True)
     formats = models.JSONField(
@@ -34,7 +35,6 @@ class Resource(models.Model):
         """In the order of their titles."""
 
         ordering = ("title", "id")
-        constraints = (known_values(field="source", states=SourceKind, name="resource_source_known"),)
 
     def __str__(self) -> str:
         """Return the title."""

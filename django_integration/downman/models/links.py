@@ -26,10 +26,10 @@ class DownloadLink(models.Model):
 
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="links")
-    delivery = models.CharField(max_length=20, choices=to_choices(Delivery), editable=False)
+    delivery = models.CharField(max_length=20, editable=False)
     #: The name that the person's file gets.
     name = models.CharField(max_length=200, editable=False)
-    #: A package: relative to the package folder. A file: its `file:///` address. An address: where the person is sent.
+    #: A package: relative to the package folder. A file: its `file:///` URL. A redirect: the URL.
     target = models.TextField(editable=False)
     size = models.PositiveBigIntegerField(null=True, editable=False, help_text="Bytes, where known.")
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -41,9 +41,9 @@ class DownloadLink(models.Model):
     expires_at = models.DateTimeField(editable=False)
     #: When its owner was told that it ends soon; empty again once it was extended.
     warned_at = models.DateTimeField(null=True, blank=True, editable=False)
-    #: The link of the main file beside which this one lies; it lives and ends with that.
-    beside = models.ForeignKey(
-        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="siblings", editable=False
+    #: Of a sidecar file: the link of its main file, with which it ends.
+    main_link = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="sidecar_links", editable=False
     )
     #: When the package was removed from the disk.
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -71,7 +71,7 @@ class DownloadLink(models.Model):
         )
         indexes = (
             # For the metrics of what was made lately.
-            models.Index(fields=["created_at"], name="link_made", condition=models.Q(beside=None)),
+            models.Index(fields=["created_at"], name="link_made", condition=models.Q(main_link=None)),
             models.Index(
                 fields=["expires_at"], name="link_expiring", condition=models.Q(status=LinkStatus.ACTIVE.value)
             ),

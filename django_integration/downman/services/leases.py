@@ -16,15 +16,16 @@ from downman.domain.errors import (
     ResourceWithdrawn,
 )
 from downman.domain.jobs import Job
-from downman.domain.policy import Delivery, DownloadPolicy, SourceKind
+from downman.domain.policy import Delivery, DownloadPolicy
 from downman.domain.ports import FetchRequest
 from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, LocatorStatus
-from downman.models import DownloadRequest, ResourceLocator
+from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.services.db_retry import retry_on_disconnect
 from downman.services.policy import current_policy
 from downman.services.space import InsufficientSpace, estimate_bytes, reserved_by_others, wait_for_space
 from downman.services.transitions import OrderChange, lock_order
 from downman.settings import app_settings
+from downman.sources import find_source
 
 #: A run may begin so much before its time.
 CLOCK_TOLERANCE = timedelta(seconds=2)
@@ -39,7 +40,7 @@ class ClaimedPart:
     position: int
     title: str
     licence: str
-    wanted: FetchRequest
+    request: FetchRequest
     #: False: it gets a link of its own.
     packaged: bool
     #: Bytes above which an administrator must approve it first; None where that is done or not needed.
@@ -47,7 +48,7 @@ class ClaimedPart:
     #: Why it cannot be fetched at all, found in the catalogue.
     refusal: PermanentError | None = None
     #: An ended package of this order that still holds it, relative to the package folder; empty where there is none.
-    earlier_package: str = ""
+    previous_package: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
             change.recompute_status()
             return None
         policy = current_policy()
-        packaged = [row for row in due if policy.packages(SourceKind(row.resource.source))]
+        packaged = [row for row in due if _is_packaged(row.resource, policy)]
         needed = sum(estimate_bytes(row) for row in packaged)
         reserved = reserved_by_others(request, now)
         # With the disk to itself, an order need not wait because of sizes that nobody knows: it would wait for ever.
@@ -174,9 +175,8 @@ def end_lease(change: OrderChange, *, reason: str = "released") -> None:
 
 def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
     resource = locator.resource
-    kind = SourceKind(resource.source)
     refusal: PermanentError | None = None
-    if not resource.offered:
+    if not resource.offered or find_source(resource.source) is None:
         refusal = ResourceWithdrawn()
     elif locator.format and locator.format not in resource.formats:
         refusal = FormatUnavailable(format=locator.format)
@@ -185,20 +185,26 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
         position=locator.position,
         title=resource.title,
         licence=resource.licence,
-        wanted=FetchRequest(
+        request=FetchRequest(
             resource=resource.pk,
-            kind=kind,
+            source=resource.source,
             url=resource.url,
             layer=resource.layer,
             format=locator.format,
             bbox=tuple(locator.bbox) if locator.bbox else None,
             crs=locator.crs,
         ),
-        packaged=policy.packages(kind),
+        packaged=_is_packaged(resource, policy),
         public_limit=None if locator.approval == Approval.ACCEPTED else policy.max_public_bytes,
         refusal=refusal,
-        earlier_package=_package_that_holds(locator),
+        previous_package=_package_that_holds(locator),
     )
+
+
+def _is_packaged(resource: Resource, policy: DownloadPolicy) -> bool:
+    source = find_source(resource.source)
+    # Of what has no source any more, nothing can be handed out by a link either.
+    return source is None or policy.packages(is_static=source.is_static)
 
 
 def _package_that_holds(locator: ResourceLocator) -> str:

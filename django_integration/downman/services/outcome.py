@@ -60,8 +60,8 @@ def record(
         main: DownloadLink | None = None
         for made in links:
             parts = [fetching[locator_id] for locator_id in made.locator_ids]
-            # A file without a part of its own lies beside the one that came before it.
-            link = _deliver(change, made, parts, sizes, expires_at=expires_at, beside=None if parts else main)
+            # A file without a part of its own is a sidecar of the one that came before it.
+            link = _deliver(change, made, parts, sizes, expires_at=expires_at, main_link=None if parts else main)
             main = link if parts else main
         for locator_id, failure in failures.items():
             if locator_id in fetching:

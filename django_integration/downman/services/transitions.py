@@ -49,9 +49,9 @@ class OrderChange:
         return moved
 
     def end_links(self, links: Iterable[DownloadLink], target: LinkStatus) -> list[DownloadLink]:
-        """End those of the links that can be taken, with what lies beside them; give those that ended."""
+        """End those of the links that can be taken, with their sidecar files, and return those that ended."""
         ended = [link for link in links if DownloadLink.objects.filter(pk=link.pk).move_to(target)]
-        DownloadLink.objects.filter(beside__in=ended).move_to(target)
+        DownloadLink.objects.filter(main_link__in=ended).move_to(target)
         return ended
 
     def record_creation(self) -> None:

@@ -37,13 +37,13 @@ def take(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
         response = _answer(request, link)
     except (FileNotFoundError, FileRefused, SourceMissing):
         return render(request, "downloads/link_lost.html", {"link": link}, status=HTTPStatus.NOT_FOUND)
-    if link.delivery == Delivery.ADDRESS or starts_a_download(request, response):
+    if link.delivery == Delivery.REDIRECT or starts_a_download(request, response):
         links.count_download(link)
     return response
 
 
 def _answer(request: HttpRequest, link: DownloadLink) -> HttpResponseBase:
-    if link.delivery == Delivery.ADDRESS:
+    if link.delivery == Delivery.REDIRECT:
         return HttpResponseRedirect(link.target)
     if link.delivery == Delivery.FILE:
         response = send_file(request, resolve_allowed(link.target, app_settings().file_roots))

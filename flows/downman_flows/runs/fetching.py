@@ -16,14 +16,14 @@ from downman.domain.ports import Progress, RemoteFile, StagedFile
 from downman.services.leases import ClaimedPart
 from downman.services.outcome import Failure, NeedsApproval
 from downman_flows.runs import manifest
-from downman_flows.storage.checkpoint import keep, kept
+from downman_flows.storage import checkpoint
 from downman_flows.storage.previous_package import extract
 from downman_flows.wiring import Dependencies
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two signs of life while there is nothing else to do.
-TICK_SECONDS = 0.5
+#: Seconds between two renewals of the lease, and between two calls while there is nothing else to do.
+HEARTBEAT_SECONDS = 0.5
 
 Files = Sequence[StagedFile | RemoteFile]
 
@@ -54,12 +54,12 @@ class Fetched:
 class Fetching:
     """Fetches parts in threads; none of them touches the database."""
 
-    def __init__(self, request_id: int, parts: Sequence[ClaimedPart], tools: Dependencies) -> None:
+    def __init__(self, request_id: int, parts: Sequence[ClaimedPart], dependencies: Dependencies) -> None:
         """Prepare; the fetching starts on entering the context."""
         self._request_id = request_id
         self._waiting = list(parts)
-        self._tools = tools
-        self._pool = ThreadPoolExecutor(max_workers=tools.parallel_fetches, thread_name_prefix="fetch")
+        self._dependencies = dependencies
+        self._pool = ThreadPoolExecutor(max_workers=dependencies.parallel_fetches, thread_name_prefix="fetch")
         self._running: dict[Future[Fetched], ClaimedPart] = {}
         self._stopped: set[int] = set()
         self._all_stopped = threading.Event()
@@ -87,7 +87,7 @@ class Fetching:
         """Return each part as its fetching ends; calls `tick` at least twice a second while waiting."""
         while self._running or self._waiting:
             self._fill()
-            done, _ = wait(self._running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._running, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
             tick()
             for future in done:
                 del self._running[future]
@@ -98,10 +98,10 @@ class Fetching:
     def _fill(self) -> None:
         hosts = Counter(_host(part) for part in self._running.values())
         for part in list(self._waiting):
-            if len(self._running) >= self._tools.parallel_fetches:
+            if len(self._running) >= self._dependencies.parallel_fetches:
                 return
             host = _host(part)
-            if not host or hosts[host] < self._tools.parallel_fetches_per_host:
+            if not host or hosts[host] < self._dependencies.parallel_fetches_per_host:
                 hosts[host] += 1
                 self._waiting.remove(part)
                 self._running[self._pool.submit(self._fetch, part)] = part
@@ -121,31 +121,31 @@ class Fetching:
             return Fetched(part=part, failure=TemporaryError())
 
     def _get_files(self, part: ClaimedPart) -> Files:
-        source = self._tools.sources[part.wanted.kind]
+        source = self._dependencies.sources[part.request.source]
         if part.packaged:
-            folder = self._tools.staging.get_folder(self._request_id, part.locator_id)
+            folder = self._dependencies.staging.get_folder(self._request_id, part.locator_id)
             meter = self._meter(part)
-            if files := kept(folder, part.wanted):
+            if files := checkpoint.load(folder, part.request):
                 size = sum(file.size for file in files)
                 meter(size, size)
                 return files
-            files = list(self._from_earlier_package(part, folder, meter)) or list(
-                source.fetch(part.wanted, folder, meter)
+            files = list(self._from_previous_package(part, folder, meter)) or list(
+                source.fetch(part.request, folder, meter)
             )
-            keep(folder, part.wanted, files)
+            checkpoint.save(folder, part.request, files)
             return files
-        found = source.inspect(part.wanted)
+        found = source.inspect(part.request)
         self._meter(part)(0, sum(item.size or 0 for item in found))
         return found
 
-    def _from_earlier_package(self, part: ClaimedPart, folder: Path, meter: Progress) -> Sequence[StagedFile]:
-        if not part.earlier_package:
+    def _from_previous_package(self, part: ClaimedPart, folder: Path, meter: Progress) -> Sequence[StagedFile]:
+        if not part.previous_package:
             return []
-        package = self._tools.package_dir / part.earlier_package
+        package = self._dependencies.package_dir / part.previous_package
         return extract(package, part.position + 1, folder, meter, manifest_name=manifest.NAME)
 
     def _meter(self, part: ClaimedPart) -> Progress:
-        def note(bytes_done: int, bytes_total: int | None) -> None:
+        def on_progress(bytes_done: int, bytes_total: int | None) -> None:
             if self._all_stopped.is_set() or part.locator_id in self._stopped:
                 raise DownloadCancelled
             size = max(bytes_done, bytes_total or 0)
@@ -156,8 +156,8 @@ class Fetching:
                 raise _TooLarge(size)
             self.progress[part.locator_id] = (bytes_done, bytes_total)
 
-        return note
+        return on_progress
 
 
 def _host(part: ClaimedPart) -> str:
-    return urlsplit(part.wanted.url).hostname or ""
+    return urlsplit(part.request.url).hostname or ""

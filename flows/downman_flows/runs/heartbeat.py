@@ -14,7 +14,7 @@ from downman.domain.errors import DownloadCancelled, LeaseLost
 from downman.services import leases
 from downman.services.db_retry import DISCONNECT_ERRORS, retry_on_disconnect
 from downman.services.leases import Claim
-from downman_flows.runs.fetching import TICK_SECONDS, Fetching
+from downman_flows.runs.fetching import HEARTBEAT_SECONDS, Fetching
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         try:
-            while not self._over.wait(TICK_SECONDS):
+            while not self._over.wait(HEARTBEAT_SECONDS):
                 try:
                     self._renew_once()
                 except DISCONNECT_ERRORS:

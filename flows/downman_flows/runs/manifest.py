@@ -4,14 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from downman.domain.errors import DownmanError
-from downman.domain.policy import STATIC_SOURCES
-from downman.domain.ports import StagedFile
+from downman.domain.ports import OrderParameter, StagedFile
 from downman.services.leases import Claim, ClaimedPart
 from downman.services.outcome import Failure
+from downman.sources import find_source
 
 NAME = "manifest.json"
+_PUBLIC_SCHEMES = frozenset({"http", "https"})
 #: Raised when a reader of older manifests would misread a new one.
 VERSION = 1
 
@@ -38,17 +40,17 @@ def build_manifest(
 
 
 def _resource(part: ClaimedPart) -> dict[str, Any]:
+    source = find_source(part.request.source)
     return {
         "part": part.position + 1,
-        "resource": part.wanted.resource,
+        "resource": part.request.resource,
         "title": part.title,
-        "source": part.wanted.kind.value,
+        "source": part.request.source,
         "parameters": {
-            "format": part.wanted.format or None,
-            "bbox": part.wanted.bbox,
-            "crs": part.wanted.crs or None,
-            # A file that lies ready at its source cannot be cut.
-            "bbox_applied": bool(part.wanted.bbox) and part.wanted.kind not in STATIC_SOURCES,
+            "format": part.request.format or None,
+            "bbox": part.request.bbox,
+            "crs": part.request.crs or None,
+            "bbox_applied": bool(part.request.bbox) and source is not None and OrderParameter.BBOX in source.honours,
         },
     }
 
@@ -57,7 +59,8 @@ def _file(name: str, part: ClaimedPart, staged: StagedFile) -> dict[str, Any]:
     return {
         "name": name,
         **_resource(part),
-        "source_url": part.wanted.url if part.wanted.kind != "file" else None,
+        # A path of the server is nobody's business.
+        "source_url": part.request.url if urlsplit(part.request.url).scheme in _PUBLIC_SCHEMES else None,
         "source_name": staged.name,
         "modified_at": staged.modified_at.astimezone(UTC).isoformat() if staged.modified_at else None,
         "size": staged.size,

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from downman.domain.naming import TakenNames, safe_name
-from downman.domain.policy import Delivery, SourceKind
+from downman.domain.policy import Delivery
 from downman.domain.ports import RemoteFile, StagedFile
 from downman.services.leases import Claim, ClaimedPart
 from downman.services.outcome import Failure, NewLink
@@ -82,13 +82,12 @@ class PackageBuilder:
                 yield Member(name=name, path=file.path, size=file.size, crc32=file.crc32, modified_at=file.modified_at)
 
 
-def direct_links(fetched: Fetched) -> Iterator[NewLink]:
+def direct_links(fetched: Fetched, *, delivery: Delivery) -> Iterator[NewLink]:
     """Return the links of a part that is not packaged: one for each file; the first stands for the part."""
-    is_file = fetched.part.wanted.kind == SourceKind.FILE
     for number, found in enumerate(fetched.files):
         if isinstance(found, RemoteFile):
             yield NewLink(
-                delivery=Delivery.FILE if is_file else Delivery.ADDRESS,
+                delivery=delivery,
                 name=safe_name(found.name),
                 target=found.url,
                 size=found.size,

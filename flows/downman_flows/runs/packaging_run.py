@@ -22,16 +22,16 @@ from downman_flows.wiring import Dependencies
 logger = logging.getLogger(__name__)
 
 
-def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Report:
+def package_request(request_id: int, *, owner: str, dependencies: Dependencies) -> Report:
     """Deliver what is due of a request, for the run `owner`; safe to be called twice, or by two runs at once.
 
     Raises what nobody expected, after the request was planned to be tried again.
     """
     try:
-        free_bytes = tools.free_bytes(stored_bytes=retry_on_disconnect(retention.stored_bytes))
+        free_bytes = dependencies.free_bytes(stored_bytes=retry_on_disconnect(retention.stored_bytes))
     except OSError:
         # The folders cannot be reached: that is for the administrators to mend, and the order waits meanwhile.
-        _reschedule(request_id, owner=owner, tools=tools)
+        _reschedule(request_id, owner=owner, dependencies=dependencies)
         raise
     claim = leases.claim(request_id, owner=owner, free_bytes=free_bytes)
     if claim is None:
@@ -42,12 +42,12 @@ def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Repo
     logger.info("Request %s: %s parts to deliver.", request_id, len(claim.parts), extra={"request_id": request_id})
     # An earlier run that was lost may have left a package that nobody was told of.
     package_storage.discard_unrecorded(request_id, keep_attempt=claim.attempt)
-    run = PackagingRun(claim, tools)
+    run = PackagingRun(claim, dependencies)
     try:
         run.deliver()
     except LeaseLost:
         # Whoever has it now works in folders of their own.
-        tools.staging.discard_held(request_id)
+        dependencies.staging.discard_held(request_id)
         return Report.lease_lost(request_id)
     except Exception:
         # The edge of the work: whatever it was, the request is not lost, and Prefect shows the run as failed.
@@ -56,25 +56,25 @@ def package_request(request_id: int, *, owner: str, tools: Dependencies) -> Repo
     return build_report(request_id)
 
 
-def _reschedule(request_id: int, *, owner: str, tools: Dependencies) -> None:
+def _reschedule(request_id: int, *, owner: str, dependencies: Dependencies) -> None:
     claim = leases.claim(request_id, owner=owner, free_bytes=sys.maxsize)
     if isinstance(claim, Claim):
-        PackagingRun(claim, tools).reschedule()
+        PackagingRun(claim, dependencies).reschedule()
 
 
 class PackagingRun:
     """One run's work on one claim."""
 
-    def __init__(self, claim: Claim, tools: Dependencies) -> None:
+    def __init__(self, claim: Claim, dependencies: Dependencies) -> None:
         """Prepare; nothing is fetched yet."""
         self._claim = claim
-        self._tools = tools
+        self._dependencies = dependencies
         self._fetched: dict[int, Fetched] = {}
 
     def deliver(self) -> None:
         """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
         with (
-            Fetching(self._claim.request_id, self._claim.parts, self._tools) as fetching,
+            Fetching(self._claim.request_id, self._claim.parts, self._dependencies) as fetching,
             LeaseKeeper(self._claim, fetching) as lease,
         ):
             try:
@@ -92,38 +92,42 @@ class PackagingRun:
         failures: dict[int, Failure] = {part.locator_id: TemporaryError() for part in self._claim.parts}
         for part in self._claim.parts:
             # It may be what lies there that the run stumbled over.
-            self._tools.staging.discard(self._claim.request_id, part.locator_id)
+            self._dependencies.staging.discard(self._claim.request_id, part.locator_id)
         with contextlib.suppress(LeaseLost):
             self._record(links=(), failures=failures, sizes={})
 
     def _package_and_record(self, results: Iterable[Fetched], lease: LeaseKeeper) -> bool:
         """Make one package of the results and record how each ended; False when it must be made anew."""
-        contents = PackageBuilder(self._claim, self._tools.package_dir)
+        builder = PackageBuilder(self._claim, self._dependencies.package_dir)
         left_out = lease.cancelled
         try:
-            contents.write(self._packaged(results, left_out), tick=lease.check)
+            builder.write(self._packaged(results, left_out), tick=lease.check)
         except NoSpace as exc:
-            contents.discard()
+            builder.discard()
             failed = {pk: Fetched(part=item.part, failure=exc) for pk, item in self._fetched.items() if item.staged}
             self._fetched.update(failed)
         try:
-            status = self._record_results(contents, left_out)
+            status = self._record_results(builder, left_out)
         except LeaseLost:
-            if outcome.is_recorded(self._claim, contents.target):
+            if outcome.is_recorded(self._claim, builder.target):
                 # It was recorded, and the database was lost before it could say so.
                 return True
             # For certain nobody was told of it; after any other error the record may stand.
-            contents.discard()
+            builder.discard()
             raise
         if status is None:
-            contents.discard()
+            builder.discard()
         return status is not None
 
-    def _record_results(self, contents: PackageBuilder, left_out: frozenset[int]) -> RequestStatus | None:
+    def _record_results(self, builder: PackageBuilder, left_out: frozenset[int]) -> RequestStatus | None:
         delivered = [item for pk, item in self._fetched.items() if item.files and pk not in left_out]
-        direct = chain.from_iterable(direct_links(item) for item in delivered if not item.staged)
+        direct = chain.from_iterable(
+            direct_links(item, delivery=self._dependencies.sources[item.part.request.source].link_delivery)
+            for item in delivered
+            if not item.staged
+        )
         return self._record(
-            links=[*contents.links(), *direct],
+            links=[*builder.links(), *direct],
             failures={pk: item.failure for pk, item in self._fetched.items() if item.failure is not None},
             sizes={item.part.locator_id: sum(file.size or 0 for file in item.files) for item in delivered},
         )
@@ -146,6 +150,6 @@ class PackagingRun:
             fetched = self._fetched.get(part.locator_id)
             failure = fetched.failure if fetched is not None else None
             if isinstance(failure, TemporaryError) and not isinstance(failure, NoSpace):
-                self._tools.staging.tidy(self._claim.request_id, part.locator_id)
+                self._dependencies.staging.tidy(self._claim.request_id, part.locator_id)
             else:
-                self._tools.staging.discard(self._claim.request_id, part.locator_id)
+                self._dependencies.staging.discard(self._claim.request_id, part.locator_id)

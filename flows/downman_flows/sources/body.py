@@ -6,7 +6,7 @@ from pathlib import Path
 
 from downman.domain.errors import SourceTooLarge
 from downman_flows.sources.encodings import Decoder
-from downman_flows.sources.http_errors import broke
+from downman_flows.sources.http_errors import interrupted
 from downman_flows.storage.disk import require_space, write_all
 from downman_flows.storage.hashing import Hashes, compute_hashes
 
@@ -44,9 +44,9 @@ class Body:
             for piece in self._held_back():
                 write_all(file.fileno(), piece)
         if total is not None and self.sent.size != total:
-            raise broke("the connection ended early", received=self.sent.size, expected=total)
+            raise interrupted("the connection ended early", received=self.sent.size, expected=total)
         if self._decoder is not None and not self._decoder.complete:
-            raise broke("the encoded data ended early", received=self.kept.size, expected=None)
+            raise interrupted("the encoded data ended early", received=self.kept.size, expected=None)
 
     def _held_back(self) -> Iterator[bytes]:
         """Return what the decoder still has when all its input is read."""
@@ -63,4 +63,4 @@ class Body:
                 self.kept.update(piece)
                 yield piece
         except zlib.error as exc:
-            raise broke("the encoded data is broken", received=self.kept.size, expected=None) from exc
+            raise interrupted("the encoded data is broken", received=self.kept.size, expected=None) from exc

@@ -26,7 +26,7 @@ _PASSING = frozenset(
 )
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 #: Errors of the server that no later try changes.
-_FOR_GOOD = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
+_PERMANENT = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
 
 #: From the special to the general: the first that fits is taken.
 _UNREACHABLE: tuple[tuple[type[Exception], str], ...] = (
@@ -35,7 +35,7 @@ _UNREACHABLE: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ProxyError, "the proxy failed"),
     (httpx.ConnectError, "it cannot be reached"),
 )
-_BROKEN: tuple[tuple[type[Exception], str], ...] = (
+_INTERRUPTED: tuple[tuple[type[Exception], str], ...] = (
     (httpx.ReadTimeout, "it stalled"),
     (httpx.WriteTimeout, "it stalled"),
     (httpx.RemoteProtocolError, "the connection ended early"),
@@ -64,14 +64,14 @@ def to_error(exc: Exception, *, received: int = 0, expected: int | None = None) 
     for kind, reason in _UNREACHABLE:
         if isinstance(exc, kind):
             return SourceUnavailable(reason=reason)
-    for kind, reason in _BROKEN:
+    for kind, reason in _INTERRUPTED:
         if isinstance(exc, kind):
-            return broke(reason, received=received, expected=expected)
-    return broke("the connection was lost", received=received, expected=expected)
+            return interrupted(reason, received=received, expected=expected)
+    return interrupted("the connection was lost", received=received, expected=expected)
 
 
-def broke(reason: str, *, received: int, expected: int | None) -> TransferInterrupted:
-    """Return the error of a transfer that did not come to its end."""
+def interrupted(reason: str, *, received: int, expected: int | None) -> TransferInterrupted:
+    """Return the error of a transfer that did not complete."""
     return TransferInterrupted(reason=reason, received=received, expected="?" if expected is None else expected)
 
 
@@ -83,7 +83,7 @@ def to_status_error(response: httpx.Response) -> DownmanError | None:
     reason = f"status {status}"
     if status in _GONE:
         return SourceMissing(reason=reason)
-    if status in _PASSING or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _FOR_GOOD):
+    if status in _PASSING or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PERMANENT):
         return SourceUnavailable(reason=reason, retry_after=get_retry_after(response.headers))
     return SourceRefused(reason=reason)
 

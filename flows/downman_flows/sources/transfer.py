@@ -1,4 +1,4 @@
-"""One try to fetch one body over HTTP: it goes on where an earlier one broke, and ends only with a proof."""
+"""One attempt to fetch one body over HTTP: it resumes an interrupted one, and ends only with a proof."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from downman_flows.sources.body import Body
 from downman_flows.sources.encodings import decoder_for
 from downman_flows.sources.file_names import name_of
 from downman_flows.sources.http_client import GuardedClient, Trace
-from downman_flows.sources.http_errors import broke, parse_date, to_error, to_status_error
+from downman_flows.sources.http_errors import interrupted, parse_date, to_error, to_status_error
 from downman_flows.sources.integrity import (
     get_content_length,
     get_content_range,
@@ -24,7 +24,7 @@ from downman_flows.sources.partial import Partial, ResumeInfo
 from downman_flows.storage.disk import full_disk_is_no_space
 from downman_flows.storage.hashing import Hashes
 
-#: No proof at all: a connection that breaks may look the same.
+#: No proof at all: an interrupted connection may look the same.
 CONNECTION_CLOSE = "connection-close"
 
 
@@ -44,7 +44,7 @@ class Received:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """One try."""
+    """One attempt."""
 
     client: GuardedClient
     url: str
@@ -56,53 +56,53 @@ class Transfer:
 
     def receive(self) -> Received:
         """Fetch the body, or what is missing of it; raises a `DownmanError` or `DigestMismatch`."""
-        notes = self.partial.resumable()
+        resume_info = self.partial.load_resume_info()
         headers = {}
-        if notes is not None:
-            headers = {"Range": f"bytes={self.partial.path.stat().st_size}-", "If-Range": notes.validator}
+        if resume_info is not None:
+            headers = {"Range": f"bytes={self.partial.path.stat().st_size}-", "If-Range": resume_info.validator}
         with self.client.open("GET", self.url, headers, trace=self.trace) as response:
-            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and notes is not None:
+            if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and resume_info is not None:
                 self.partial.discard()
-                raise broke("it changed meanwhile", received=0, expected=None)
+                raise interrupted("it changed meanwhile", received=0, expected=None)
             failure = to_status_error(response)
             if failure is not None:
                 raise failure
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-                self._check_part(response, notes)
+                self._check_part(response, resume_info)
             else:
                 self.partial.discard()
-                notes = None
-            return self._receive_body(response, notes)
+                resume_info = None
+            return self._receive_body(response, resume_info)
 
-    def _check_part(self, response: httpx.Response, notes: ResumeInfo | None) -> None:
-        """Make sure that the part is the one that was asked for; else begin anew with the next try."""
+    def _check_part(self, response: httpx.Response, resume_info: ResumeInfo | None) -> None:
+        """Make sure that the part is the one that was asked for; else the next attempt starts anew."""
         part = get_content_range(response.headers)
         fits = (
-            notes is not None
+            resume_info is not None
             and part is not None
             and part.first == self.partial.path.stat().st_size
-            and part.last == notes.total - 1
-            and part.total in {None, notes.total}
+            and part.last == resume_info.total - 1
+            and part.total in {None, resume_info.total}
             # A source may send the rest of another version, against the condition that it was asked under.
-            and _still_has(response.headers, notes.validator)
+            and _still_has(response.headers, resume_info.validator)
             and not response.headers.get("Content-Encoding")
         )
         if not fits:
             self.partial.discard()
-            raise broke("it sent another part than was asked for", received=0, expected=None)
+            raise interrupted("it sent another part than was asked for", received=0, expected=None)
 
-    def _receive_body(self, response: httpx.Response, notes: ResumeInfo | None) -> Received:
+    def _receive_body(self, response: httpx.Response, resume_info: ResumeInfo | None) -> Received:
         name = name_of(self.url, response.headers)
         decoder = decoder_for(response.headers.get("Content-Encoding", ""), name)
-        total = notes.total if notes is not None else get_content_length(response.headers)
+        total = resume_info.total if resume_info is not None else get_content_length(response.headers)
         if total is not None and total > self.max_bytes:
             raise SourceTooLarge(limit=self.max_bytes)
         digests = get_digests(response)
         etag_md5 = get_etag_md5(response.headers.get("ETag"))
         algorithms = [digest.algorithm for digest in digests] + (["md5"] if etag_md5 else [])
         with full_disk_is_no_space():
-            if notes is None and decoder is None:
-                self._note(response, total)
+            if resume_info is None and decoder is None:
+                self._save_resume_info(response, total)
             body = Body(self.partial.path, decoder=decoder, algorithms=algorithms, max_bytes=self.max_bytes)
             try:
                 for done, of in body.write(response.iter_raw(), total=total):
@@ -122,10 +122,10 @@ class Transfer:
             modified_at=parse_date(response.headers.get("Last-Modified")),
         )
 
-    def _note(self, response: httpx.Response, total: int | None) -> None:
+    def _save_resume_info(self, response: httpx.Response, total: int | None) -> None:
         validator = _validator(response.headers)
         if validator and total and response.headers.get("Accept-Ranges", "").lower() == "bytes":
-            self.partial.note(validator=validator, total=total)
+            self.partial.save_resume_info(validator=validator, total=total)
 
 
 def _validator(headers: httpx.Headers) -> str:

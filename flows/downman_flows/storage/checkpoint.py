@@ -1,4 +1,4 @@
-"""Parts that were fetched whole by a run that did not live to deliver them: the next run goes on with them."""
+"""The checkpoint of a part: what one run fetched completely and did not deliver, the next run uses."""
 
 import json
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from pathlib import Path
 from downman.domain.ports import FetchRequest, StagedFile
 from downman_flows.storage.disk import full_disk_is_no_space
 
-NOTES = "whole.json"
+CHECKPOINT = "whole.json"
 
 
-def keep(folder: Path, wanted: FetchRequest, files: Sequence[StagedFile]) -> None:
-    """Note that the files in `folder` are what was wanted, complete and proven. Raises `NoSpace`."""
-    notes = {
-        "wanted": _key(wanted),
+def save(folder: Path, request: FetchRequest, files: Sequence[StagedFile]) -> None:
+    """Save that the files in `folder` answer the request, complete and proven. Raises `NoSpace`."""
+    checkpoint = {
+        "request": _key(request),
         "files": [
             {
                 "path": file.path.name,
@@ -29,19 +29,19 @@ def keep(folder: Path, wanted: FetchRequest, files: Sequence[StagedFile]) -> Non
             for file in files
         ],
     }
-    unfinished = folder / f".{NOTES}"
+    unfinished = folder / f".{CHECKPOINT}"
     with full_disk_is_no_space():
-        unfinished.write_text(json.dumps(notes))
-        unfinished.replace(folder / NOTES)
+        unfinished.write_text(json.dumps(checkpoint))
+        unfinished.replace(folder / CHECKPOINT)
 
 
-def kept(folder: Path, wanted: FetchRequest) -> list[StagedFile]:
-    """Return the files that an earlier run fetched whole for the same wish; none when there are none.
+def load(folder: Path, request: FetchRequest) -> list[StagedFile]:
+    """Return the files that an earlier run fetched completely for the same request; none when there are none.
 
     Whether their bytes are still the same shows when they are zipped: their CRC-32 is compared there.
     """
     try:
-        notes = json.loads((folder / NOTES).read_text())
+        checkpoint = json.loads((folder / CHECKPOINT).read_text())
         files = [
             StagedFile(
                 path=folder / entry["path"],
@@ -52,13 +52,15 @@ def kept(folder: Path, wanted: FetchRequest) -> list[StagedFile]:
                 proof=entry["proof"],
                 modified_at=datetime.fromisoformat(entry["modified_at"]) if entry["modified_at"] else None,
             )
-            for entry in notes["files"]
+            for entry in checkpoint["files"]
         ]
-        is_same = notes["wanted"] == _key(wanted) and all(file.path.stat().st_size == file.size for file in files)
+        is_same = checkpoint["request"] == _key(request) and all(
+            file.path.stat().st_size == file.size for file in files
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return files if is_same else []
 
 
-def _key(wanted: FetchRequest) -> str:
-    return json.dumps(astuple(wanted), default=str)
+def _key(request: FetchRequest) -> str:
+    return json.dumps(astuple(request), default=str)

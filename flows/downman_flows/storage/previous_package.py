@@ -32,11 +32,11 @@ def extract(package: Path, part: int, folder: Path, progress: Progress, *, manif
         total = sum(entry["size"] for entry in entries)
         staged: list[StagedFile] = []
 
-        def note(bytes_done: int, bytes_total: int | None) -> None:  # noqa: ARG001 - the whole part counts
+        def on_progress(bytes_done: int, bytes_total: int | None) -> None:  # noqa: ARG001 - the whole part counts
             progress(sum(file.size for file in staged) + bytes_done, total)
 
         for number, entry in enumerate(entries):
-            staged.append(_copy(archive, entry, folder / f"file-{number}", note))
+            staged.append(_copy(archive, entry, folder / f"file-{number}", on_progress))
         return staged
     return []
 

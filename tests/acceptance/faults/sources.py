@@ -34,7 +34,7 @@ def breaks(scene: Scene) -> Iterator[None]:
 def truncated(scene: Scene) -> Iterator[None]:
     placed = scene.order("short/always.bin")
     yield
-    scene.assert_failed(placed, "gave-up")
+    scene.assert_failed(placed, "retries-exhausted")
 
 
 @fault(
@@ -57,7 +57,7 @@ def stalls(scene: Scene) -> Iterator[None]:
 def endless(scene: Scene) -> Iterator[None]:
     placed = scene.order("endless/x.bin")
     yield
-    scene.assert_failed(placed, "source-endless")
+    scene.assert_failed(placed, "source-too-large")
 
 
 @fault(
@@ -141,7 +141,7 @@ def corrupt(scene: Scene) -> Iterator[None]:
 def certificate(scene: Scene) -> Iterator[None]:
     placed = scene.order(scene.expired.url("plain/secret.bin"))
     yield
-    scene.assert_failed(placed, "gave-up")
+    scene.assert_failed(placed, "retries-exhausted")
     assert scene.expired.seen("plain/secret.bin") == 0
 
 
@@ -153,7 +153,7 @@ def certificate(scene: Scene) -> Iterator[None]:
 def no_name(scene: Scene) -> Iterator[None]:
     placed = scene.order("http://gone.invalid/x.bin")
     yield
-    scene.assert_failed(placed, "gave-up")
+    scene.assert_failed(placed, "retries-exhausted")
 
 
 @fault("source has lost it", injected="404", happens="the order fails at once and a mail says why")

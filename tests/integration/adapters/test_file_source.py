@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from downman.domain.errors import DownmanError, FileRefused, SourceMissing
-from downman.domain.policy import SourceKind
 from downman.domain.ports import FetchRequest
 from downman_flows.sources.file_source import FileSource
 
@@ -20,7 +19,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def wanted(path: Path | str) -> FetchRequest:
-    return FetchRequest(resource="x", kind=SourceKind.FILE, url=f"file://{path}")
+    return FetchRequest(resource="x", source="file", url=f"file://{path}")
 
 
 def fetch(root: Path, path: Path | str) -> dict[str, bytes]:
@@ -30,7 +29,7 @@ def fetch(root: Path, path: Path | str) -> dict[str, bytes]:
     return {file.name: file.path.read_bytes() for file in staged}
 
 
-def test_a_file_comes_with_its_siblings_and_nothing_else(root: Path) -> None:
+def test_a_file_comes_with_its_sidecar_files_and_nothing_else(root: Path) -> None:
     for name in ("dem.tif", "dem.tfw", "dem.tif.aux.xml", "dem.prj", "dem2.tif", "demo.txt", "other.prj"):
         (root / name).write_text(name)
     (root / "dem.folder").mkdir()
@@ -72,7 +71,7 @@ def test_what_does_not_really_lie_in_the_folder_is_refused(root: Path, path: str
 @pytest.mark.parametrize("url", ["/etc/passwd", "http:///etc/passwd", "file://host/etc/passwd", "file:etc/passwd", ""])
 def test_what_is_no_address_of_a_file_is_refused(root: Path, url: str) -> None:
     with pytest.raises(FileRefused):
-        FileSource(roots=[Path("/")]).inspect(FetchRequest(resource="x", kind=SourceKind.FILE, url=url))
+        FileSource(roots=[Path("/")]).inspect(FetchRequest(resource="x", source="file", url=url))
 
 
 def test_nothing_is_allowed_where_no_folder_is(root: Path) -> None:

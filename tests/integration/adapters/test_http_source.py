@@ -21,7 +21,6 @@ from downman.domain.errors import (
     SourceUnavailable,
     TransferInterrupted,
 )
-from downman.domain.policy import SourceKind
 from downman.domain.ports import FetchRequest, StagedFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.http_source import HttpSource
@@ -32,7 +31,7 @@ HALF = len(DATA) // 2
 
 
 def wanted(url: str) -> FetchRequest:
-    return FetchRequest(resource="x", kind=SourceKind.HTTP, url=url)
+    return FetchRequest(resource="x", source="http", url=url)
 
 
 def fetch(source: HttpSource, url: str, folder: Path, progress: Any = lambda *_: None) -> StagedFile:

@@ -192,8 +192,8 @@ def test_what_is_to_come_is_scheduled_with_when_and_why(prefect: PrefectServer) 
     retries = [row for row in said.json["retries"] if row["order"] == request.pk]
     # Which is tried first is left to chance.
     assert sorted((row["resource"], row["problem"], row["failures"]) for row in retries) == [
-        ("dem", "source-broke", 1),
-        ("roads", "source-broke", 1),
+        ("dem", "transfer-interrupted", 1),
+        ("roads", "transfer-interrupted", 1),
     ]
 
 

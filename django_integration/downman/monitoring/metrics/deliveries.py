@@ -46,8 +46,8 @@ class _Percentile(Aggregate):
 
 
 def read_samples(now: datetime) -> Samples:
-    """Return the samples of deliveries. What lies beside another file came with that, and counts for nothing here."""
-    made = DownloadLink.objects.order_by().filter(beside=None)
+    """Return the samples of deliveries. A sidecar file came with its main file and is not counted."""
+    made = DownloadLink.objects.order_by().filter(main_link=None)
     took = F("created_at") - F("request__created_at")
     times = made.filter(created_at__gt=now - LAST_HOUR).aggregate(
         count=Count("pk"),
