@@ -74,6 +74,9 @@ class AppSettings(BaseSettings):
         strict=False,
         description="Private networks from which data may be fetched, such as `192.0.2.0/24`; all others are rejected.",
     )
+    storage: str = Field(
+        default="downman.storage.FolderStorage", description="Dotted path of the class that stores packages."
+    )
     sources: DottedPaths = Field(
         default_factory=dict,
         description="Sources besides `http` and `file`: the dotted path of each class by the name that resources have "

@@ -18,8 +18,8 @@ async def send_notices() -> Any:
     credentials = await EmailServerCredentials.aload(block)
     sent = await run_in_django(_send, credentials)
     if sent.sent or sent.failed:
-        await acreate_markdown_artifact(key="notices", markdown=sent.in_words())
-    return Completed(message=sent.in_words())
+        await acreate_markdown_artifact(key="notices", markdown=sent.describe())
+    return Completed(message=sent.describe())
 
 
 def _block_name() -> str:

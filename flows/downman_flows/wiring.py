@@ -7,12 +7,11 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import django
 
-from downman.domain.ports import Source
+from downman.domain.ports import PackageStorage, Source
 from downman_flows.storage.free_space import SpaceRule
 from downman_flows.storage.staging import Staging
 
@@ -26,7 +25,7 @@ class Dependencies:
 
     sources: Mapping[str, Source]
     staging: Staging
-    package_dir: Path
+    storage: PackageStorage
     parallel_fetches: int
     parallel_fetches_per_host: int
     #: Bytes that must be free before work starts, in the staging and in the package folder.
@@ -40,10 +39,9 @@ class Dependencies:
 
         `stored_bytes` says what all packages take; it is asked only where there is a budget.
         """
-        self.package_dir.mkdir(parents=True, exist_ok=True)
         self.staging.make_root()
         rule = SpaceRule(
-            package_dir=self.package_dir,
+            storage=self.storage,
             staging_dir=self.staging.root,
             package_reserve_bytes=self.package_reserve_bytes,
             staging_reserve_bytes=self.staging_reserve_bytes,
@@ -57,12 +55,13 @@ def get_dependencies() -> Dependencies:
     """Make them from the site's settings; once for each process, after Django was set up."""
     from downman.settings import app_settings  # noqa: PLC0415
     from downman.sources import load_sources  # noqa: PLC0415
+    from downman.storage import current_storage  # noqa: PLC0415
 
     settings = app_settings()
     return Dependencies(
         sources={name: source.from_settings(settings) for name, source in load_sources().items()},
         staging=Staging(settings.staging_dir),
-        package_dir=settings.package_dir,
+        storage=current_storage(),
         parallel_fetches=settings.parallel_fetches,
         parallel_fetches_per_host=settings.parallel_fetches_per_host,
         staging_reserve_bytes=settings.staging_reserve_bytes,

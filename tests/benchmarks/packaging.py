@@ -34,6 +34,7 @@ def package(urls: list[str], folder: Path) -> int:
     from downman.domain.policy import DownloadPolicy
     from downman.domain.ports import FetchRequest
     from downman.services.leases import Claim, ClaimedPart
+    from downman.storage import FolderStorage
     from downman_flows.runs.fetching import Fetching
     from downman_flows.runs.package_builder import PackageBuilder
     from downman_flows.sources.fetch_limits import FetchLimits
@@ -45,7 +46,7 @@ def package(urls: list[str], folder: Path) -> int:
     dependencies = Dependencies(
         sources={"http": source},
         staging=Staging(folder / "staging"),
-        package_dir=folder / "packages",
+        storage=FolderStorage(folder / "packages"),
         parallel_fetches=4,
         parallel_fetches_per_host=2,
         staging_reserve_bytes=0,
@@ -67,7 +68,7 @@ def package(urls: list[str], folder: Path) -> int:
         request_id=1, number="2FFF-043D", owner="bench", attempt=1, created_at=datetime.now(tz=UTC), language="en",
         parts=parts, policy=DownloadPolicy(),
     )  # fmt: skip
-    contents = PackageBuilder(claim, dependencies.package_dir)
+    contents = PackageBuilder(claim, dependencies.storage)
     with Fetching(1, parts, dependencies) as fetching:
         contents.write(fetching.results(lambda: None), tick=lambda: None)
     (link,) = contents.links()

@@ -14,12 +14,12 @@ from django.utils import timezone
 from downman.domain.errors import LeaseLost, TransferInterrupted
 from downman.models import DownloadLink, DownloadRequest, ResourceLocator
 from downman.services import approvals, cancelling, leases, outcome, recovery, retention, space
-from downman.services.package_storage import package_path
 from downman_flows.runs.fetching import Fetching
 from downman_flows.runs.packaging_run import package_request
 from downman_flows.wiring import Dependencies
 from tests.integration.database_proxy import losing_the_answer_to_a_commit
 from tests.integration.orders import order
+from tests.integration.packages import package_path
 from tests.integration.test_steps import dependencies, offer, opened, server, staged, states
 from tests.servers import DATA, Source
 

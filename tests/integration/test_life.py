@@ -304,7 +304,7 @@ class Portal(RuleBasedStateMachine):
             if draw(st.booleans()):
                 notices.mark_sent(notice)
             else:
-                notices.mark_failed(notice, "x", for_good=draw(st.booleans()))
+                notices.mark_failed(notice, "x", is_permanent=draw(st.booleans()))
 
     def resend(self, draw: Draw) -> None:
         notices.resend(draw(fitting_first(self._rows[Notice], lambda row: row.status == NoticeStatus.SENT)).pk)

@@ -7,8 +7,8 @@ from django.test import Client
 from django.utils import timezone
 
 from downman.models import DownloadLink, Resource
-from downman.services.package_storage import package_path
 from tests.integration.orders import EMAIL, order
+from tests.integration.packages import package_path
 
 pytestmark = pytest.mark.django_db
 

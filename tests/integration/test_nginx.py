@@ -16,10 +16,10 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from downman.models import DownloadLink, Resource
-from downman.services.package_storage import package_path
 from tests.acceptance.demo import free_ports
 from tests.certificates import good_certificate
 from tests.integration.orders import order
+from tests.integration.packages import package_path
 
 CONFIGURATION = Path("deployments/nginx/downman.conf")
 DATA = bytes(range(256)) * 4096

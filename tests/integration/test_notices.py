@@ -35,7 +35,7 @@ def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_gi
     created = timezone.now()
     for _ in range(5):
         notice = notices.claim_due(1)[0]
-        assert notices.mark_failed(notice, "421 come back later", for_good=False) == "retrying"
+        assert notices.mark_failed(notice, "421 come back later", is_permanent=False) == "retrying"
         notice.refresh_from_db()
         # Chance adds up to a tenth.
         hours.append(int((notice.due_at - timezone.now()) / timedelta(hours=1) + 0.01))
@@ -43,7 +43,7 @@ def test_a_refused_mail_is_tried_hourly_three_times_then_every_six_hours_then_gi
     assert hours == [1, 1, 1, 6, 6]
     Notice.objects.update(created_at=created - timedelta(days=5, hours=23))
     notice = notices.claim_due(1)[0]
-    assert notices.mark_failed(notice, "421 come back later", for_good=False) == "failed"
+    assert notices.mark_failed(notice, "421 come back later", is_permanent=False) == "failed"
     notice = Notice.objects.get()
     assert notice.attempts == 6
     assert notice.last_error == "421 come back later"
@@ -61,5 +61,5 @@ def test_a_recipient_who_is_refused_is_given_up_at_once(resource: Resource) -> N
         smtplib.SMTPAuthenticationError(535, b"bad password"),
     )
     assert not any(to_mail_server_error(other, timeout_seconds=1).is_permanent for other in passing)
-    assert notices.mark_failed(notices.claim_due(1)[0], error.reply, for_good=True) == "failed"
+    assert notices.mark_failed(notices.claim_due(1)[0], error.reply, is_permanent=True) == "failed"
     assert Notice.objects.get().last_error == "550 no such user"

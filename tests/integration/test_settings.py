@@ -63,6 +63,7 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E020", {"DOWNLOADS_ADMINISTRATORS": ["data@example.org", "ana"]}),
     ("E021", {"DOWNLOADS_STORAGE_BUDGET_BYTES": 1000}),
     ("E022", {"DOWNLOADS_MAX_RESOURCE_BYTES": 1000}),
+    ("E028", {"DOWNLOADS_STORAGE": "no.such.Storage"}),
     ("E027", {"DOWNLOADS_SOURCES": {"echo": "no.such.Source"}}),
     ("E023", {"SENDFILE_BACKEND": NGINX}),
     ("E023", {"SENDFILE_BACKEND": NGINX, "SENDFILE_ROOT": "/srv"}),

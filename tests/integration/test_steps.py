@@ -15,7 +15,7 @@ from django.db import connections
 
 from downman.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
 from downman.services import cancelling
-from downman.services.package_storage import package_path
+from downman.storage import FolderStorage
 from downman_flows.runs.packaging_run import package_request
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.file_source import FileSource
@@ -23,6 +23,7 @@ from downman_flows.sources.http_source import HttpSource
 from downman_flows.storage.staging import Staging
 from downman_flows.wiring import Dependencies
 from tests.integration.orders import order
+from tests.integration.packages import package_path
 from tests.servers import DATA, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +44,7 @@ def dependencies(tmp_path: Path) -> Iterator[Dependencies]:
     yield Dependencies(
         sources={"http": http, "file": FileSource(roots=[tmp_path / "files"])},
         staging=Staging(tmp_path / "staging"),
-        package_dir=tmp_path / "packages",
+        storage=FolderStorage(tmp_path / "packages"),
         parallel_fetches=4,
         parallel_fetches_per_host=3,
         staging_reserve_bytes=0,
@@ -184,7 +185,7 @@ def test_a_defect_delays_the_request_and_is_not_hidden(
 ) -> None:
     request = order(*offer(server, "plain/a.bin"))
     settings.DOWNLOADS_PACKAGE_DIR = Path("/proc/none")
-    broken = replace(dependencies, package_dir=Path("/proc/none"))
+    broken = replace(dependencies, storage=FolderStorage(Path("/proc/none")))
     with pytest.raises(OSError, match="/proc/none"):
         package_request(request.pk, owner="run-1", dependencies=broken)
     assert states(request) == [("retrying", "temporary")]

@@ -102,6 +102,9 @@ FINDINGS: Mapping[str, Finding] = {
     "E025": Finding(
         "`DOWNLOADS_PREFECT_API_URL` is not an http or https URL.", "Write it like http://127.0.0.1:4200/api"
     ),
+    "E028": Finding(
+        "`DOWNLOADS_STORAGE` cannot be imported.", "Remove it to use a folder, or write the dotted path of a class."
+    ),
     "E027": Finding(
         "A source of `DOWNLOADS_SOURCES` cannot be loaded, or does not declare what a source must.",
         "Install the package that it is in for the site and the workers, or correct its dotted path.",

@@ -61,6 +61,10 @@ def check(settings: AppSettings) -> Iterator[CheckMessage]:
         import_string(settings.trigger)
     except ImportError as exc:
         yield message("E005", f"DOWNLOADS_TRIGGER cannot be imported: {exc}.")
+    try:
+        import_string(settings.storage)
+    except ImportError as exc:
+        yield message("E028", f"DOWNLOADS_STORAGE cannot be imported: {exc}.")
     for problem in find_problems(settings.sources):
         yield message("E027", problem)
     if connection.vendor != "postgresql":

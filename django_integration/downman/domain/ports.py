@@ -3,12 +3,13 @@
 Adapters are made in `downman_flows.wiring` (workers) and by the setting `DOWNLOADS_TRIGGER` (the site), nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, BinaryIO, ClassVar, Protocol, Self
 
 from downman.domain.jobs import Job
 from downman.domain.policy import Delivery
@@ -98,6 +99,48 @@ class Source(Protocol):
 
     def inspect(self, request: FetchRequest) -> Sequence[RemoteFile]:
         """Ask whether it is there, without its bytes, or raise a `DownmanError`; the main file first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """One file in the storage of packages."""
+
+    key: str
+    size: int
+    #: Seconds since the epoch.
+    modified_at: float
+
+
+class PackageStorage(Protocol):
+    """Stores packages by their keys, which look like relative paths; safe to use from several threads."""
+
+    @classmethod
+    def from_settings(cls, settings: Any) -> Self:
+        """Make one from the app's settings (`downman.settings.AppSettings`)."""
+
+    def create(self, key: str) -> AbstractContextManager[Path]:
+        """Return where on this machine to write a package; nobody sees it before the block ends without an error.
+
+        After an error nothing of it is left.
+        """
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a package for reading and seeking. Raises `FileNotFoundError`."""
+
+    def delete(self, key: str) -> None:
+        """Delete a package; one that is not there is no error."""
+
+    def list(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Return what is stored below `prefix`, unfinished files as well."""
+
+    def free_bytes(self) -> int | None:
+        """Return the bytes that can still be stored; None where there is no limit."""
+
+    def shares_disk_with(self, folder: Path) -> bool:
+        """Return whether it is on the same disk as a folder of this machine."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Return the path of a package on this machine, for web servers that send files; None where it has none."""
 
 
 class Trigger(Protocol):

@@ -127,13 +127,13 @@ def mark_sent(notice: Notice) -> None:
 
 
 @retry_on_disconnect
-def mark_failed(notice: Notice, error: str, *, for_good: bool) -> NoticeStatus:
+def mark_failed(notice: Notice, error: str, *, is_permanent: bool) -> NoticeStatus:
     """Note that the mail server did not take it; say whether it is tried again or given up."""
     now = timezone.now()
     attempts = notice.attempts + 1
     retries = app_settings().mail_retries
     spread = random.random()  # noqa: S311 - no secret
-    delay = None if for_good else retries.next_delay(attempts, now - notice.created_at, spread=spread)
+    delay = None if is_permanent else retries.next_delay(attempts, now - notice.created_at, spread=spread)
     target = NoticeStatus.FAILED if delay is None else NoticeStatus.RETRYING
     Notice.objects.filter(pk=notice.pk).move_to(
         target, attempts=attempts, last_error=error[:2000], due_at=now + (delay or timedelta())

@@ -10,9 +10,10 @@ from pathlib import Path
 from django.utils import timezone
 
 from downman.domain.policy import Delivery
+from downman.domain.ports import PackageStorage, StoredFile
 from downman.models import DownloadLink, DownloadRequest
-from downman.services.package_storage import remove_empty
 from downman.settings import app_settings
+from downman.storage import current_storage
 
 #: Files that are looked up together.
 BATCH = 1000
@@ -31,17 +32,16 @@ def sweep_orphans() -> SweepResult:
     """Delete old files of the package folder without a link, and old staging; never what a live run is writing."""
     settings = app_settings()
     oldest = time.time() - settings.orphan_after_seconds
-    packages, freed = _sweep_packages(settings.package_dir, oldest)
+    packages, freed = _sweep_packages(current_storage(), oldest)
     stagings, freed_in_staging = _sweep_staging(settings.staging_dir, oldest)
     return SweepResult(packages=packages, stagings=stagings, freed_bytes=freed + freed_in_staging)
 
 
-def _sweep_packages(root: Path, oldest: float) -> tuple[int, int]:
+def _sweep_packages(storage: PackageStorage, oldest: float) -> tuple[int, int]:
     count = freed = 0
-    for path in _without_link(root, oldest):
-        freed += path.stat().st_size
-        path.unlink(missing_ok=True)
-        remove_empty(path.parent)
+    for file in _without_link(storage, oldest):
+        storage.delete(file.key)
+        freed += file.size
         count += 1
     return count, freed
 
@@ -56,21 +56,21 @@ def _sweep_staging(root: Path, oldest: float) -> tuple[int, int]:
     return count, freed
 
 
-def _without_link(root: Path, oldest: float) -> Iterator[Path]:
-    """Return the old files that no link leads to; asks the database once for many of them."""
-    old = [path for path in _older_than(oldest, root.rglob("*")) if path.is_file()] if root.is_dir() else []
+def _without_link(storage: PackageStorage, oldest: float) -> Iterator[StoredFile]:
+    """Return the old files that no link leads to; queries the database once for many of them."""
+    old = [file for file in storage.list() if file.modified_at < oldest]
     for start in range(0, len(old), BATCH):
-        paths = {path.relative_to(root).as_posix(): path for path in old[start : start + BATCH]}
-        owners = {target: target.partition("/")[0] for target in paths}
+        files = {file.key: file for file in old[start : start + BATCH]}
+        owners = {key: key.partition("/")[0] for key in files}
         requests = {int(owner) for owner in owners.values() if owner.isdecimal()}
         linked = set(
             DownloadLink.objects.filter(request_id__in=requests, delivery=Delivery.PACKAGE).values_list(
                 "target", flat=True
             )
         )
-        for target in paths.keys() - linked:
-            if not _is_worked_on(owners[target]):
-                yield paths[target]
+        for key in files.keys() - linked:
+            if not _is_worked_on(owners[key]):
+                yield files[key]
 
 
 def _is_worked_on(name: str) -> bool:

@@ -2,10 +2,9 @@
 
 import base64
 from http import HTTPStatus
-from pathlib import Path
 
 from django.conf import settings as django_settings
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
@@ -19,8 +18,8 @@ from downman.domain.status import LinkStatus
 from downman.models import DownloadLink
 from downman.services import links
 from downman.services.allowed_files import resolve_allowed
-from downman.services.package_storage import package_path
 from downman.settings import app_settings
+from downman.storage import current_storage
 
 
 @never_cache
@@ -48,7 +47,7 @@ def _answer(request: HttpRequest, link: DownloadLink) -> HttpResponseBase:
     if link.delivery == Delivery.FILE:
         response = send_file(request, resolve_allowed(link.target, app_settings().file_roots))
     else:
-        response = _send_package(request, package_path(link.target))
+        response = _send_package(request, link.target)
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=link.name) or "attachment"
     if link.sha256:
         # RFC 9530: of the whole file, whatever part of it is sent.
@@ -57,8 +56,12 @@ def _answer(request: HttpRequest, link: DownloadLink) -> HttpResponseBase:
     return response
 
 
-def _send_package(request: HttpRequest, path: Path) -> HttpResponseBase:
+def _send_package(request: HttpRequest, target: str) -> HttpResponseBase:
     """Let the web server in front send it where the site names one in `SENDFILE_BACKEND`; else send it from here."""
+    storage = current_storage()
+    path = storage.local_path(target)
+    if path is None:
+        return FileResponse(storage.open(target), content_type="application/zip")
     if getattr(django_settings, "SENDFILE_BACKEND", None):
         path.stat()  # raises before the library makes a page of its own of it
         response: HttpResponseBase = sendfile(request, str(path), mimetype="application/zip")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -141,7 +142,7 @@ class Fetching:
     def _from_previous_package(self, part: ClaimedPart, folder: Path, meter: Progress) -> Sequence[StagedFile]:
         if not part.previous_package:
             return []
-        package = self._dependencies.package_dir / part.previous_package
+        package = partial(self._dependencies.storage.open, part.previous_package)
         return extract(package, part.position + 1, folder, meter, manifest_name=manifest.NAME)
 
     def _meter(self, part: ClaimedPart) -> Progress:

@@ -1,13 +1,11 @@
 """What goes into one package, under which names, and the links that come of a run."""
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from pathlib import Path
 
 from downman.domain.naming import TakenNames, safe_name
 from downman.domain.policy import Delivery
-from downman.domain.ports import RemoteFile, StagedFile
+from downman.domain.ports import PackageStorage, RemoteFile, StagedFile
 from downman.services.leases import Claim, ClaimedPart
 from downman.services.outcome import Failure, NewLink
 from downman.services.package_storage import package_target
@@ -19,16 +17,16 @@ from downman_flows.storage.zip_package import Member, WrittenPackage, write_pack
 class PackageBuilder:
     """One package: files come in as they are fetched, the manifest last."""
 
-    def __init__(self, claim: Claim, package_dir: Path) -> None:
+    def __init__(self, claim: Claim, storage: PackageStorage) -> None:
         """Prepare; nothing is written until there is something to write."""
         self._claim = claim
         self._names = TakenNames(manifest.NAME)
         self._files: dict[str, tuple[ClaimedPart, StagedFile]] = {}
         self._left_out: list[tuple[ClaimedPart, Failure]] = []
         self._name = f"downman-{claim.number}{f'-{claim.attempt}' if claim.attempt > 1 else ''}.zip"
-        #: Its place, relative to the package folder.
+        #: Its key in the storage.
         self.target = package_target(claim.request_id, claim.attempt, self._name)
-        self._path = package_dir / self.target
+        self._storage = storage
         self._package: WrittenPackage | None = None
 
     def write(self, results: Iterable[Fetched], *, tick: Callable[[], None]) -> None:
@@ -40,13 +38,14 @@ class PackageBuilder:
         first = next(members, None)
         if first is None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._package = write_package(
-            self._path,
-            chain([first], members),
-            manifest=(manifest.NAME, lambda: manifest.build_manifest(self._claim, self._files, self._left_out)),
-            tick=tick,
-        )
+        with self._storage.create(self.target) as path:
+            package = write_package(
+                path,
+                chain([first], members),
+                manifest=(manifest.NAME, lambda: manifest.build_manifest(self._claim, self._files, self._left_out)),
+                tick=tick,
+            )
+        self._package = package
 
     def links(self) -> list[NewLink]:
         """Return the link of the package, if there is one."""
@@ -66,10 +65,7 @@ class PackageBuilder:
 
     def discard(self) -> None:
         """Delete the package, which nobody was told of."""
-        self._path.unlink(missing_ok=True)
-        for folder in self._path.parents[:2]:
-            with contextlib.suppress(OSError):
-                folder.rmdir()  # where nothing else is in it
+        self._storage.delete(self.target)
         self._package = None
 
     def _members(self, results: Iterable[Fetched]) -> Iterator[Member]:

@@ -98,7 +98,7 @@ class PackagingRun:
 
     def _package_and_record(self, results: Iterable[Fetched], lease: LeaseKeeper) -> bool:
         """Make one package of the results and record how each ended; False when it must be made anew."""
-        builder = PackageBuilder(self._claim, self._dependencies.package_dir)
+        builder = PackageBuilder(self._claim, self._dependencies.storage)
         left_out = lease.cancelled
         try:
             builder.write(self._packaged(results, left_out), tick=lease.check)

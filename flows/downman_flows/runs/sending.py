@@ -23,8 +23,8 @@ class Sent:
     sent: int
     failed: int
 
-    def in_words(self) -> str:
-        """Say it in a sentence."""
+    def describe(self) -> str:
+        """Return it as a sentence."""
         failed = f" {self.failed} could not be sent; each says why." if self.failed else ""
         return f"{self.sent} mails sent.{failed}"
 
@@ -47,13 +47,13 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
     try:
         server.send(to_email_message(compose(notice), sender))
     except MailServerError as exc:
-        _reschedule(notice, exc.reply, for_good=exc.is_permanent)
+        _reschedule(notice, exc.reply, is_permanent=exc.is_permanent)
     except InvalidRecipient as exc:
-        _reschedule(notice, f"The address cannot be written into a mail: {exc}", for_good=True)
+        _reschedule(notice, f"The address cannot be written into a mail: {exc}", is_permanent=True)
     except Exception:
         # The edge of one mail: what is wrong with it must not keep the others back.
         logger.exception("The mail %s of request %s could not be written.", notice.kind, notice.request_id)
-        _reschedule(notice, "It could not be written; the log says why.", for_good=False)
+        _reschedule(notice, "It could not be written; the log says why.", is_permanent=False)
     else:
         # Not noted, it would be sent once more.
         notices.mark_sent(notice)
@@ -61,8 +61,8 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
     return False
 
 
-def _reschedule(notice: Notice, error: str, *, for_good: bool) -> None:
-    notices.mark_failed(notice, error, for_good=for_good)
+def _reschedule(notice: Notice, error: str, *, is_permanent: bool) -> None:
+    notices.mark_failed(notice, error, is_permanent=is_permanent)
     logger.warning(
         "The mail %s of request %s was not taken: %s.",
         notice.kind,

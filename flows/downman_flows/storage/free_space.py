@@ -1,10 +1,13 @@
 """How many bytes one more order may take: the rule of the workers, and of the doctor."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from downman.domain.ports import PackageStorage
 
 
 class SpaceLimit(Enum):
@@ -27,9 +30,9 @@ class FreeSpace:
 
 @dataclass(frozen=True, kw_only=True)
 class SpaceRule:
-    """The folders, and what must stay free in them."""
+    """The storage of packages and the staging folder, and what must stay free in them."""
 
-    package_dir: Path
+    storage: PackageStorage
     #: Left out where it is not there: the site's machine may have none.
     staging_dir: Path
     package_reserve_bytes: int
@@ -42,13 +45,14 @@ class SpaceRule:
 
         `stored_bytes` returns what all packages take; it is called only where there is a budget.
         """
-        free = shutil.disk_usage(self.package_dir).free - self.package_reserve_bytes
+        in_packages = self.storage.free_bytes()
+        free = sys.maxsize if in_packages is None else in_packages - self.package_reserve_bytes
         limit = SpaceLimit.PACKAGES
         if self.staging_dir.is_dir():
             in_staging = shutil.disk_usage(self.staging_dir).free - self.staging_reserve_bytes
             if in_staging < free:
                 free, limit = in_staging, SpaceLimit.STAGING
-            if self.staging_dir.stat().st_dev == self.package_dir.stat().st_dev:
+            if self.storage.shares_disk_with(self.staging_dir):
                 # What is fetched and the package made of it are there at the same time.
                 free, limit = free // 2, SpaceLimit.SHARED_DISK
         if self.storage_budget_bytes:

@@ -4,10 +4,10 @@ import contextlib
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from downman.domain.ports import Progress, StagedFile
 from downman_flows.storage.disk import full_disk_is_no_space, write_all
@@ -21,19 +21,21 @@ class _NotInside(Exception):
 _UNUSABLE = (_NotInside, FileNotFoundError, zipfile.BadZipFile, zlib.error, KeyError, ValueError)
 
 
-def extract(package: Path, part: int, folder: Path, progress: Progress, *, manifest_name: str) -> Sequence[StagedFile]:
+def extract(
+    open_package: Callable[[], BinaryIO], part: int, folder: Path, progress: Progress, *, manifest_name: str
+) -> Sequence[StagedFile]:
     """Copy the files of one part (1 is the order's first) out of a package, each proven by its SHA-256.
 
     Gives none when the package is gone or does not hold them as it says: then they are fetched again. Raises `NoSpace`
     and what `progress` raises.
     """
-    with contextlib.suppress(*_UNUSABLE), zipfile.ZipFile(package) as archive:
+    with contextlib.suppress(*_UNUSABLE), open_package() as file, zipfile.ZipFile(file) as archive:
         entries = [entry for entry in json.loads(archive.read(manifest_name))["files"] if entry["part"] == part]
         total = sum(entry["size"] for entry in entries)
         staged: list[StagedFile] = []
 
         def on_progress(bytes_done: int, bytes_total: int | None) -> None:  # noqa: ARG001 - the whole part counts
-            progress(sum(file.size for file in staged) + bytes_done, total)
+            progress(sum(one.size for one in staged) + bytes_done, total)
 
         for number, entry in enumerate(entries):
             staged.append(_copy(archive, entry, folder / f"file-{number}", on_progress))

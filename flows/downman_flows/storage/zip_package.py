@@ -1,6 +1,5 @@
-"""Writes one zip, so that it is either whole and in its place, or not there at all."""
+"""Writes one zip, with a proof that it is complete."""
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -44,9 +43,8 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenPackage:
-    """A package that lies in its place."""
+    """A package that was written."""
 
-    path: Path
     size: int
     sha256: str
 
@@ -54,14 +52,13 @@ class WrittenPackage:
 def write_package(
     path: Path, members: Iterator[Member], *, manifest: tuple[str, Callable[[], bytes]], tick: Callable[[], None]
 ) -> WrittenPackage:
-    """Zip the members as they come, then the manifest (its name, and what makes it), and move it all into place.
+    """Zip the members as they come, then the manifest (its name, and what makes it), into `path`.
 
-    `tick` is called for every piece that is written, and may raise to stop. Whatever is raised, nothing is left behind.
+    `tick` is called for every piece that is written, and may raise to stop; the caller deletes what was written then.
     Raises `NoSpace`, and `TransferInterrupted` if what was written does not prove whole.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with full_disk_is_no_space(), HashedFile(partial) as file:
+        with full_disk_is_no_space(), HashedFile(path) as file:
             contents: dict[str, tuple[int, int]] = {}
             for chunk in stream_zip(
                 _entries(members, manifest, contents, written=lambda: file.size),
@@ -71,15 +68,10 @@ def write_package(
                 file.write(chunk)
                 tick()
             sha256 = file.finish()
-        _prove(partial, contents)
-        partial.chmod(0o440)
-        partial.replace(path)
-        _sync_folder(path.parent)
+        _prove(path, contents)
     except ZipIntegrityError as exc:
         raise TransferInterrupted(received="?", expected="?", reason="a file was damaged in staging") from exc
-    finally:
-        partial.unlink(missing_ok=True)
-    return WrittenPackage(path=path, size=file.size, sha256=sha256)
+    return WrittenPackage(size=file.size, sha256=sha256)
 
 
 def is_worth_deflating(path: Path, size: int) -> bool:
@@ -135,11 +127,3 @@ def _prove(path: Path, contents: dict[str, tuple[int, int]]) -> None:
         found = {info.filename: (info.file_size, info.CRC) for info in archive.infolist()}
     if found != contents:
         raise TransferInterrupted(received=len(found), expected=len(contents), reason="the package is not what went in")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from downman.domain.errors import DownloadCancelled, TransferInterrupted
+from downman.storage import FolderStorage
 from downman_flows.storage.hashing import compute_hashes
 from downman_flows.storage.zip_package import Member, WrittenPackage, is_worth_deflating, write_package
 
@@ -19,9 +20,14 @@ def member(path: Path, name: str = "") -> Member:
 
 
 def write(path: Path, members: Iterator[Member], tick: object = None) -> WrittenPackage:
-    return write_package(
-        path, members, manifest=("manifest.json", lambda: b"{}"), tick=tick if callable(tick) else lambda: None
-    )
+    """Write a package into its storage, as a run does."""
+    with FolderStorage(path.parent).create(path.name) as unfinished:
+        return write_package(
+            unfinished,
+            members,
+            manifest=("manifest.json", lambda: b"{}"),
+            tick=tick if callable(tick) else lambda: None,
+        )
 
 
 @pytest.fixture
@@ -39,21 +45,22 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def test_a_package_is_whole_and_every_reader_can_read_it(tmp_path: Path, files: list[Path]) -> None:
-    package = write(tmp_path / "a.zip", (member(path) for path in files))
-    data = package.path.read_bytes()
+    path = tmp_path / "a.zip"
+    package = write(path, (member(file) for file in files))
+    data = path.read_bytes()
     assert (package.size, package.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    with zipfile.ZipFile(package.path) as archive:
+    with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == [*(path.name for path in files), "manifest.json"]
-        for path in files:
-            assert archive.read(path.name) == path.read_bytes()
+        assert archive.namelist() == [*(file.name for file in files), "manifest.json"]
+        for file in files:
+            assert archive.read(file.name) == file.read_bytes()
         kinds = {info.filename: info.compress_type for info in archive.infolist()}
         sizes = {info.filename: info.compress_size for info in archive.infolist()}
     assert kinds["noise.txt"] == zipfile.ZIP_STORED
     assert kinds["grid.asc"] == zipfile.ZIP_DEFLATED
     assert sizes["grid.asc"] < 50_000
-    assert package.path.stat().st_mode & 0o777 == 0o440
-    subprocess.run(["unzip", "-tqq", package.path], check=True)
+    assert path.stat().st_mode & 0o777 == 0o440
+    subprocess.run(["unzip", "-tqq", path], check=True)
 
 
 def test_content_decides_what_is_deflated_not_the_name(files: list[Path], tmp_path: Path) -> None:

@@ -303,7 +303,7 @@ def test_only_yes_is_a_yes(answer: Callable[[str], object], capsys: Any) -> None
 def test_mails_that_failed_are_tried_now() -> None:
     request = order("dem")
     assert "No e-mail of order" in downman("resend", request.pk).err
-    notices.mark_failed(notices.claim_due(1)[0], "550 no such user", for_good=True)
+    notices.mark_failed(notices.claim_due(1)[0], "550 no such user", is_permanent=True)
     assert "1 e-mail to be sent" in downman("resend", request.pk).out
     notice = request.notices.get()
     assert notice.status == "retrying"

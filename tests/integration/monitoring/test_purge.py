@@ -161,7 +161,7 @@ def test_mails_are_given_up_but_not_what_may_be_on_its_way() -> None:
     for _ in range(3):
         order("dem")
     on_its_way, refused = (notices.claim_due(1)[0] for _ in range(2))
-    notices.mark_failed(refused, "421 later", for_good=False)
+    notices.mark_failed(refused, "421 later", is_permanent=False)
     assert sum(purge.purge_mails()) == 2
     assert dict(Notice.objects.values_list("status", "last_error")) == {
         "pending": "",
