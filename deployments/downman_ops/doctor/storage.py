@@ -10,6 +10,7 @@ from downman.domain.sizes import format_size
 from downman.services.policy import current_policy
 from downman.services.retention import stored_bytes
 from downman.settings import AppSettings, app_settings
+from downman.storage import current_storage
 from downman_flows.storage.free_space import SpaceRule
 from downman_ops.doctor.findings import Finding, ok, warning, wrong
 
@@ -34,7 +35,7 @@ def check_room(*, database_answers: bool) -> Iterator[Finding]:
     if not settings.package_dir.is_dir():
         return
     rule = SpaceRule(
-        package_dir=settings.package_dir,
+        storage=current_storage(),
         staging_dir=settings.staging_dir,
         package_reserve_bytes=settings.package_reserve_bytes,
         staging_reserve_bytes=settings.staging_reserve_bytes,
