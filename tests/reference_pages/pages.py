@@ -110,7 +110,7 @@ def states_page() -> str:
 def settings_page() -> str:
     """Write the page of the app's settings."""
     rows = [
-        setting_row(AppSettings, name, f"`{in_python(field.default)}`")
+        setting_row(AppSettings, name, f"`{in_python(field.get_default(call_default_factory=True))}`")
         for name, field in AppSettings.model_fields.items()
     ]
     findings = [(f"`downloads.{number}`", finding.problem, finding.hint) for number, finding in FINDINGS.items()]
@@ -154,7 +154,13 @@ def environment_page() -> str:
             "default",
             "description",
             rows=[
-                setting_row(settings, name, f"`{text}`" if (text := shown(settings.model_fields[name].default)) else "")
+                setting_row(
+                    settings,
+                    name,
+                    f"`{text}`"
+                    if (text := shown(settings.model_fields[name].get_default(call_default_factory=True)))
+                    else "",
+                )
                 for name in own_fields(settings)
             ],
         )
@@ -187,6 +193,8 @@ def shown(value: Any) -> str:
         return value.get_secret_value()
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={path}" for name, path in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -196,7 +204,7 @@ def environment_example() -> str:
     declared = {
         get_variable_name(kind, name): (
             kind.model_fields[name].description or "",
-            shown(kind.model_fields[name].default),
+            shown(kind.model_fields[name].get_default(call_default_factory=True)),
         )
         for kind in kinds
         if kind is not DemoSettings

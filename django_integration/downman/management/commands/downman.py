@@ -9,14 +9,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 class _Missing(BaseCommand):
     help = "The commands for operators, which are not installed here."
+    # What is missing is said here, not by checks that miss it as well.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("words", nargs=REMAINDER)
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         raise CommandError(
-            "The commands for operators are not installed in this environment. Install them with: "
-            "pip install 'downman[worker]'"
+            "The commands for operators are not installed in this environment. Install all of downman: "
+            "pip install downman"
         )
 
 
