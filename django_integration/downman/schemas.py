@@ -1,14 +1,16 @@
 """What the API takes and gives; the OpenAPI document is made from these."""
 
 import uuid
+from dataclasses import fields
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, create_model
 
 from downman.domain.request import FreeTextRequest, Order, OrderLine
-from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
+from downman.domain.status import GenericStatus, RequestStatus
+from downman.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
 
 
 class ResourceOut(Schema):
@@ -66,58 +68,30 @@ class PlacedOut(Schema):
     tracking_url: str
 
 
-class ProgressOut(Schema):
-    """How far an order is, in bytes of its data."""
+def to_schema(name: str, kind: type, **nested: Any) -> type[Schema]:
+    """Return the schema of what `services.tracking` returns: its fields, but for those that only pages show.
 
-    bytes_done: int
-    bytes_total: int | None
-    percent: int
-
-
-class TrackedResourceOut(Schema):
-    """One resource of an order."""
-
-    position: int = Field(description="Its place in the order, from 0.")
-    resource: str
-    title: str
-    format: str
-    status: LocatorStatus
-    approval: Approval
-    error: str = Field(description="Why it failed or is late, in words; empty when all is well.")
-    note: str = Field(description="What an administrator wrote about it; empty when nothing was written.")
-    attempts: int
-    retry_at: datetime | None
-    bytes_done: int
-    bytes_total: int | None
+    `nested` are the types of fields that hold other such values.
+    """
+    hints = get_type_hints(kind)
+    shown = [item for item in fields(kind) if not item.metadata.get("page_only")]
+    declared: dict[str, Any] = {
+        item.name: (nested.get(item.name, hints[item.name]), Field(description=item.metadata.get("description")))
+        for item in shown
+    }
+    return create_model(name, __base__=Schema, __doc__=kind.__doc__, **declared)
 
 
-class LinkOut(Schema):
-    """A package or file that can be taken."""
-
-    url: str
-    name: str
-    size: int | None
-    sha256: str
-    expires_at: datetime
-    status: LinkStatus
-
-
-class RequestOut(Schema):
-    """How an order stands."""
-
-    id: uuid.UUID
-    number: str = Field(description="What people read to each other; unlike `id` it opens nothing.")
-    status: RequestStatus
-    created_at: datetime
-    progress: ProgressOut
-    queue_position: int | None = Field(
-        description="Orders served before this one; null when it does not wait its turn."
-    )
-    resources: list[TrackedResourceOut]
-    links: list[LinkOut]
-    tracking_url: str
-    can_extend: bool = Field(description="Whether what can be taken can be kept longer.")
-    can_order_again: bool = Field(description="Whether something of it can not, or no longer, be taken.")
+ProgressOut = to_schema("ProgressOut", Progress)
+TrackedResourceOut = to_schema("TrackedResourceOut", TrackedResource)
+LinkOut = to_schema("LinkOut", TrackedLink)
+RequestOut = to_schema(
+    "RequestOut",
+    TrackedRequest,
+    progress=ProgressOut,
+    resources=list[TrackedResourceOut],  # type: ignore[valid-type]
+    links=list[LinkOut],  # type: ignore[valid-type]
+)
 
 
 class WishIn(Schema):

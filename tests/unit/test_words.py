@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils.translation import override
 
-from downman.domain.status import GenericStatus, LinkStatus, LocatorStatus, RequestStatus
+from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 from downman.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
 from downman.templatetags import downman_display as words
 
@@ -12,12 +12,12 @@ from downman.templatetags import downman_display as words
 def resource(
     status: LocatorStatus = LocatorStatus.QUEUED,
     *,
-    approval: str = "",
+    approval: Approval = Approval.NOT_REQUIRED,
     downloadable: bool = False,
     missing: bool = False,
 ) -> TrackedResource:
     return TrackedResource(
-        position=0, resource="dem", title="Elevation", format="", status=status.value, approval=approval, error="",
+        position=0, resource="dem", title="Elevation", format="", status=status, approval=approval, error="",
         note="", attempts=0, retry_at=None, bytes_done=0, bytes_total=None, downloadable=downloadable, missing=missing,
         can_cancel=False,
     )  # fmt: skip
@@ -25,9 +25,7 @@ def resource(
 
 def link(*, days: int = 1, status: LinkStatus = LinkStatus.ACTIVE) -> TrackedLink:
     ends = datetime.now(tz=UTC) + timedelta(days=days)
-    return TrackedLink(
-        packaged=True, url="http://x/", name="a.zip", size=1, sha256="", expires_at=ends, status=status.value
-    )
+    return TrackedLink(packaged=True, url="http://x/", name="a.zip", size=1, sha256="", expires_at=ends, status=status)
 
 
 def order(
@@ -37,10 +35,11 @@ def order(
     queue_position: int | None = None,
 ) -> TrackedRequest:
     return TrackedRequest(
-        id=uuid.uuid4(), number="2FFF-043D", status=status.value, created_at=datetime.now(tz=UTC),
+        id=uuid.uuid4(), number="2FFF-043D", status=status, created_at=datetime.now(tz=UTC),
         resources=list(resources),
         progress=Progress(bytes_done=0, bytes_total=None, percent=0), queue_position=queue_position,
-        links=list(links), tracking_url="", extended_end=None,
+        links=list(links), tracking_url="", can_extend=False,
+        can_order_again=any(row.missing for row in resources), extended_end=None,
     )  # fmt: skip
 
 
@@ -60,7 +59,7 @@ def test_every_state_of_a_resource_has_a_word(status: LocatorStatus) -> None:
 
 
 def test_a_rejected_resource_is_not_called_cancelled() -> None:
-    assert words.part_state(resource(LocatorStatus.CANCELLED, approval="rejected")) == "Not approved"
+    assert words.part_state(resource(LocatorStatus.CANCELLED, approval=Approval.REJECTED)) == "Not approved"
 
 
 def test_an_order_that_waits_for_a_source_does_not_say_that_it_waits_its_turn() -> None:
@@ -90,8 +89,8 @@ def test_an_order_can_be_placed_again_when_something_of_it_is_missing() -> None:
 
 
 def test_what_is_stopped_by_an_administrator_does_not_wait_for_a_decision() -> None:
-    held = resource(LocatorStatus.ON_HOLD, approval="accepted")
-    undecided = resource(LocatorStatus.AWAITING_APPROVAL, approval="pending")
+    held = resource(LocatorStatus.ON_HOLD, approval=Approval.ACCEPTED)
+    undecided = resource(LocatorStatus.AWAITING_APPROVAL, approval=Approval.PENDING)
     assert [words.part_state(row) for row in (held, undecided)] == ["On hold", "Waiting for approval"]
     assert words.heading(order(RequestStatus.AWAITING_APPROVAL, held)) == "On hold"
     assert "has put your order on hold" in words.explanation(order(RequestStatus.AWAITING_APPROVAL, held))

@@ -1,7 +1,8 @@
 """What a person may know of an order: one view of it for the API, the page and the mails."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -10,12 +11,27 @@ from django.utils.translation import gettext as _
 
 from downman.domain.errors import sentences
 from downman.domain.policy import Delivery
-from downman.domain.status import ENDED_REQUESTS, LOCATOR_TRANSITIONS, LinkStatus, LocatorStatus, RequestStatus
+from downman.domain.status import (
+    ENDED_REQUESTS,
+    LOCATOR_TRANSITIONS,
+    Approval,
+    LinkStatus,
+    LocatorStatus,
+    RequestStatus,
+)
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.services import links
 from downman.services.extending import latest_extended_end
 from downman.services.missing import is_missing
 from downman.settings import app_settings
+
+#: For pages and mails only: not part of the API.
+PAGE_ONLY = {"page_only": True}
+
+
+def described(text: str) -> Any:
+    """Declare a field with the sentence that the API's document has for it."""
+    return field(metadata={"description": text})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,70 +49,60 @@ class Progress:
 class TrackedResource:
     """One resource of an order."""
 
-    #: Place in the order, from 0.
-    position: int
+    position: int = described("Its place in the order, from 0.")
     resource: str
     title: str
     format: str
-    status: str
-    approval: str
-    #: Why it failed, or is late, in the reader's language; empty when all is well.
-    error: str
-    #: What an administrator wrote to the requester about it.
-    note: str
+    status: LocatorStatus
+    approval: Approval
+    #: In the reader's language.
+    error: str = described("Why it failed or is late, in words; empty when all is well.")
+    note: str = described("What an administrator wrote about it; empty when nothing was written.")
     attempts: int
     retry_at: datetime | None
     bytes_done: int
     bytes_total: int | None
-    #: It can be taken now.
-    downloadable: bool
-    #: It can not, or no longer, be taken, and can be ordered again.
-    missing: bool
+    #: It can be downloaded now.
+    downloadable: bool = field(metadata=PAGE_ONLY)
+    #: It can not, or no longer, be downloaded, and can be ordered again.
+    missing: bool = field(metadata=PAGE_ONLY)
     #: It can be cancelled without the rest of the order.
-    can_cancel: bool
+    can_cancel: bool = field(metadata=PAGE_ONLY)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackedLink:
-    """One link of an order."""
+    """A package or file that can be taken."""
 
     url: str
     name: str
     size: int | None
     sha256: str
     expires_at: datetime
-    status: str
+    status: LinkStatus
     #: It is a package, with a manifest; else a file as it is.
-    packaged: bool
+    packaged: bool = field(metadata=PAGE_ONLY)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrackedRequest:
-    """An order, without anything that tells who made it."""
+    """How an order stands."""
+
+    # Nothing in it tells who placed it.
 
     id: UUID
-    #: What people read to each other; it opens nothing.
-    number: str
-    status: str
+    number: str = described("What people read to each other; unlike `id` it opens nothing.")
+    status: RequestStatus
     created_at: datetime
     progress: Progress
-    #: How many orders are served before this one; None when it does not wait for its turn.
-    queue_position: int | None
+    queue_position: int | None = described("Orders served before this one; null when it does not wait its turn.")
     resources: list[TrackedResource]
     links: list[TrackedLink]
     tracking_url: str
-    #: How long what can be taken is kept if its owner asks for it now; None when it is not kept any longer.
-    extended_end: datetime | None
-
-    @property
-    def can_extend(self) -> bool:
-        """Return whether what can be taken can be kept longer."""
-        return self.extended_end is not None
-
-    @property
-    def can_order_again(self) -> bool:
-        """Return whether something of it can be ordered again."""
-        return any(row.missing for row in self.resources)
+    can_extend: bool = described("Whether what can be taken can be kept longer.")
+    can_order_again: bool = described("Whether something of it can not, or no longer, be taken.")
+    #: How long what can be downloaded is kept if its owner asks for it now; None when it is not kept any longer.
+    extended_end: datetime | None = field(metadata=PAGE_ONLY)
 
 
 def find_request(public_id: UUID | str) -> DownloadRequest:
@@ -129,22 +135,26 @@ def find_generic(public_id: UUID | str) -> GenericRequest:
 
 
 def track(request: DownloadRequest) -> TrackedRequest:
-    """Tell how a request stands now; two queries, one more while it is queued or something of it can be taken."""
+    """Return how a request stands now; two queries, one more while it is queued or something of it can be taken."""
     # Its state is read with its parts', in one statement: a run that ends in between would show each at another moment.
     locators = list(ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link"))
     request = locators[0].request if locators else request
     made = list(request.links.all())
+    resources = [_tracked(locator, request) for locator in locators]
+    extended_end = latest_extended_end(made)
     return TrackedRequest(
         id=request.public_id,
         number=request.number,
-        status=request.status,
+        status=RequestStatus(request.status),
         created_at=request.created_at,
         progress=_progress(request, locators),
         queue_position=_queue_position(request),
-        resources=[_tracked(locator, request) for locator in locators],
+        resources=resources,
         links=[_tracked_link(link) for link in made],
         tracking_url=tracking_url(request),
-        extended_end=latest_extended_end(made),
+        can_extend=extended_end is not None,
+        can_order_again=any(row.missing for row in resources),
+        extended_end=extended_end,
     )
 
 
@@ -219,8 +229,8 @@ def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResou
         resource=locator.resource_id,
         title=locator.resource.title,
         format=locator.format,
-        status=locator.status,
-        approval=locator.approval,
+        status=status,
+        approval=Approval(locator.approval),
         error=get_error_text(locator),
         note=locator.decision_note,
         attempts=locator.attempts,
