@@ -83,6 +83,15 @@ def test_administrators_are_told_what_to_decide_on_and_where(
         assert EMAIL not in form
 
 
+def test_the_first_mail_says_what_is_so_when_it_is_sent(resource: Resource) -> None:
+    fetched = "Your data are now being fetched"
+    waiting = order("dem")
+    assert fetched in composed(waiting, NoticeKind.RECEIVED).text
+    sent_late = composed(delivered("dem"), NoticeKind.RECEIVED)
+    assert fetched not in sent_late.text
+    assert fetched not in sent_late.html
+
+
 def test_administrators_are_told_when_others_were_faster(request_: DownloadRequest) -> None:
     assert "has been decided on meanwhile" in composed(request_, NoticeKind.APPROVAL_NEEDED).text
 
