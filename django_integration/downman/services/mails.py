@@ -43,12 +43,13 @@ def compose(notice: Notice) -> Mail:
     with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
         context = _get_context(notice)
         folder = f"downloads/mail/{notice.kind}"
-        context["heading"] = " ".join(render_to_string(f"{folder}.subject.txt", context).split())
+        # The first line of the text is its subject (the block `subject` of `base.txt`).
+        heading, _, text = render_to_string(f"{folder}.txt", context).partition("\n")
         return Mail(
             recipient=notice.recipient,
-            subject=_to_subject(str(context["heading"]), str(context["number"])),
-            text=_tidied(render_to_string(f"{folder}.txt", context)),
-            html=render_to_string(f"{folder}.html", context),
+            subject=_to_subject(heading, str(context["number"])),
+            text=_tidied(text),
+            html=render_to_string(f"{folder}.html", {**context, "heading": heading}),
             language=notice.language,
             message_id=f"<{notice.message_key}@{urlsplit(app_settings().site_url).hostname or 'localhost'}>",
         )
