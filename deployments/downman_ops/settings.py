@@ -142,3 +142,8 @@ class DemoSettings(EnvironmentSettings):
     ready_timeout_seconds: float = Field(
         default=180, gt=0, description="Seconds after which a start that is not complete has failed."
     )
+    limits: Literal["on", "off"] = Field(
+        default="on",
+        description="`off`: nobody is limited in how much they order, for loads. (There is no such limit yet; the "
+        "parts of one order are limited by `DOWNLOADS_CART_LIMIT`.)",
+    )

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from django.core.exceptions import ValidationError
-from django.utils.module_loading import import_string
 
 from downman.domain.ports import Source
+from downman.loading import load_class
 from downman.settings import app_settings
 
 #: What every portal has. `DOWNLOADS_SOURCES` adds others, or puts another class in the place of one of these.
@@ -59,15 +59,10 @@ def find_problems(added: Mapping[str, str]) -> Iterator[str]:
         try:
             _load(path)
         except ImportError as exc:
-            yield f"DOWNLOADS_SOURCES: the source {name} cannot be loaded: {exc}"
+            yield f"DOWNLOADS_SOURCES: the source {name} cannot be loaded: {exc}."
 
 
 @cache
 def _load(path: str) -> type[Source]:
-    found: type[Source] = import_string(path)
-    missing = [
-        name for name in (*Source.__annotations__, "from_settings", "fetch", "inspect") if not hasattr(found, name)
-    ]
-    if missing:
-        raise ImportError(f"{path} is no source: it has no {', '.join(missing)}.")
+    found: type[Source] = load_class(path, Source, "source")
     return found

@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from django.utils.module_loading import import_string
-
 from downman.domain.ports import PackageStorage, StoredFile
+from downman.loading import load_class
 from downman.settings import app_settings
 
 #: Nobody changes a package: its link has its checksum.
@@ -89,12 +88,13 @@ class FolderStorage:
 def current_storage() -> PackageStorage:
     """Return the storage of the settings."""
     settings = app_settings()
-    return _load(settings.storage).from_settings(settings)
+    return load_storage(settings.storage).from_settings(settings)
 
 
 @cache
-def _load(path: str) -> type[PackageStorage]:
-    found: type[PackageStorage] = import_string(path)
+def load_storage(path: str) -> type[PackageStorage]:
+    """Return the class that stores packages. Raises `ImportError`."""
+    found: type[PackageStorage] = load_class(path, PackageStorage, "storage")
     return found
 
 

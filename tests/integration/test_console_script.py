@@ -105,6 +105,21 @@ def test_the_settings_of_a_site_of_ones_own_are_taken_as_they_are(tmp_path: Path
     assert done.stdout == "Atlantic/Canary\n", done.stderr
 
 
+def test_the_settings_of_a_site_are_found_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "portal.py").write_text("from downman_site.settings import *\nTIME_ZONE = 'Atlantic/Canary'\n")
+    code = "from django.conf import settings; print(settings.TIME_ZONE)"
+    own = {"DJANGO_SETTINGS_MODULE": "portal"}
+    done = typed("manage", "shell", "--no-imports", "-c", code, folder=tmp_path, environment=own)
+    assert done.stdout == "Atlantic/Canary\n", done.stderr
+
+
+def test_a_file_that_is_no_text_is_no_environment(tmp_path: Path) -> None:
+    file = tmp_path / "downman.env"
+    file.write_bytes(bytes(range(128, 256)))
+    done = typed("--env-file", str(file), "active", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"downman: {file} cannot be read: it is not text in UTF-8.\n")
+
+
 def test_a_site_without_the_commands_is_told_how_to_install_them(tmp_path: Path) -> None:
     # All that the environment has, but for our own distribution; of this the app and the site only.
     packages = tmp_path / "packages"

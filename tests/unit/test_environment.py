@@ -34,7 +34,8 @@ def test_all_problems_are_reported_together() -> None:
     [
         {},
         {"PATH": "/bin", "DOWNLOAD_DIR": "/home", "PREFECT_ANYTHING": "1"},
-        {MARK: "/home", "DOWNMAN_HOME": "/home", "DOWNMAN_SMTP_PORT": "2525", "WARM_PROCESS_LOAD_SECONDS": "1"},
+        {MARK: "/home", "DOWNMAN_HOME": "/home", "DOWNMAN_SMTP_PORT": "2525", "DOWNMAN_LIMITS": "off"},
+        {MARK: "/home", "WARM_PROCESS_LOAD_SECONDS": "1"},
         {"PREFECT_API_URL": "http://127.0.0.1/api", "DOWNLOADS_PREFECT_API_URL": "http://127.0.0.1/api/"},
         {**MAIL_LOGIN, "DOWNMAN_MAIL_HOST": "127.0.0.2"},
         {**MAIL_LOGIN, "DOWNMAN_MAIL_HOST": "mail.example.org", "DOWNMAN_MAIL_TYPE": "STARTTLS"},

@@ -18,7 +18,17 @@ def test_numbers_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["2FFF-043D", "2fff-043d", "2fff043d", " 2FFF 043D ", "2FFF-O43D", "2fff-o43d", "2-F-F-F-0-4-3-D"]
+    "typed",
+    [
+        "2FFF-043D",
+        "2fff-043d",
+        "2fff043d",
+        " 2FFF 043D ",
+        "2FFF-O43D",
+        "2fff-o43d",
+        "2-F-F-F-0-4-3-D",
+        "2FFF\u2013043D",
+    ],
 )
 def test_a_number_is_understood_however_it_is_typed(typed: str) -> None:
     assert parse_number(typed) == "2FFF-043D"

@@ -1,6 +1,7 @@
 """Which installation a command acts on, and its environment."""
 
 import os
+import sys
 from pathlib import Path
 
 from downman_ops.errors import ConfigurationError
@@ -29,6 +30,9 @@ def load_installation(env_file: Path | None, *, part: str, must_exist: bool = Tr
             needed="PREFECT_API_URL" if part in {"bootstrap", "prefect"} else "DOWNMAN_DATABASE_URL",
             must_exist=must_exist,
         )
+    elif os.getcwd() not in sys.path:  # noqa: PTH109 - entries of the path are texts
+        # As for `python manage.py`: the settings of a site are found from its folder. Last, so that nothing is hidden.
+        sys.path.append(os.getcwd())  # noqa: PTH109
 
 
 def _load_demo(*, needed: str, must_exist: bool) -> None:

@@ -17,6 +17,8 @@ def read_file(file: Path) -> dict[str, str]:
         lines = file.read_text().splitlines()
     except OSError as exc:
         raise ConfigurationError(f"{file} cannot be read: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigurationError(f"{file} cannot be read: it is not text in UTF-8.") from exc
     found = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):

@@ -209,7 +209,7 @@ def _runs(order: DownloadRequest) -> Table:
 
 
 def _read_runs(order: DownloadRequest) -> Iterable[dict[str, Any]]:
-    """Return the order's runs: each bears the name under which it was asked for (`services.handover`)."""
+    """Return the order's runs: each bears the name under which it was asked for (`services.dispatch`)."""
     numbers = range(order.attempt, max(0, order.attempt - MOST_RUNS), -1)
     names = [f"{Job.PACKAGE_REQUEST}-{order.pk}-{number}" for number in numbers]
     api = PrefectApi.from_settings(timeout_seconds=ANSWER_SECONDS)

@@ -27,7 +27,8 @@ FINDINGS: Mapping[str, Finding] = {
         "Write the absolute path of the folder.",
     ),
     "E005": Finding(
-        "`DOWNLOADS_TRIGGER` cannot be imported.", "Remove it to use Prefect, or write the dotted path of a class."
+        "`DOWNLOADS_TRIGGER` cannot be loaded, or is no trigger.",
+        "Remove it to use Prefect, or write the dotted path of a class."
     ),
     "E006": Finding("A number is out of its bounds.", "Choose a number within its bounds."),
     "E007": Finding(
@@ -103,7 +104,8 @@ FINDINGS: Mapping[str, Finding] = {
         "`DOWNLOADS_PREFECT_API_URL` is not an http or https URL.", "Write it like http://127.0.0.1:4200/api"
     ),
     "E028": Finding(
-        "`DOWNLOADS_STORAGE` cannot be imported.", "Remove it to use a folder, or write the dotted path of a class."
+        "`DOWNLOADS_STORAGE` cannot be loaded, or is no storage.",
+        "Remove it to use a folder, or write the dotted path of a class."
     ),
     "E027": Finding(
         "A source of `DOWNLOADS_SOURCES` cannot be loaded, or does not declare what a source must.",

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage
 from django.db import connection
-from django.utils.module_loading import import_string
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from downman.checks.findings import message
+from downman.domain.ports import Trigger
 from downman.environment import to_sentence, unknown_name, validate
+from downman.loading import load_class
 from downman.settings import PREFIX, SETTING_FIELDS, AppSettings, DjangoSource
 from downman.sources import find_problems
+from downman.storage import load_storage
 
 #: Settings that have a finding of their own for values of the right type.
 _OWN: Mapping[str, str] = {
@@ -56,15 +58,15 @@ def _number(field: str, problem: ErrorDetails) -> str:
 
 
 def check(settings: AppSettings) -> Iterator[CheckMessage]:
-    """Find what cannot be imported or used."""
+    """Find what cannot be loaded or used."""
     try:
-        import_string(settings.trigger)
+        load_class(settings.trigger, Trigger, "trigger")
     except ImportError as exc:
-        yield message("E005", f"DOWNLOADS_TRIGGER cannot be imported: {exc}.")
+        yield message("E005", f"DOWNLOADS_TRIGGER cannot be loaded: {exc}.")
     try:
-        import_string(settings.storage)
+        load_storage(settings.storage)
     except ImportError as exc:
-        yield message("E028", f"DOWNLOADS_STORAGE cannot be imported: {exc}.")
+        yield message("E028", f"DOWNLOADS_STORAGE cannot be loaded: {exc}.")
     for problem in find_problems(settings.sources):
         yield message("E027", problem)
     if connection.vendor != "postgresql":

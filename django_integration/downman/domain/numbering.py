@@ -28,9 +28,10 @@ def new_number() -> str:
 def parse_number(text: str) -> str:
     """Return the number that somebody typed, as it is stored; empty for what can be none.
 
-    Case, hyphens and spaces do not count, and a look-alike stands for its sign: `2fff o43d` is `2FFF-043D`.
+    Case, spaces and hyphens (or the dashes that some programs make of them) do not count, and a look-alike stands for
+    its sign: `2fff o43d` is `2FFF-043D`.
     """
-    signs = re.sub(r"[\s-]", "", text).upper().translate(_LOOK_ALIKES)
+    signs = re.sub(r"[\s\u2010-\u2015\u2212-]", "", text).upper().translate(_LOOK_ALIKES)
     return _written(signs) if _SIGNS.fullmatch(signs) and not signs.isdigit() else ""
 
 

@@ -11,7 +11,7 @@ from downman.models.states import StateQuerySet, known_values, to_choices
 
 
 class LocatorQuerySet(StateQuerySet["ResourceLocator"]):
-    """Locators; `services.changes` moves them."""
+    """Locators; `services.transitions` moves them."""
 
     transitions = LOCATOR_TRANSITIONS
 
