@@ -19,8 +19,8 @@ urlpatterns = [
     path("generic/", generic.generic_page, name="generic"),
     path("generic/<uuid:public_id>/", generic.generic_tracking_page, name="generic-tracking"),
     path("generic/<uuid:public_id>/cancel/", generic.cancel, name="generic-cancel"),
-    path("links/<str:token>/<str:name>", links.take, name="link"),
-    path("links/<str:token>/", links.take, name="link-short"),
+    path("links/<str:token>/<str:name>", links.download, name="link"),
+    path("links/<str:token>/", links.download, name="link-short"),
     path("api/", api.urls),
     # Answered with and without a slash at the end: not every program that asks follows a redirect.
     re_path(r"^health/live/?$", health.live, name="health-live"),

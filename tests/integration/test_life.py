@@ -83,7 +83,7 @@ from downman.services import (
 from downman.services.leases import Claim
 from downman.services.outcome import NeedsApproval, NewLink
 from downman.services.package_storage import package_target
-from downman.services.transitions import REQUESTER, part_of
+from downman.services.transitions import REQUESTER, to_part
 from tests.integration.orders import order
 
 MODELS: tuple[Any, ...] = (DownloadRequest, ResourceLocator, DownloadLink, Notice, RequestEvent, GenericRequest)
@@ -366,7 +366,7 @@ def orders_of(kept: Rows) -> Iterator[Kept]:
 
 
 def check_state(kept: Kept) -> None:
-    outcome = outcome_of([part_of(row) for row in kept.parts], cancelled=kept.request.cancelled_at is not None)
+    outcome = outcome_of([to_part(row) for row in kept.parts], cancelled=kept.request.cancelled_at is not None)
     assert kept.request.status == outcome
 
 

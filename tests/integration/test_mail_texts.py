@@ -90,6 +90,10 @@ def test_the_first_mail_says_what_is_so_when_it_is_sent(resource: Resource) -> N
     sent_late = composed(delivered("dem"), NoticeKind.RECEIVED)
     assert fetched not in sent_late.text
     assert fetched not in sent_late.html
+    ResourceLocator.objects.filter(request=waiting).update(status="failed", error_code="source-missing")
+    DownloadRequest.objects.filter(pk=waiting.pk).update(status="failed")
+    waiting.refresh_from_db()
+    assert "\nFailed.\n" in composed(waiting, NoticeKind.RECEIVED).text
 
 
 def test_administrators_are_told_when_others_were_faster(request_: DownloadRequest) -> None:

@@ -49,7 +49,7 @@ def filter_actions(relation: str, row_actions: Mapping[str, AdminAction]) -> dic
     return {name: action for name, action in row_actions.items() if action.relation == relation}
 
 
-def name_of(row: models.Model) -> str:
+def get_name(row: models.Model) -> str:
     """Name what a question is about."""
     return f"{row.resource.title} ({row})" if isinstance(row, ResourceLocator) else str(row)
 

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.translation import gettext, gettext_lazy
 
-from downman.admin.actions import TEXT, AdminAction, filter_actions, name_of
+from downman.admin.actions import TEXT, AdminAction, filter_actions, get_name
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.services.transitions import administrator
 
@@ -122,7 +122,7 @@ class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
             form.fields[TEXT] = action.field()
         if form.is_valid() and self._do(request, action, row, form):
             return redirect(f"admin:downloads_{self.opts.model_name}_change", pk)
-        question = str(action.question).format(row=name_of(row))
+        question = str(action.question).format(row=get_name(row))
         return self.ask(request, question=question, button=str(action.label), form=form, original=found)
 
     def ask(self, request: HttpRequest, *, question: str, button: str, **context: Any) -> HttpResponseBase:
@@ -144,7 +144,7 @@ class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
         except IllegalTransition as late:
             self.message_user(request, gettext(late.sentence).format_map(late.details), messages.WARNING)
         else:
-            self.message_user(request, str(action.done).format(row=name_of(row)), messages.SUCCESS)
+            self.message_user(request, str(action.done).format(row=get_name(row)), messages.SUCCESS)
         return True
 
 

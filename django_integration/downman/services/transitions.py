@@ -73,7 +73,7 @@ class OrderChange:
         `delivered`: something new can be taken, which is worth a mail though others are awaited.
         """
         rows = list(self.request.locators.select_related("link"))
-        outcome = outcome_of([part_of(row) for row in rows], cancelled=self.request.cancelled_at is not None)
+        outcome = outcome_of([to_part(row) for row in rows], cancelled=self.request.cancelled_at is not None)
         before = RequestStatus(self.request.status)
         fact = f"run-{self.request.attempt}"
         if outcome != before:
@@ -138,7 +138,7 @@ def lock_order(request_id: int, *, actor: str) -> Iterator[OrderChange]:
         yield OrderChange(DownloadRequest.objects.select_for_update().get(pk=request_id), actor=actor)
 
 
-def part_of(locator: ResourceLocator) -> Part:
+def to_part(locator: ResourceLocator) -> Part:
     """Return what the state of a request depends on, of one row."""
     return Part(
         status=LocatorStatus(locator.status),

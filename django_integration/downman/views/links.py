@@ -24,7 +24,7 @@ from downman.storage import current_storage
 
 @never_cache
 @require_safe
-def take(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
+def download(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
     """Send what the link leads to, or a friendly page that says why not."""
     link = DownloadLink.objects.select_related("request").filter(token=token).first()
     if link is None:

@@ -8,7 +8,7 @@ import httpx
 FALLBACK = "download"
 
 
-def name_of(url: str, headers: httpx.Headers | None = None) -> str:
+def get_file_name(url: str, headers: httpx.Headers | None = None) -> str:
     """Return the name from `Content-Disposition` (RFC 6266), else the last segment of the address.
 
     It has no folders, but is not made safe otherwise. The address is the catalogue's, not one that was redirected to:

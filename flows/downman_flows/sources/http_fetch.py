@@ -6,7 +6,7 @@ from dataclasses import replace
 from downman.domain.errors import SourceCorrupt, TemporaryError
 from downman.domain.ports import Progress, RemoteFile
 from downman_flows.sources.fetch_limits import FetchLimits
-from downman_flows.sources.file_names import name_of
+from downman_flows.sources.file_names import get_file_name
 from downman_flows.sources.http_client import GuardedClient
 from downman_flows.sources.http_errors import interrupted, to_status_error
 from downman_flows.sources.integrity import get_content_length
@@ -32,7 +32,7 @@ def inspect(client: GuardedClient, url: str, *, limits: FetchLimits) -> RemoteFi
                 if failure is not None:
                     raise failure
                 size = None if response.headers.get("Content-Encoding") else get_content_length(response.headers)
-                return RemoteFile(name=name_of(url, response.headers), url=url, size=size)
+                return RemoteFile(name=get_file_name(url, response.headers), url=url, size=size)
         raise AssertionError("GET was asked last")
 
     return with_retries(attempt, limits=limits)

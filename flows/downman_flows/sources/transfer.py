@@ -10,7 +10,7 @@ from downman.domain.errors import SourceTooLarge
 from downman.domain.ports import Progress
 from downman_flows.sources.body import Body
 from downman_flows.sources.encodings import decoder_for
-from downman_flows.sources.file_names import name_of
+from downman_flows.sources.file_names import get_file_name
 from downman_flows.sources.http_client import GuardedClient, Trace
 from downman_flows.sources.http_errors import interrupted, parse_date, to_error, to_status_error
 from downman_flows.sources.integrity import (
@@ -92,7 +92,7 @@ class Transfer:
             raise interrupted("it sent another part than was asked for", received=0, expected=None)
 
     def _receive_body(self, response: httpx.Response, resume_info: ResumeInfo | None) -> Received:
-        name = name_of(self.url, response.headers)
+        name = get_file_name(self.url, response.headers)
         decoder = decoder_for(response.headers.get("Content-Encoding", ""), name)
         total = resume_info.total if resume_info is not None else get_content_length(response.headers)
         if total is not None and total > self.max_bytes:

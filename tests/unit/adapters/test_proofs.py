@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from downman.domain.errors import SourceRefused
 from downman_flows.sources.encodings import decoder_for
-from downman_flows.sources.file_names import name_of
+from downman_flows.sources.file_names import get_file_name
 from downman_flows.sources.integrity import (
     get_content_length,
     get_content_range,
@@ -125,7 +125,7 @@ def test_an_unknown_encoding_is_refused() -> None:
 @given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=60))
 def test_a_name_never_has_a_folder(value: str) -> None:
     headers = httpx.Headers([(b"Content-Disposition", f'attachment; filename="{value}"'.encode())])
-    name = name_of("https://example.org/a/b.tif", headers)
+    name = get_file_name("https://example.org/a/b.tif", headers)
     assert name
     assert "/" not in name
     assert "\\" not in name
@@ -143,4 +143,4 @@ def test_a_name_never_has_a_folder(value: str) -> None:
     ],
 )
 def test_without_a_disposition_the_address_gives_the_name(url: str, name: str) -> None:
-    assert name_of(url) == name
+    assert get_file_name(url) == name
