@@ -186,7 +186,7 @@ def _cell(value: Any, key: str) -> str:
         from django.utils.timezone import localtime  # noqa: PLC0415 - a report without moments needs no Django
 
         return localtime(value).strftime("%Y-%m-%d %H:%M:%S")
-    if "bytes" in key.split("_") and isinstance(value, int):
+    if {"bytes", "size"} & set(key.split("_")) and isinstance(value, int):
         return format_size(value)
     if isinstance(value, float):
         return f"{value:.2f}"

@@ -63,8 +63,8 @@ def active(options: Mapping[str, Any]) -> Report:
         ),
         more={
             "order_status": ("order status", lambda run: getattr(orders.get(get_order(run)), "status", None)),
-            "bytes_done": ("bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_done", None)),
-            "bytes_total": ("of bytes", lambda run: getattr(orders.get(get_order(run)), "bytes_total", None)),
+            "bytes_done": ("fetched", lambda run: getattr(orders.get(get_order(run)), "bytes_done", None)),
+            "bytes_total": ("total", lambda run: getattr(orders.get(get_order(run)), "bytes_total", None)),
         },
     )
     tables = [table.of(api, runs, note=note)]
