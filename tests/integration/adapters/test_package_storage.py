@@ -1,13 +1,15 @@
 """What every storage of packages does, shown by the folder; and the site with a storage that has no local paths."""
 
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import pytest
 from django.test import Client
 
-from downman.domain.ports import PackageStorage
+from downman.domain.ports import PackageStorage, StoredFile
 from downman.models import Resource
 from downman.services.retention import clean_expired
 from downman.storage import FolderStorage, current_storage
@@ -21,12 +23,23 @@ class RemoteStorage:
     """Keeps the paths of its files to itself and has no limit, as a storage behind a network."""
 
     def __init__(self, root: Path) -> None:
-        files = FolderStorage(root)
-        self.create, self.open, self.delete, self.list = files.create, files.open, files.delete, files.list
+        self._files = FolderStorage(root)
 
     @classmethod
     def from_settings(cls, settings: Any) -> Self:
         return cls(settings.package_dir)
+
+    def create(self, key: str) -> AbstractContextManager[Path]:
+        return self._files.create(key)
+
+    def open(self, key: str) -> BinaryIO:
+        return self._files.open(key)
+
+    def delete(self, key: str) -> None:
+        self._files.delete(key)
+
+    def list(self, prefix: str = "") -> Iterator[StoredFile]:
+        return self._files.list(prefix)
 
     def free_bytes(self) -> None:
         """Return None: there is no limit."""
