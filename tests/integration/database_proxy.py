@@ -24,10 +24,14 @@ class DatabaseProxy:
         self.port = int(self._listener.getsockname()[1])
         #: COMMITs that reached the server and whose answers were dropped.
         self.dropped = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def close(self) -> None:
-        """Close every connection."""
+        """End every connection, on both sides, also those of which the server has not heard that the client left."""
+        _shut_down(self._listener)
+        self._accepting.join()
+        _shut_down(*self._open)
         for one in (self._listener, *self._open):
             one.close()
 
@@ -58,7 +62,7 @@ class DatabaseProxy:
         except OSError:
             pass
         finally:
-            server.close()
+            _shut_down(server)
 
     def _answers(self, client: socket.socket, server: socket.socket, is_last: threading.Event) -> None:
         held = b""
@@ -74,12 +78,16 @@ class DatabaseProxy:
         except OSError:
             pass
         finally:
-            # `close` alone would leave the other thread in its `recv`, and the client without an end.
-            for one in (client, server):
-                try:
-                    one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
+            _shut_down(client, server)
+
+
+def _shut_down(*sockets: socket.socket) -> None:
+    """Wake who reads from these, on both sides: `close` alone would leave another thread in its `recv`."""
+    for one in sockets:
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            continue
 
 
 @contextmanager

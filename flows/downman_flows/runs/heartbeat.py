@@ -20,10 +20,10 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Rechanged the lease of one claim; what it learned is read by `check` and `cancelled`."""
+    """Renews the lease of one claim; what it learned is read by `check` and `cancelled`."""
 
     def __init__(self, claim: Claim, fetching: Fetching) -> None:
-        """Prepare; it rechanged inside the context."""
+        """Prepare; it renews inside the context."""
         self._claim = claim
         self._fetching = fetching
         self._written: dict[int, tuple[int, int | None]] = {}
