@@ -77,21 +77,25 @@ lock: $(VENV)/installed-dev ## update the locked requirements from the .in files
 	$(LOCK) requirements-dev.in --constraints=requirements.txt --output-file=requirements-dev.txt
 
 clean: ## remove what was installed and cached; the demo's data in .local stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info \
+	  deployments/prefect_warm_process/build deployments/prefect_warm_process/src/*.egg-info
 
+# The worker type is a distribution of its own.
+PROJECT_FILES := pyproject.toml deployments/prefect_warm_process/pyproject.toml
+PROJECTS := --editable deployments/prefect_warm_process --editable .
 # The lock is complete, so pip need not look for what else is needed (and, when it does, stumbles over extras).
 # umask: started by root, PostgreSQL runs as another user, who must be able to read it.
 # The stamps are younger than what they were made from, so a second run does nothing.
-$(VENV)/installed: requirements.txt pyproject.toml | $(BIN)/python
+$(VENV)/installed: requirements.txt $(PROJECT_FILES) | $(BIN)/python
 	@echo "Installing what downman needs into $(VENV) ..."
 	@umask 022; $(PIP) install --require-hashes --no-deps --requirement requirements.txt
-	@umask 022; $(PIP) install --no-deps --no-build-isolation --editable .
+	@umask 022; $(PIP) install --no-deps --no-build-isolation $(PROJECTS)
 	@touch $@
 
-$(VENV)/installed-dev: requirements.txt requirements-dev.txt pyproject.toml | $(BIN)/python
+$(VENV)/installed-dev: requirements.txt requirements-dev.txt $(PROJECT_FILES) | $(BIN)/python
 	@echo "Installing what downman and its tests need into $(VENV) ..."
 	@umask 022; $(PIP) install --require-hashes --no-deps --requirement requirements-dev.txt
-	@umask 022; $(PIP) install --no-deps --no-build-isolation --editable .
+	@umask 022; $(PIP) install --no-deps --no-build-isolation $(PROJECTS)
 	@touch $(VENV)/installed $@
 
 $(BIN)/python:

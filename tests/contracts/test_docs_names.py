@@ -21,7 +21,7 @@ BASES = (
     "flows/downman_flows",
     "deployments",
     "deployments/downman_ops",
-    "deployments/prefect_warm_process",
+    "deployments/prefect_warm_process/src/prefect_warm_process",
     "docs",
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")

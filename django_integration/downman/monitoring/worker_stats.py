@@ -1,4 +1,4 @@
-"""What warm workers report of themselves every 30 s (`deployments/prefect_warm_process/worker_stats.py`)."""
+"""What warm workers report of themselves every 30 s (`prefect_warm_process.worker_stats`)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -128,7 +128,8 @@ class Machine:
             f"/run/python/bin/python{sysconfig.get_python_version()} -m venv --without-pip {checkout}/.venv\n"
             f"mount -t overlay overlay -o lowerdir=/run/packages,upperdir={over}/up,workdir={over}/work {target}\n"
             f"rm {target}/__editable__*\n"
-            f"printf '{checkout}/%s\\n' django_integration flows deployments > {target}/downman.pth\n"
+            f"printf '{checkout}/%s\\n' django_integration flows deployments deployments/prefect_warm_process/src"
+            f" > {target}/downman.pth\n"
             # What pip makes of [project.scripts].
             f"printf '#!{checkout}/.venv/bin/python\\nimport sys\\nfrom downman_ops.cli.main import main\\n"
             f"sys.exit(main())\\n' > {checkout}/.venv/bin/downman\n"
