@@ -1,8 +1,8 @@
 # downman: one command for each thing. On a new machine only Python 3.11 or newer, make and git are needed.
-PYTHON ?= python3
+# Empty: python3, or the first of python3.11, python3.12, ... where that one is too old.
+PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PYTEST_ARGS ?=
 # For `make soak`: --minutes 5
 SOAK_ARGS ?=
@@ -16,7 +16,7 @@ TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip u
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak chaos reference lock clean tools install uninstall prefect setup site worker
+.PHONY: help demo test check bench soak chaos reference lock clean tools FORCE install uninstall prefect setup site worker
 # For `make install`: --yes, --root FOLDER
 INSTALL_ARGS ?=
 # For `make worker`
@@ -80,29 +80,19 @@ clean: ## remove what was installed and cached; the demo's data in .local stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info \
 	  deployments/prefect_warm_process/build deployments/prefect_warm_process/src/*.egg-info
 
-# The worker type is a distribution of its own.
-PROJECT_FILES := pyproject.toml deployments/prefect_warm_process/pyproject.toml
-PROJECTS := --editable deployments/prefect_warm_process --editable .
-# The lock is complete, so pip need not look for what else is needed (and, when it does, stumbles over extras).
-# umask: started by root, PostgreSQL runs as another user, who must be able to read it.
 # The stamps are younger than what they were made from, so a second run does nothing.
-$(VENV)/installed: requirements.txt $(PROJECT_FILES) | $(BIN)/python
-	@echo "Installing what downman needs into $(VENV) ..."
-	@umask 022; $(PIP) install --require-hashes --no-deps --requirement requirements.txt
-	@umask 022; $(PIP) install --no-deps --no-build-isolation $(PROJECTS)
-	@touch $@
+INSTALL = @PYTHON='$(PYTHON)' VENV='$(VENV)' sh deployments/make/venv.sh --stamp $@
+# The worker type is a distribution of its own.
+PROJECTS := deployments/prefect_warm_process .
 
-$(VENV)/installed-dev: requirements.txt requirements-dev.txt $(PROJECT_FILES) | $(BIN)/python
-	@echo "Installing what downman and its tests need into $(VENV) ..."
-	@umask 022; $(PIP) install --require-hashes --no-deps --requirement requirements-dev.txt
-	@umask 022; $(PIP) install --no-deps --no-build-isolation $(PROJECTS)
-	@touch $(VENV)/installed $@
+$(VENV)/installed: FORCE
+	$(INSTALL) --requirements requirements.txt $(PROJECTS)
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "downman needs Python 3.11 or newer; name one with PYTHON=..., as in: make demo PYTHON=python3.12" >&2; exit 1; }
-	@umask 022; $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-	  echo "Python could not make $(VENV); on Debian the package python3-venv is missing" >&2; exit 1; }
+$(VENV)/installed-dev: FORCE
+	$(INSTALL) --requirements requirements-dev.txt --also installed $(PROJECTS)
+
+# Whether there is anything to do is venv.py's to say: it sees more than make does.
+FORCE:
 
 # The tests of an earlier version left a program named apt-get on the machine, which installs nothing.
 tools:
