@@ -10,12 +10,15 @@ from copy import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
+from django.utils.crypto import salted_hmac
 from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from downman.domain.loopback import is_this_machine
 from downman.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, PackagingMode, RetryPolicy
 from downman.environment import (
     EnvironmentSettings,
@@ -93,7 +96,8 @@ class AppSettings(BaseSettings):
     prefect_api_auth_string: SecretStr = Field(
         default=SecretStr(""),
         description="User and password of Prefect's API, with a colon between them. If not set, "
-        "`PREFECT_API_AUTH_STRING` of the environment is used.",
+        "`PREFECT_API_AUTH_STRING` of the environment is used; without that, for a server on the same machine, a login "
+        "made from the site's `SECRET_KEY`.",
     )
     trigger_timeout_seconds: float = Field(
         default=5.0,
@@ -186,7 +190,10 @@ class AppSettings(BaseSettings):
         description="E-mail addresses that are notified when an order waits for approval; the download policy in the "
         "admin can name others.",
     )
-    mail_from: str = Field(default="downman@localhost", description="Sender of all e-mails.")
+    mail_from: str = Field(
+        default="downman@localhost",
+        description="Sender of all e-mails. If not set, Django's `DEFAULT_FROM_EMAIL` is used where the site sets it.",
+    )
     mail_block: str = Field(
         default="downman-mail", description="Name of the Prefect block with the mail server and its login."
     )
@@ -243,7 +250,10 @@ def _retry_policy(delays: Sequence[int], give_up_after: int) -> RetryPolicy:
 
 
 class DjangoSource(PydanticBaseSettingsSource):
-    """Django's settings; where they do not name Prefect's server, the variables that Prefect's own programs read."""
+    """Django's settings; where they do not name Prefect's server, the variables that Prefect's own programs read.
+
+    Where nobody names a login, the site has one of its own for a server on its machine (`downman service prefect`).
+    """
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Return the value of one setting; None for one that is not set."""
@@ -253,7 +263,13 @@ class DjangoSource(PydanticBaseSettingsSource):
         """Return the values that are set, by the names of their fields."""
         given = {SETTING_FIELDS[name]: value for name, value in _from_django().items()}
         prefect = read_settings(PrefectConnection, os.environ)
-        return {"prefect_api_url": prefect.api_url, "prefect_api_auth_string": prefect.api_auth_string, **given}
+        values = {"prefect_api_url": prefect.api_url, "prefect_api_auth_string": prefect.api_auth_string}
+        if sender := _get_if_set("DEFAULT_FROM_EMAIL"):
+            values["mail_from"] = sender
+        values.update(given)
+        if "prefect_api_auth_string" not in given and not prefect.api_auth_string.get_secret_value():
+            values["prefect_api_auth_string"] = _make_login(values["prefect_api_url"])
+        return values
 
 
 #: The names in Django's settings, each with its field.
@@ -277,13 +293,35 @@ def _from_django() -> dict[str, Any]:
     }
 
 
+def _get_if_set(name: str) -> Any:
+    """Return one of Django's own settings; None where the site does not set it."""
+    is_set = django_settings.is_overridden  # type: ignore[misc]  # django-stubs do not know it
+    return getattr(django_settings, name, None) if is_set(name) else None
+
+
+def _make_login(api_url: Any) -> SecretStr:
+    """Return a login that only who knows the site's key knows; none for a server elsewhere, which has its own."""
+    try:
+        host = urlsplit(api_url).hostname or ""
+    except (ValueError, TypeError, AttributeError):
+        # The checks say what is wrong with it.
+        return SecretStr("")
+    key = _get_if_set("SECRET_KEY")
+    if not key or not is_this_machine(host):
+        return SecretStr("")
+    return SecretStr(f"downman:{salted_hmac('downman.prefect', 'login', secret=key, algorithm='sha256').hexdigest()}")
+
+
 def app_settings() -> AppSettings:
     """Return the settings as they are now: tests and sites may override them at any time.
 
     They are validated only where a value differs from the last call's. Raises `InvalidSettings`.
     """
     given = _from_django()
-    variables = [os.environ.get(name) for name in _PREFECT_VARIABLES]
+    variables = [
+        *(os.environ.get(name) for name in _PREFECT_VARIABLES),
+        *(_get_if_set(name) for name in ("SECRET_KEY", "DEFAULT_FROM_EMAIL")),
+    ]
     values, settings = _last.get("call", (None, None))
     if settings is None or values != (given, variables):
         try:

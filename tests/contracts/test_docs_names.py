@@ -28,8 +28,18 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"^[\w.@-]+(/[\w.@-]+)*(/|\.(py|md|yaml|yml|toml|json|txt|sh|conf|service|html|po))$")
 DOTTED = re.compile(r"^(downman|downman_site|downman_flows|downman_ops|prefect_warm_process|services)(\.\w+)+(:\w+)?$")
-#: Of other projects, of machines on which downman runs, of packages and of the API; an entry point.
-FOREIGN = frozenset({"install/celery/", "downman.env", "manifest.json", "requests/", "downman.operations"})
+#: Of other projects and sites, of machines on which downman runs, of packages and of the API; an entry point.
+FOREIGN = frozenset(
+    {
+        "install/celery/",
+        "portal/settings.py",
+        "portal/urls.py",
+        "downman.env",
+        "manifest.json",
+        "requests/",
+        "downman.operations",
+    }
+)
 #: What follows from a heading in an address, as GitHub and most others make it.
 NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 

@@ -113,6 +113,85 @@ def test_the_settings_of_a_site_are_found_from_its_folder(tmp_path: Path) -> Non
     assert done.stdout == "Atlantic/Canary\n", done.stderr
 
 
+MANAGE = """import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+"""
+
+
+def make_site(folder: Path, lines: str = "") -> None:
+    """Make what `startproject portal .` makes, as far as our commands look at it."""
+    (folder / "manage.py").write_text(MANAGE)
+    (folder / "portal").mkdir()
+    (folder / "portal" / "__init__.py").touch()
+    (folder / "portal" / "settings.py").write_text(f"SECRET_KEY = 'k' * 50\nSTATIC_URL = 'static/'\n{lines}")
+
+
+def test_the_settings_of_a_site_are_found_in_its_manage_py(tmp_path: Path) -> None:
+    make_site(tmp_path, "TIME_ZONE = 'Atlantic/Canary'\n")
+    code = "from django.conf import settings; print(settings.TIME_ZONE)"
+    done = typed("manage", "shell", "--no-imports", "-c", code, folder=tmp_path)
+    assert done.stdout == "Atlantic/Canary\n", done.stderr
+
+
+def test_a_demo_that_is_named_is_meant_and_not_the_site_in_the_folder(tmp_path: Path) -> None:
+    make_site(tmp_path)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "environment.json").write_text("{}")
+    code = "from django.conf import settings; print(settings.SETTINGS_MODULE)"
+    done = typed("manage", "shell", "--no-imports", "-c", code, folder=tmp_path)
+    assert done.stdout == "downman_site.settings\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "words", "said"),
+    [
+        ("", ["service", "prefect"], "downman: The site's database is "),
+        ("import nothing_such", ["service", "worker"], "downman: portal.settings: No module named 'nothing_such'"),
+        ("DOWNLOADS_CART_LIMIT = 0", ["service", "worker"], "downman: DOWNLOADS_CART_LIMIT is 0;"),
+        ("DOWNLOADS_CART_LIMIT = 0", ["bootstrap"], "downman: DOWNLOADS_CART_LIMIT is 0;"),
+        (
+            "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': 'x', 'HOST': '/none'}}",
+            ["service", "prefect"],
+            "downman: The site's database cannot be reached: ",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_sites_settings_is_a_sentence(
+    lines: str, words: list[str], said: str, tmp_path: Path
+) -> None:
+    make_site(tmp_path, lines)
+    done = typed(*words, folder=tmp_path)
+    assert (done.returncode, done.stderr[: len(said)], "Traceback" in done.stderr) == (1, said, False), done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    make_site(
+        tmp_path,
+        "INSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes', 'downman']\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': 'portal'}}\n"
+        f"DOWNLOADS_PACKAGE_DIR = '{tmp_path / 'packages'}'\nDOWNLOADS_STAGING_DIR = '{tmp_path / 'file' / 'staging'}'",
+    )
+    done = typed("service", "worker", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("downman: DOWNLOADS_STAGING_DIR: the folder "), done.stderr
+    assert "cannot be made: File exists" in done.stderr
+
+
+def test_the_mail_server_is_that_of_the_sites_own_settings_unless_the_environment_names_one(tmp_path: Path) -> None:
+    make_site(tmp_path, "EMAIL_HOST = 'mail.example.org'\nEMAIL_PORT = 587\nEMAIL_USE_TLS = True\n")
+    code = (
+        "import os; from downman_ops.cli.installation import load_installation; "
+        "from downman_ops.settings import PoolSettings; load_installation(None, part='bootstrap'); p = PoolSettings(); "
+        "print(p.mail_host, p.mail_port, p.mail_type, p.mail_user)"
+    )
+    done = typed("-c", code, folder=tmp_path, program=(sys.executable,))
+    assert done.stdout == "mail.example.org 587 STARTTLS None\n", done.stderr
+    named = {"DOWNMAN_MAIL_HOST": "127.0.0.1"}
+    done = typed("-c", code, folder=tmp_path, program=(sys.executable,), environment=named)
+    assert done.stdout == "127.0.0.1 25 INSECURE None\n", done.stderr
+
+
 def test_a_file_that_is_no_text_is_no_environment(tmp_path: Path) -> None:
     file = tmp_path / "downman.env"
     file.write_bytes(bytes(range(128, 256)))

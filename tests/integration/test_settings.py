@@ -261,3 +261,35 @@ def test_all_problems_of_the_environment_are_reported_by_name() -> None:
     assert len(rejected.value.reasons) == len(wrong)
     for name in wrong:
         assert any(name in reason for reason in rejected.value.reasons)
+
+
+def test_a_site_has_a_login_of_its_own_for_a_prefect_server_on_its_machine(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def login() -> str:
+        return app_settings().prefect_api_auth_string.get_secret_value()
+
+    monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
+    del settings.DOWNLOADS_PREFECT_API_AUTH_STRING
+    settings.DOWNLOADS_PREFECT_API_URL = "http://127.0.0.1:4200/api"
+    settings.SECRET_KEY = "a" * 50
+    made = login()
+    assert all(made.partition(":"))
+    assert "aaaa" not in made
+    assert login() == made
+    settings.SECRET_KEY = "b" * 50
+    assert login() not in {made, ""}
+    # The server of another machine has one of its own, which must be given.
+    settings.DOWNLOADS_PREFECT_API_URL = "https://prefect.example.org/api"
+    assert login() == ""
+    settings.DOWNLOADS_PREFECT_API_URL = "http://127.0.0.1:4200/api"
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "site:secret")
+    assert login() == "site:secret"
+
+
+def test_the_sender_is_that_of_the_site_unless_one_is_named(settings: Any) -> None:
+    assert app_settings().mail_from == "downman@localhost"
+    settings.DEFAULT_FROM_EMAIL = "portal@example.org"
+    assert app_settings().mail_from == "portal@example.org"
+    settings.DOWNLOADS_MAIL_FROM = "downloads@example.org"
+    assert app_settings().mail_from == "downloads@example.org"

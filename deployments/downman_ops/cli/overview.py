@@ -17,9 +17,9 @@ downman COMMAND --help tells more of one command. Commands that show something
 take --json (for scripts) and most of them --watch [SECONDS].
 
 It acts on the installation that FILE (NAME=value lines) describes; else on the
-site whose settings DJANGO_SETTINGS_MODULE names; else on the demo in
-DOWNMAN_HOME (.local). Exit status: 0 well, 1 something is wrong, 2 not
-understood, 3 Prefect's server does not answer."""
+site whose settings DJANGO_SETTINGS_MODULE, or manage.py in this folder, names;
+else on the demo in DOWNMAN_HOME (.local). Exit status: 0 well, 1 something is
+wrong, 2 not understood, 3 Prefect's server does not answer."""
 
 
 def overview() -> str:

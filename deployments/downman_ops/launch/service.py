@@ -1,7 +1,8 @@
 """One part of an installation in the foreground: `downman service PART`.
 
 It reads the environment (over it a file with `--env-file`), rejects what is not valid, gives the program of the part
-what that needs and none of the other parts' secrets, and becomes it.
+what that needs and none of the other parts' secrets, and becomes it. What the environment does not say of a site with
+settings of its own is read from those settings (`own_site`).
 """
 
 import argparse
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from downman.domain.jobs import WORK_POOL, Queue
 from downman_ops.errors import ConfigurationError
-from downman_ops.launch import prefect_environment
+from downman_ops.launch import own_site, prefect_environment
+from downman_ops.launch.demo_environment import DEMO_SETTINGS
 from downman_ops.launch.env_file import load_env
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.settings import PoolSettings
@@ -48,7 +50,7 @@ def run(words: Sequence[str], env_file: Path | None = None) -> int:
     worker.add_argument("--queues", default=",".join(Queue), help="the queues that it serves, with commas (all)")
     worker.add_argument("--name", help="the name under which it is seen")
     arguments = parser.parse_args(words)
-    settings = _prepare(env_file)
+    settings = _prepare(env_file, part=arguments.part)
     programs: Mapping[str, Callable[[], list[str]]] = {
         "prefect": lambda: _prefect(settings),
         "setup": _setup,
@@ -66,12 +68,21 @@ def load_service_env(env_file: Path | None, *, part: str) -> None:
 
     Raises `ConfigurationError` for what is not valid in it.
     """
-    _prepare(env_file)
+    _prepare(env_file, part=part)
     _drop_secrets(part)
 
 
-def _prepare(env_file: Path | None) -> ServiceSettings:
+def is_own_site() -> bool:
+    """Return whether the environment names the settings of a site of one's own."""
+    return os.environ.get(own_site.SETTINGS_MODULE) not in {None, PRODUCTION_SETTINGS, DEMO_SETTINGS}
+
+
+def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
     load_env(env_file)
+    if module := own_site.find_settings_module(Path.cwd()):
+        os.environ.setdefault(own_site.SETTINGS_MODULE, module)
+    if is_own_site():
+        _prepare_own_site(part)
     settings = ServiceSettings()
     home = settings.home.expanduser().resolve()
     defaults = {**prefect_environment.DEFAULTS, "DJANGO_SETTINGS_MODULE": PRODUCTION_SETTINGS, "PYTHONUNBUFFERED": "1"}
@@ -80,6 +91,19 @@ def _prepare(env_file: Path | None) -> ServiceSettings:
     os.environ.setdefault("PREFECT_API_URL", f"http://{settings.prefect_host}:{settings.prefect_port}/api")
     os.environ.update(prefect_environment.for_all(home / "prefect"), DOWNMAN_HOME=str(home))
     return settings
+
+
+def _prepare_own_site(part: str) -> None:
+    """Take from the site's settings what the environment does not say, as far as the part needs it."""
+    own_site.make_importable(Path.cwd())
+    # Prefect's server may run where the site is not installed; then the environment has all that it needs.
+    if part != "prefect" or not os.environ.get("PREFECT_API_AUTH_STRING"):
+        own_site.load(part)
+    if part == "prefect" and not os.environ.get("DOWNMAN_PREFECT_DATABASE_URL"):
+        os.environ["DOWNMAN_PREFECT_DATABASE_URL"] = own_site.ensure_prefect_database()
+    port = own_site.get_prefect_port(os.environ.get("PREFECT_API_URL", ""))
+    if port and not os.environ.get("DOWNMAN_PREFECT_PORT"):
+        os.environ["DOWNMAN_PREFECT_PORT"] = str(port)
 
 
 def _drop_secrets(part: str) -> None:
@@ -109,6 +133,7 @@ def _setup() -> list[str]:
     from django.conf import settings as django_settings  # noqa: PLC0415 - Django is set up now
     from django.core.management import call_command  # noqa: PLC0415
 
+    own_site.make_folders(packages=True)
     call_command("migrate", interactive=False, verbosity=1)
     if django_settings.STATIC_ROOT:
         call_command("collectstatic", interactive=False, verbosity=1)
@@ -132,13 +157,17 @@ def _worker(settings: ServiceSettings, arguments: argparse.Namespace) -> list[st
     unknown = sorted(set(queues) - set(Queue))
     if unknown or not queues:
         raise ConfigurationError(f"--queues {arguments.queues}: the queues are {', '.join(Queue)}.")
+    if is_own_site():
+        _check_site(warn=False)
+    # That of the packages may be on another machine, which is not mounted yet.
+    own_site.make_folders(packages=False)
     os.environ["PREFECT_WORKER_QUERY_SECONDS"] = str(settings.poll_seconds)
     program = ["-m", "prefect", "worker", "start", f"--pool={WORK_POOL}", f"--type={PoolSettings().worker_type}"]
     program += [f"--work-queue={queue}" for queue in queues]
     return [*program, f"--name={arguments.name}"] if arguments.name else program
 
 
-def _check_site() -> None:
+def _check_site(*, warn: bool = True) -> None:
     """Set Django up; refuse to start with what its checks call an error, and print what they warn of."""
     import django  # noqa: PLC0415 - only site and setup need it here
     from django.core.checks import ERROR, run_checks  # noqa: PLC0415
@@ -154,5 +183,5 @@ def _check_site() -> None:
         raise ConfigurationError(
             "\n".join(f"{message.id}: {message.msg} {message.hint or ''}".strip() for message in wrong)
         )
-    for message in found:
+    for message in found if warn else ():
         print(f"downman: {message.id}: {message.msg} {message.hint or ''}".strip(), file=sys.stderr)  # noqa: T201

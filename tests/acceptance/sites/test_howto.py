@@ -1,0 +1,62 @@
+"""docs/how-to/add-to-your-site.md, done as it stands in a new site."""
+
+import json
+import stat
+from importlib import metadata
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from tests.acceptance.sites.howto import Kind, read_blocks
+from tests.acceptance.sites.made_site import MadeSite
+
+MOST_STEPS = 8
+
+
+def test_it_has_few_steps_and_begins_with_what_is_installed_here() -> None:
+    blocks = read_blocks()
+    assert max(block.step for block in blocks) <= MOST_STEPS
+    first, *_others = blocks
+    assert first.text.startswith("pip install ")
+    wanted = Requirement(first.text.removeprefix("pip install ").strip().strip("'"))
+    installed = metadata.distribution(wanted.name)
+    assert wanted.extras <= set(installed.metadata.get_all("Provides-Extra") or ())
+    kept_running = [block.text.strip() for block in blocks if block.kind is Kind.KEEP_RUNNING]
+    assert kept_running == ["downman service prefect", "downman service worker", "python manage.py runserver"]
+
+
+def test_an_order_becomes_a_package_and_an_e_mail(howto_site: MadeSite) -> None:
+    names = howto_site.wait_for_package(howto_site.order())
+    assert "manifest.json" in names
+    assert any(name.endswith("numbers.txt") for name in names), names
+    howto_site.until(lambda: any("downloads@example.org" in mail and ".zip" in mail for mail in howto_site.mails()))
+
+
+def test_the_folders_are_made_with_the_right_modes(howto_site: MadeSite) -> None:
+    modes = {
+        name: stat.S_IMODE((howto_site.folder / "downloads" / name).stat().st_mode) for name in ("packages", "staging")
+    }
+    assert modes == {"packages": 0o750, "staging": 0o700}
+
+
+def test_prefect_has_its_database_beside_the_sites_and_takes_no_other_login(howto_site: MadeSite) -> None:
+    made = howto_site.shell(
+        "from django.db import connection as c; k = c.cursor(); "
+        'k.execute("SELECT datname FROM pg_database"); print(*sorted(row[0] for row in k))'
+    )
+    assert "portal_prefect" in made.split()
+    answer = howto_site.http.get(f"{howto_site.prefect.api_url}/admin/version")
+    assert answer.status_code == 401
+
+
+def test_the_doctor_finds_nothing_wrong_and_hints_work_in_the_sites_folder(howto_site: MadeSite) -> None:
+    def findings() -> Any:
+        found = json.loads(howto_site.typed("downman doctor --json").stdout)["findings"]
+        return found if not [row for row in found if row["state"] == "wrong"] else None
+
+    found = howto_site.until(findings)
+    assert {row["part"] for row in found} >= {"mail server", "workers", "package folder", "staging folder"}
+    # What its hints name acts on the same site and server.
+    assert "DJANGO_SETTINGS_MODULE" not in howto_site.environment
+    assert json.loads(howto_site.run("downman prefect work-pool inspect downman --output json"))["name"] == "downman"
+    assert howto_site.run("downman bootstrap --show")
