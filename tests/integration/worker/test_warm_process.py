@@ -62,7 +62,7 @@ def seconds_of(runs: Runs, run_id: UUID) -> float:
     assert run.state_name == "Completed", run.state
     assert run.end_time is not None
     assert run.created is not None
-    return (run.end_time - run.created).total_seconds()
+    return float((run.end_time - run.created).total_seconds())
 
 
 def test_it_is_listed_among_the_worker_types() -> None:
