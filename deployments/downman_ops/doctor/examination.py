@@ -61,9 +61,10 @@ def _status(found: Sequence[Finding], *, prefect_answers: bool) -> ExitStatus:
 def _table(found: Sequence[Finding]) -> Table:
     ranked = sorted(found, key=lambda finding: _WORST_FIRST.index(finding.state))
     counts = Counter(finding.state for finding in found)
+    warnings = f"{counts[State.WARNING]} warning{'s' if counts[State.WARNING] != 1 else ''}"
     return Table(
         name="findings",
-        title=f"{counts[State.WRONG]} wrong, {counts[State.WARNING]} warnings, {counts[State.OK]} ok",
+        title=f"{counts[State.WRONG]} wrong, {warnings}, {counts[State.OK]} ok",
         columns={"part": "part", "state": "state", "found": "found", "hint": "hint"},
         rows=[(finding.part, finding.state, finding.found, finding.hint) for finding in ranked],
     )

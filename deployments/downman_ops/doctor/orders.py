@@ -60,7 +60,9 @@ def _addresses(settings: AppSettings) -> Iterator[Finding]:
         yield warning("mail addresses", found, "Set DOWNLOADS_MAIL_FROM.")
     if not administrators():
         found = "nobody is notified of orders that wait for a decision"
-        yield warning("mail addresses", found, "Set DOWNLOADS_ADMINISTRATORS, or name them on the rules' page.")
+        yield warning(
+            "mail addresses", found, "Set DOWNLOADS_ADMINISTRATORS, or name them in the admin, under Download policy."
+        )
     elif settings.mail_from != default:
         yield ok("mail addresses", "sender and administrators are set")
 

@@ -15,6 +15,7 @@ from downman.prefect_api import LoginRefused, PrefectApi, PrefectUnavailable
 from downman.settings import AppSettings, app_settings
 from downman_ops.doctor.clock import compare_clocks
 from downman_ops.doctor.deployments import check_automations, check_deployments
+from downman_ops.doctor.failures import check_failures
 from downman_ops.doctor.findings import Finding, ok, run_check, warning, wrong
 from downman_ops.doctor.mail_server import check_mail_server
 from downman_ops.doctor.pool import check_pool, check_queue, check_workers
@@ -61,6 +62,7 @@ def _run_checks(api: PrefectApi, *, now: datetime, test_mail_to: str | None) -> 
         ("workers", partial(check_workers, api)),
         *((f"queue {name}", partial(check_queue, api, name, queues.get(name), now=now)) for name in Queue),
         ("runs", partial(check_runs, api, now=now)),
+        ("jobs", partial(check_failures, api, now=now)),
         ("deployments", partial(check_deployments, api)),
         ("automations", partial(check_automations, api)),
     ]

@@ -9,6 +9,7 @@ from downman.domain.jobs import TAG, WORK_POOL, Queue
 from downman.models import DownloadRequest
 from downman.prefect_api import PAGE, PrefectApi
 from downman_ops.commands import Table
+from downman_ops.redaction import redact
 
 #: Seconds within which Prefect must have answered one question.
 ANSWER_SECONDS = 5.0
@@ -101,8 +102,8 @@ def since(run: Mapping[str, Any]) -> datetime | None:
 
 
 def get_message(run: Mapping[str, Any]) -> str:
-    """Return what a run's state says, cut where it is long."""
-    return ((run["state"] or {}).get("message") or "").split("\n")[0][:200]
+    """Return what a run's state says, without secrets, cut where it is long."""
+    return redact(((run["state"] or {}).get("message") or "").split("\n")[0])[:200]
 
 
 def get_time(text: str | None) -> datetime | None:

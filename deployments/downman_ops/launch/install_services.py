@@ -5,9 +5,7 @@ what has changed: units of a newer version, or another number of workers.
 """
 
 import argparse
-import grp
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
@@ -20,13 +18,12 @@ from typing import Any
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch.env_file import read_file
 from downman_ops.launch.service_settings import ServiceSettings
+from downman_ops.launch.service_user import USER, check_service_user, has_user
+from downman_ops.launch.systemd_names import name_folder
 
 CHECKOUT = Path(__file__).parents[3]
 #: The units and what goes with them.
 HERE = CHECKOUT / "deployments" / "systemd"
-#: The folder that the units name.
-USUAL = "/opt/downman"
-USER = "downman"
 UNITS = (
     "downman.target", "downman-prefect.service", "downman-setup.service", "downman-site.service",
     "downman-package@.service", "downman-worker.service",
@@ -67,7 +64,7 @@ class Installation:
 
     def install_steps(self) -> Iterator[Step]:
         """Return what is left to do."""
-        if self.is_this_machine and not _has_user():
+        if self.is_this_machine and not has_user():
             yield Step(
                 what=f"make the system user {USER}",
                 do=partial(_run, "useradd", "--system", f"--home-dir={self.home}", "--shell=/usr/sbin/nologin", USER),
@@ -77,9 +74,9 @@ class Installation:
                 yield Step(what=f"make the folder {folder}", do=partial(self._make, folder, mode))
         yield from self._secret_steps()
         yield from self._file_step(self.environment, (HERE / "downman.env").read_text(), 0o600, keep=True)
-        yield from self._file_step(self.command, self._named_for_here(HERE / "downman.sh"), 0o755)
+        yield from self._file_step(self.command, name_folder(HERE / "downman.sh", CHECKOUT), 0o755)
         for name in UNITS:
-            yield from self._file_step(self.units / name, self._named_for_here(HERE / name), 0o644)
+            yield from self._file_step(self.units / name, name_folder(HERE / name, CHECKOUT), 0o644)
         yield from self._enabling_steps()
         yield from self._delete_steps(RETIRED_UNITS)
 
@@ -173,9 +170,6 @@ class Installation:
             shutil.chown(unfinished, USER, USER)
         unfinished.replace(path)
 
-    def _named_for_here(self, file: Path) -> str:
-        return file.read_text().replace(USUAL, str(CHECKOUT))
-
     def _enabled(self) -> list[str]:
         """Return our units that are enabled, as the links say by which systemd knows it."""
         target = self.units / "multi-user.target.wants" / TARGET
@@ -189,13 +183,6 @@ class Installation:
 
 def _default(field: str) -> Any:
     return ServiceSettings.model_fields[field].default
-
-
-def _has_user() -> bool:
-    try:
-        return bool(pwd.getpwnam(USER) and grp.getgrnam(USER))
-    except KeyError:
-        return False
 
 
 def _run(*command: str) -> None:
@@ -217,6 +204,8 @@ def run(what: str, words: Sequence[str]) -> int:
     try:
         if installation.is_this_machine and os.geteuid() != 0:
             raise ConfigurationError("Only root can do this; become root, or name a folder with --root.")
+        if what == "install" and installation.is_this_machine:
+            check_service_user(CHECKOUT)
         steps = list(installation.install_steps() if what == "install" else installation.uninstall_steps())
         return _carry_out(steps, installation, what, yes=arguments.yes)
     except OSError as exc:

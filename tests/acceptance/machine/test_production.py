@@ -1,6 +1,7 @@
 """The how-to for production, typed as it stands by a newcomer."""
 
 import json
+import shlex
 
 import pytest
 
@@ -123,3 +124,38 @@ def test_another_number_of_workers_is_installed(said: dict[str, str], machine: M
     assert machine.type("systemctl list-units --no-legend 'downman*'").split() == []
     assert machine.type("ls /etc/systemd/system/ | grep downman || true") == ""
     assert "secret-key" in machine.type("ls /etc/downman/secrets")
+
+
+def install_from(folder: str) -> str:
+    """Return the command that installs the services of the checkout in a folder."""
+    roots = ":".join(f"{folder}/{root}" for root in ("django_integration", "flows", "deployments"))
+    python = shlex.quote(f"{folder}/.venv/bin/python")
+    return f"PYTHONPATH={shlex.quote(roots)} {python} -m downman_ops install --yes 2>&1"
+
+
+def test_a_checkout_that_the_service_user_cannot_enter_is_refused(said: dict[str, str], machine: Machine) -> None:
+    machine.type("mkdir -p /root/downman /srv/closed/downman; chmod 700 /srv/closed")
+    refusals = {"/root/downman": "they see nothing of /root.", "/srv/closed/downman": "or run /srv/closed,"}
+    for folder, refusal in refusals.items():
+        machine.type(f"mount --rbind /opt/downman {folder}")
+        answer = machine.type(f"{install_from(folder)} || true")
+        assert answer.startswith("downman: ")
+        assert answer.count("\n") == 1
+        assert refusal in answer
+        assert folder in answer
+        assert machine.type("ls /etc/systemd/system/ | grep downman || true") == ""
+
+
+def test_the_services_run_from_a_folder_with_an_odd_name(said: dict[str, str], machine: Machine) -> None:
+    folder = """/srv/an odd "folder" of 100%n, it's $HOME"""
+    machine.type(f"mkdir {shlex.quote(folder)}; mount --rbind /opt/downman {shlex.quote(folder)}")
+    assert "Done." in machine.type(install_from(folder))
+    assert machine.type("systemd-analyze verify /etc/systemd/system/downman*.service 2>&1") == ""
+    place = machine.type("systemctl show --value --property WorkingDirectory downman-prefect")
+    assert place.rstrip("\n") == folder
+    machine.type("systemctl start downman-prefect")
+    assert machine.type("systemctl is-active downman-prefect").strip() == "active"
+    number = machine.type("systemctl show --value --property MainPID downman-prefect").strip()
+    assert machine.type(f"readlink /proc/{number}/cwd").rstrip("\n") == folder
+    assert "Available" in machine.type("downman manage help 2>&1")
+    machine.type("make -C /opt/downman uninstall INSTALL_ARGS=--yes")

@@ -264,6 +264,43 @@ def test_a_run_without_a_sign_of_life_holds_a_place_and_one_with_a_heartbeat_doe
             client.delete_flow_run(run.id)
 
 
+def test_a_job_whose_recent_runs_all_failed_is_wrong_until_one_completes(
+    client: SyncPrefectClient, server: PrefectServer, postgres: EmbeddedDatabase, folders: None, tmp_path: Path
+) -> None:
+    job = Job.RECOVER_STALLED
+
+    def run_once(settings: str, database: str) -> str:
+        """Let a worker run the job with these settings of Django; return the run."""
+        environment = {
+            **server.environment,
+            "DJANGO_SETTINGS_MODULE": settings,
+            "DOWNMAN_DATABASE_URL": database,
+            "DOWNMAN_HOME": str(tmp_path / "home"),
+        }
+        run = client.create_flow_run_from_deployment(deployment_id(client, job))
+        with Worker(WORK_POOL, "warm-process", environment=environment, log=tmp_path / "log"):
+            until(lambda: (state := client.read_flow_run(run.id).state) and state.is_final())
+        return str(run.id)
+
+    run_once("not_there.settings", "")
+    _, found = doctor()
+    assert one(found, f"job {job}").startswith("warning: its last run ")
+
+    last = run_once("not_there.settings", "")
+    status, found = doctor()
+    assert status == ExitStatus.WRONG
+    said = one(found, f"job {job}")
+    assert said.startswith("wrong: all of its last 2 runs ")
+    assert "No module named 'not_there'" in said
+    assert "\n" not in said
+    assert hints(found, f"job {job}") == [f"Its log says more: downman prefect flow-run logs {last}"]
+
+    run_once("downman_site.settings", postgres.url(str(connection.settings_dict["NAME"])))
+    _, found = doctor()
+    assert of(found, f"job {job}") == []
+    assert one(found, "jobs").startswith("ok: ")
+
+
 def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefectClient) -> None:
     client.delete_deployment(deployment_id(client, Job.SWEEP_ORPHANS))
     notices = deployment_id(client, Job.SEND_NOTICES)
