@@ -71,7 +71,7 @@ def prefect_server_running(folder: Path) -> Iterator[PrefectServer]:
         url = f"http://127.0.0.1:{ports.any_free()}/api"
         server = PrefectServer(
             url=url,
-            environment=_environment(folder, url, database),
+            environment=make_environment(folder, url, database),
             log=folder / "server.log",
             database_pid=int((database.data / "postmaster.pid").read_text().split()[0]),
         )
@@ -85,14 +85,16 @@ def prefect_server_running(folder: Path) -> Iterator[PrefectServer]:
         database.stop()
 
 
-def _environment(folder: Path, url: str, database: EmbeddedDatabase) -> dict[str, str]:
+def make_environment(folder: Path, url: str, database: EmbeddedDatabase | None = None) -> dict[str, str]:
+    """Return the environment of a server and of those who use it; without a database it makes an SQLite of its own."""
+    stored = databases.prefect_url(database.url("prefect")) if database else None
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("DOWNMAN_", "PREFECT_"))},
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_API_URL": url,
         "PREFECT_API_AUTH_STRING": AUTH,
         "PREFECT_SERVER_API_AUTH_STRING": AUTH,
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": databases.prefect_url(database.url("prefect")),
+        **({"PREFECT_SERVER_DATABASE_CONNECTION_URL": stored} if stored else {}),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_ENABLED": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",

@@ -12,13 +12,14 @@ from downman.domain.jobs import Queue
 from downman.domain.loopback import is_this_machine
 from downman.environment import EnvironmentSettings
 from downman.setting_types import DatabaseUrl, Port, Runs
+from downman.settings import PoolChoice
 
 PREFIX = "DOWNMAN_"
 #: The protocols of the standard ports (RFC 6409, RFC 8314); any other port may use any protocol.
 _PORT_TYPES = {465: {"SSL"}, 25: {"STARTTLS", "INSECURE"}, 587: {"STARTTLS", "INSECURE"}}
 
 
-class PoolSettings(EnvironmentSettings):
+class PoolSettings(PoolChoice):
     """The work pool, its queues and the mail server, as the bootstrap sets them up in Prefect."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
@@ -60,7 +61,9 @@ class PoolSettings(EnvironmentSettings):
         default="INSECURE", description="How the connection to the mail server is encrypted."
     )
     mail_block: str = Field(
-        default="downman-mail", description="Name of the Prefect block with the mail server and its login."
+        default="",
+        description="Name of the Prefect block with the mail server and its login. If empty: that of the pool and "
+        "`-mail`, so `downman-mail`.",
     )
 
     @model_validator(mode="after")
@@ -91,6 +94,11 @@ class PoolSettings(EnvironmentSettings):
         for priority, names in variables.items():
             if len(names) > 1:
                 yield f"{' and '.join(sorted(names))} are both {priority}; give each queue a priority of its own"
+
+    @property
+    def mail_block_name(self) -> str:
+        """The name of the block with the mail server."""
+        return self.mail_block or self.names.mail_block
 
     def get_concurrency(self, queue: Queue) -> int:
         """Return how many runs of a queue may run concurrently."""

@@ -1,5 +1,6 @@
 """Types of settings, and how a type with its bounds is described to people."""
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -20,6 +21,8 @@ _ONE: Mapping[Any, str] = {
     Path: "a path",
     Mapping[str, str]: "dotted paths by their names",
 }
+#: What Prefect takes as the name of a block, which is made from that of the pool.
+_POOL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MANY: Mapping[Any, str] = {int: "whole numbers", Path: "paths", IPv4Network | IPv6Network: "networks"}
 
 
@@ -41,6 +44,12 @@ def _is_postgresql(url: SecretStr) -> SecretStr:
     return url
 
 
+def _is_pool_name(name: str) -> str:
+    if not _POOL_NAME.fullmatch(name):
+        raise ValueError("write lower-case letters, digits and single dashes, such as `portal`")
+    return name
+
+
 def _to_paths(value: Any) -> dict[str, str]:
     """Take a mapping, or the text of a variable: `name=dotted.path,name=dotted.path`."""
     if isinstance(value, str):
@@ -59,6 +68,7 @@ Parts = Annotated[int, unit("parts")]
 Runs = Annotated[int, unit("runs")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DottedPaths = Annotated[Mapping[str, str], PlainValidator(_to_paths)]
+PoolName = Annotated[str, AfterValidator(_is_pool_name)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
 #: Seconds to wait before the first repetition, the second, and so on.
 Delays = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, strict=False)]

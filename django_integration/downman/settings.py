@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from downman.domain.jobs import DEFAULT_POOL, PrefectNames
 from downman.domain.loopback import is_this_machine
 from downman.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, PackagingMode, RetryPolicy
 from downman.environment import (
@@ -30,7 +31,7 @@ from downman.environment import (
     unknown_name,
 )
 from downman.secret_files import SUFFIX
-from downman.setting_types import Delays, DottedPaths, Folder, Network, Parts
+from downman.setting_types import Delays, DottedPaths, Folder, Network, Parts, PoolName
 
 PREFIX = "DOWNLOADS_"
 #: A run renews its lease twice a second (`downman_flows.runs.heartbeat`); ten may be late before it counts as dead.
@@ -50,6 +51,23 @@ class PrefectConnection(EnvironmentSettings):
     api_auth_string: SecretStr = Field(
         default=SecretStr(""), description="User and password of Prefect's API, with a colon between them."
     )
+
+
+class PoolChoice(EnvironmentSettings):
+    """The work pool of the site in Prefect."""
+
+    model_config = SettingsConfigDict(env_prefix="DOWNMAN_")
+
+    pool: PoolName = Field(
+        default=DEFAULT_POOL,
+        description="Prefect work pool of the site; sites that share a Prefect server need one each. All that is the "
+        "site's in Prefect bears its name.",
+    )
+
+    @property
+    def names(self) -> PrefectNames:
+        """The names of the site's objects in Prefect."""
+        return PrefectNames(self.pool)
 
 
 class AppSettings(BaseSettings):
@@ -98,6 +116,11 @@ class AppSettings(BaseSettings):
         description="User and password of Prefect's API, with a colon between them. If not set, "
         "`PREFECT_API_AUTH_STRING` of the environment is used; without that, for a server on the same machine, a login "
         "made from the site's `SECRET_KEY`.",
+    )
+    pool: PoolName = Field(
+        default=DEFAULT_POOL,
+        description="Prefect work pool of the site; sites that share a Prefect server need one each. If not set, "
+        "`DOWNMAN_POOL` of the environment is used.",
     )
     trigger_timeout_seconds: float = Field(
         default=5.0,
@@ -195,7 +218,9 @@ class AppSettings(BaseSettings):
         description="Sender of all e-mails. If not set, Django's `DEFAULT_FROM_EMAIL` is used where the site sets it.",
     )
     mail_block: str = Field(
-        default="downman-mail", description="Name of the Prefect block with the mail server and its login."
+        default="",
+        description="Name of the Prefect block with the mail server and its login. If empty: that of the pool and "
+        "`-mail`, so `downman-mail`.",
     )
     mail_timeout_seconds: float = Field(
         default=30, gt=0, allow_inf_nan=False, description="Seconds that each response of the mail server may take."
@@ -233,6 +258,16 @@ class AppSettings(BaseSettings):
         return init_settings, DjangoSource(settings_cls)
 
     @property
+    def names(self) -> PrefectNames:
+        """The names of the site's objects in Prefect."""
+        return PrefectNames(self.pool)
+
+    @property
+    def mail_block_name(self) -> str:
+        """The name of the block with the mail server."""
+        return self.mail_block or self.names.mail_block
+
+    @property
     def source_retries(self) -> RetryPolicy:
         """When a part that could not be fetched is tried again."""
         return _retry_policy(self.source_retry_seconds, self.source_give_up_seconds)
@@ -263,7 +298,11 @@ class DjangoSource(PydanticBaseSettingsSource):
         """Return the values that are set, by the names of their fields."""
         given = {SETTING_FIELDS[name]: value for name, value in _from_django().items()}
         prefect = read_settings(PrefectConnection, os.environ)
-        values = {"prefect_api_url": prefect.api_url, "prefect_api_auth_string": prefect.api_auth_string}
+        values: dict[str, Any] = {
+            "prefect_api_url": prefect.api_url,
+            "prefect_api_auth_string": prefect.api_auth_string,
+            "pool": read_settings(PoolChoice, os.environ).pool,
+        }
         if sender := _get_if_set("DEFAULT_FROM_EMAIL"):
             values["mail_from"] = sender
         values.update(given)
@@ -274,9 +313,10 @@ class DjangoSource(PydanticBaseSettingsSource):
 
 #: The names in Django's settings, each with its field.
 SETTING_FIELDS: Mapping[str, str] = {get_variable_name(AppSettings, name): name for name in AppSettings.model_fields}
-_PREFECT_VARIABLES = (
+_VARIABLES = (
     *(get_variable_name(PrefectConnection, name) for name in PrefectConnection.model_fields),
     *(name + SUFFIX for name in get_secret_names(PrefectConnection)),
+    *(get_variable_name(PoolChoice, name) for name in PoolChoice.model_fields),
 )
 _DELETED = object()
 #: The values of the last call of `app_settings`, and what they were validated to.
@@ -319,7 +359,7 @@ def app_settings() -> AppSettings:
     """
     given = _from_django()
     variables = [
-        *(os.environ.get(name) for name in _PREFECT_VARIABLES),
+        *(os.environ.get(name) for name in _VARIABLES),
         *(_get_if_set(name) for name in ("SECRET_KEY", "DEFAULT_FROM_EMAIL")),
     ]
     values, settings = _last.get("call", (None, None))
@@ -332,6 +372,11 @@ def app_settings() -> AppSettings:
         copied = {name: copy(value) if isinstance(value, list | dict) else value for name, value in given.items()}
         _last["call"] = (copied, variables), settings
     return settings
+
+
+def prefect_names() -> PrefectNames:
+    """Return the names of the site's objects in Prefect."""
+    return app_settings().names
 
 
 def settings_from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from downman.domain.errors import TriggerUnavailable
 from downman.domain.jobs import Job
 from downman.domain.ports import Trigger
 from downman.prefect_api import PAGE, PrefectApi, PrefectUnavailable
-from downman.settings import app_settings
+from downman.settings import app_settings, prefect_names
 
 #: Prefect's states after which a run will do nothing more.
 ENDED = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
@@ -24,7 +24,7 @@ class PrefectTrigger:
     def __init__(self, *, api_url: str, auth_string: str = "", timeout_seconds: float = 0.6) -> None:
         """Nothing is sent yet."""
         self._api = PrefectApi(api_url=api_url, auth_string=auth_string, timeout_seconds=timeout_seconds)
-        self._deployments: dict[Job, str] = {}
+        self._deployments: dict[str, str] = {}
         self.close = self._api.close
 
     def start(self, job: Job, *, key: str, at: datetime | None = None, request_id: int | None = None) -> str:
@@ -42,7 +42,7 @@ class PrefectTrigger:
             run = self._api.find("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
             if run is None:
                 # The deployment was made anew since we looked it up.
-                self._deployments.pop(job, None)
+                self._deployments.pop(prefect_names().to_deployment(job), None)
                 run = self._api.ask("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)
         except PrefectUnavailable as exc:
             raise TriggerUnavailable(reason=str(exc)) from exc
@@ -61,10 +61,11 @@ class PrefectTrigger:
         return frozenset(found)
 
     def _deployment(self, job: Job) -> str:
-        if job not in self._deployments:
-            found = self._api.ask("GET", f"deployments/name/{quote(job)}/{quote(job)}")
-            self._deployments[job] = str(found["id"])
-        return self._deployments[job]
+        name = prefect_names().to_deployment(job)
+        if name not in self._deployments:
+            found = self._api.ask("GET", f"deployments/name/{quote(job)}/{quote(name)}")
+            self._deployments[name] = str(found["id"])
+        return self._deployments[name]
 
 
 def _may_still_work(run: Mapping[str, Any]) -> bool:

@@ -14,18 +14,20 @@ from downman_flows.wiring import run_in_django
 @flow(name=Job.SEND_NOTICES.value, persist_result=False)
 async def send_notices() -> Any:
     """Send every mail that is due, over as few connections as the mail server allows."""
-    block = await run_in_django(_block_name)
+    block, key = await run_in_django(_names)
     credentials = await EmailServerCredentials.aload(block)
     sent = await run_in_django(_send, credentials)
     if sent.sent or sent.failed:
-        await acreate_markdown_artifact(key="notices", markdown=sent.describe())
+        await acreate_markdown_artifact(key=key, markdown=sent.describe())
     return Completed(message=sent.describe())
 
 
-def _block_name() -> str:
+def _names() -> tuple[str, str]:
+    """Return the names of the block with the mail server, and of the artifact that says what was sent."""
     from downman.settings import app_settings  # noqa: PLC0415
 
-    return app_settings().mail_block
+    settings = app_settings()
+    return settings.mail_block_name, settings.names.prefixed("notices")
 
 
 def _send(credentials: EmailServerCredentials) -> Any:

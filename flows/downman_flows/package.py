@@ -21,19 +21,26 @@ async def package_request(request_id: int) -> Any:
     """
     report = await run_in_django(_package, request_id, str(flow_run.get_id()))
     if report.rows:
+        key = await run_in_django(_artifact_key, request_id)
         await asyncio.gather(
             acreate_table_artifact(
-                key=f"request-{request_id}",
+                key=key,
                 table=report.rows,
                 description=f"**Request {request_id}** · {report.summary}",
             ),
             acreate_link_artifact(
-                key=f"request-{request_id}-tracking",
+                key=f"{key}-tracking",
                 link=report.tracking_url,
                 link_text=f"Tracking page of request {request_id}",
             ),
         )
     return Completed(message=report.summary)
+
+
+def _artifact_key(request_id: int) -> str:
+    from downman.settings import prefect_names  # noqa: PLC0415
+
+    return prefect_names().prefixed(f"request-{request_id}")
 
 
 def _package(request_id: int, owner: str) -> Any:

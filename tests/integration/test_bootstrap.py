@@ -18,7 +18,7 @@ from prefect.events.worker import EventsWorker
 from prefect.states import Running
 from prefect_email import EmailServerCredentials
 
-from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import DEFAULT_POOL, Job, Queue
 from downman_ops.launch import ports
 from downman_ops.prefect_setup.bootstrap import bootstrap
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, PrefectFile, read_prefect_file
@@ -66,7 +66,7 @@ def deployments() -> dict[str, Any]:
 
 def queues() -> dict[str, tuple[int | None, int | None]]:
     async def read(client: PrefectClient) -> dict[str, tuple[int | None, int | None]]:
-        found = {queue: await client.read_work_queue_by_name(queue, work_pool_name=WORK_POOL) for queue in Queue}
+        found = {queue: await client.read_work_queue_by_name(queue, work_pool_name=DEFAULT_POOL) for queue in Queue}
         return {name: (queue.priority, queue.concurrency_limit) for name, queue in found.items()}
 
     return ask(read)
@@ -85,7 +85,7 @@ def test_everything_is_there_after_the_first_time(prefect_server: PrefectServer)
     for spec in read_prefect_file().deployments:
         deployment = found[spec.name]
         assert deployment.entrypoint == spec.entrypoint
-        assert (deployment.work_pool_name, deployment.work_queue_name) == (WORK_POOL, spec.work_pool.work_queue_name)
+        assert (deployment.work_pool_name, deployment.work_queue_name) == (DEFAULT_POOL, spec.work_pool.work_queue_name)
         assert [schedule.slug for schedule in deployment.schedules] == [schedule.slug for schedule in spec.schedules]
         assert deployment.pull_steps == []
     assert list(found[Job.PACKAGE_REQUEST].parameter_openapi_schema["properties"]) == ["request_id"]
@@ -106,7 +106,7 @@ def test_a_second_time_changes_nothing(prefect_server: PrefectServer) -> None:
 
     assert known() == before
     assert not any("retired" in line for line in lines)
-    assert f"work pool {WORK_POOL}: unchanged" in lines
+    assert f"work pool {DEFAULT_POOL}: unchanged" in lines
     assert all(f"queue {queue}: unchanged" in lines for queue in Queue)
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_longer_in_the_file_is_retired(prefect_server: PrefectServer)
 
     assert "deployment send-notices: retired" in lines
     assert "deployment recover-stalled: retired the schedule every-minute" in lines
-    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL]))
+    ours = WorkPoolFilter(name=WorkPoolFilterName(any_=[DEFAULT_POOL]))
     there = ask(lambda client: client.read_deployments(work_pool_filter=ours))
     assert {found.name for found in there} == {spec.name for spec in full.deployments} - {Job.SEND_NOTICES}
     run_bootstrap()
@@ -172,7 +172,7 @@ def test_another_worker_type_gets_a_new_pool_with_everything_on_it(prefect_serve
     run_bootstrap()
     run_bootstrap(worker_type="other")
 
-    assert ask(lambda client: client.read_work_pool(WORK_POOL)).type == "other"
+    assert ask(lambda client: client.read_work_pool(DEFAULT_POOL)).type == "other"
     assert queues()[Queue.PACKAGE] == (2, 4)
     assert {item.work_queue_name for item in deployments().values()} == set(Queue)
     run_bootstrap()
@@ -182,15 +182,15 @@ def test_what_a_warm_worker_preloads_follows_the_settings_and_the_rest_of_its_te
     prefect_server: PrefectServer,
 ) -> None:
     run_bootstrap()
-    template = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template
+    template = ask(lambda client: client.read_work_pool(DEFAULT_POOL)).base_job_template
     variables = template["variables"]["properties"]
     assert variables["preload"]["default"] == ["downman_flows.preload:load"]
     variables["env"]["default"] = {"BY": "hand"}
-    ask(lambda client: client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template)))
+    ask(lambda client: client.update_work_pool(DEFAULT_POOL, WorkPoolUpdate(base_job_template=template)))
 
     run_bootstrap(preload=["json"])
 
-    variables = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template["variables"]["properties"]
+    variables = ask(lambda client: client.read_work_pool(DEFAULT_POOL)).base_job_template["variables"]["properties"]
     assert variables["preload"]["default"] == ["json"]
     assert variables["env"]["default"] == {"BY": "hand"}
     run_bootstrap()
@@ -230,20 +230,20 @@ def test_what_is_in_force_is_shown_with_what_differs_and_nothing_is_changed(pref
         assert "first" not in text
         assert "second" not in text
 
-    done = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template["variables"]["properties"]
+    done = ask(lambda client: client.read_work_pool(DEFAULT_POOL)).base_job_template["variables"]["properties"]
     assert done["limit_per_worker"]["default"] == {"package": 2}
     run_bootstrap()
 
 
 def test_a_pool_of_an_earlier_version_learns_what_it_did_not_declare(prefect_server: PrefectServer) -> None:
     run_bootstrap()
-    template = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template
+    template = ask(lambda client: client.read_work_pool(DEFAULT_POOL)).base_job_template
     del template["variables"]["properties"]["limit_per_worker"]
-    ask(lambda client: client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template)))
+    ask(lambda client: client.update_work_pool(DEFAULT_POOL, WorkPoolUpdate(base_job_template=template)))
 
     run_bootstrap(package_per_worker=1)
 
-    variables = ask(lambda client: client.read_work_pool(WORK_POOL)).base_job_template["variables"]["properties"]
+    variables = ask(lambda client: client.read_work_pool(DEFAULT_POOL)).base_job_template["variables"]["properties"]
     assert variables["limit_per_worker"]["default"] == {"package": 1}
     assert variables["limit_per_worker"]["title"] == "Limit per worker"
     run_bootstrap()

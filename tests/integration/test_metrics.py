@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import DEFAULT_POOL, Job, Queue
 from downman.domain.status import RequestStatus
 from downman.models import DownloadLink, DownloadRequest, Notice, Resource, ResourceLocator
 from downman.monitoring import worker_stats as read_vitals
@@ -272,11 +272,13 @@ def test_queues_and_workers(settings: Any, prefect_server: PrefectServer, tmp_pa
     api = PrefectApi(api_url=prefect_server.url, auth_string=AUTH, timeout_seconds=10)
     deployment = api.ask("GET", f"deployments/name/{Job.PACKAGE_REQUEST}/{Job.PACKAGE_REQUEST}")["id"]
     run = api.ask("POST", f"deployments/{deployment}/create_flow_run", {"parameters": {"request_id": 1}})["id"]
-    maintenance = f"work_pools/{WORK_POOL}/queues/{Queue.MAINTENANCE}"
+    maintenance = f"work_pools/{DEFAULT_POOL}/queues/{Queue.MAINTENANCE}"
     api.ask("PATCH", maintenance, {"is_paused": True})
     # It serves another queue, so that the run goes on waiting.
     options = ("--name=one", f"--work-queue={Queue.NOTIFY}")
-    worker = Worker(WORK_POOL, "warm-process", *options, environment=prefect_server.environment, log=tmp_path / "log")
+    worker = Worker(
+        DEFAULT_POOL, "warm-process", *options, environment=prefect_server.environment, log=tmp_path / "log"
+    )
 
     def polled() -> Mapping[tuple[str, ...], float] | None:
         # Prefect's server notes a poll in the background, some time after it has answered it.

@@ -19,7 +19,7 @@ from downman.domain.errors import PermanentError, TemporaryError
 from downman.environment import get_variable_name
 from downman.monitoring.metrics import samples
 from downman.setting_types import describe, get_unit, is_secret
-from downman.settings import AppSettings, PrefectConnection
+from downman.settings import AppSettings, PoolChoice, PrefectConnection
 from downman_ops.launch.environment import get_all_secret_names
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.settings import DemoSettings, PoolSettings
@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, type[BaseSettings]] = {
     "Prefect's server": PrefectConnection,
     "Site": SiteEnvironment,
     "Services": ServiceSettings,
+    "Several sites": PoolChoice,
     "Work pool, queues and mail server": PoolSettings,
     "Worker of the type `warm-process`": WarmProcessSettings,
     "Demo": DemoSettings,
@@ -248,7 +249,7 @@ def jobs_page() -> str:
         )
     return (
         "# Jobs and queues\n\nMade from `prefect.yaml` and `django_integration/downman/domain/jobs.py`. Each job is a Prefect deployment whose\n"
-        f"flow has the same name; all run in the work pool `{jobs.WORK_POOL}`.\n\n"
+        f"flow has the same name; all run in the work pool `{jobs.DEFAULT_POOL}`. In another pool (`DOWNMAN_POOL`) the name of\nthe deployment begins with that of the pool.\n\n"
         + table("job", "queue", "runs", "what it does", rows=rows)
         + "\n"
         + enum_table("Queues", jobs.Queue)

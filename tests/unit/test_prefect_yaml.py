@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from downman.domain.jobs import WORK_POOL, Job, Queue
+from downman.domain.jobs import DEFAULT_POOL, Job, Queue
 from downman_ops.errors import ConfigurationError
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, DeploymentSpec, read_prefect_file
 
@@ -23,7 +23,7 @@ def test_the_entrypoint_is_a_flow_of_the_same_name(spec: DeploymentSpec) -> None
 
 def test_every_queue_is_used_and_work_goes_to_our_pool() -> None:
     assert {spec.work_pool.work_queue_name for spec in DEPLOYMENTS} == set(Queue)
-    assert {spec.work_pool.name for spec in DEPLOYMENTS} == {WORK_POOL}
+    assert {spec.work_pool.name for spec in DEPLOYMENTS} == {DEFAULT_POOL}
 
 
 def test_maintenance_runs_by_itself_and_orders_do_not() -> None:

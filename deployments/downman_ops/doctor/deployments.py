@@ -5,8 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from downman.domain.jobs import TAG, AutomationName
+from downman.domain.jobs import AutomationName
 from downman.prefect_api import PAGE, PrefectApi
+from downman.settings import prefect_names
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, ok, warning, wrong
 from downman_ops.errors import ConfigurationError
 from downman_ops.prefect_setup.prefect_file import PREFECT_FILE, DeploymentSpec, ScheduleSpec, read_prefect_file
@@ -19,8 +20,9 @@ def check_deployments(api: PrefectApi, file: Path = PREFECT_FILE) -> Iterator[Fi
     except ConfigurationError as exc:
         yield wrong("deployments", str(exc), f"Put downman's own file back: {file}")
         return
-    body = {"deployments": {"tags": {"all_": [TAG]}}}
-    found = {item["name"]: item for item in api.pages("deployments/filter", body, most=PAGE)}
+    names = prefect_names()
+    body = {"deployments": {"tags": {"all_": [names.tag]}}}
+    found = {names.to_job(item["name"]): item for item in api.pages("deployments/filter", body, most=PAGE)}
     differing = [
         wrong(f"deployment {name}", "; ".join(differences), BOOTSTRAP)
         for name, spec in wanted.items()
@@ -28,22 +30,23 @@ def check_deployments(api: PrefectApi, file: Path = PREFECT_FILE) -> Iterator[Fi
     ]
     yield from differing
     for name in sorted(set(found) - set(wanted)):
-        yield warning(f"deployment {name}", f"it has the tag {TAG} but is not in {file.name}", BOOTSTRAP)
+        yield warning(f"deployment {name}", f"it has the tag {names.tag} but is not in {file.name}", BOOTSTRAP)
     if not differing:
         yield ok("deployments", f"{len(wanted)}, as {file.name} says")
 
 
 def check_automations(api: PrefectApi) -> Iterator[Finding]:
     """Check that Prefect frees the slots of runs that died, and has their orders recovered."""
-    body = {"automations": {"name": {"any_": list(AutomationName)}}}
+    names = [prefect_names().to_automation(name) for name in AutomationName]
+    body = {"automations": {"name": {"any_": names}}}
     found = {item["name"]: item["enabled"] for item in api.pages("automations/filter", body, most=PAGE)}
-    for name in AutomationName:
+    for name in names:
         if name not in found:
-            yield wrong("automations", f"there is no automation {name.value!r}", BOOTSTRAP)
+            yield wrong("automations", f"there is no automation {name!r}", BOOTSTRAP)
         elif not found[name]:
-            yield wrong("automations", f"the automation {name.value!r} is disabled", BOOTSTRAP)
-    if all(found.get(name) for name in AutomationName):
-        yield ok("automations", f"{len(AutomationName)}, enabled")
+            yield wrong("automations", f"the automation {name!r} is disabled", BOOTSTRAP)
+    if all(found.get(name) for name in names):
+        yield ok("automations", f"{len(names)}, enabled")
 
 
 def _differences(spec: DeploymentSpec, found: Mapping[str, Any] | None) -> Iterator[str]:
@@ -52,7 +55,7 @@ def _differences(spec: DeploymentSpec, found: Mapping[str, Any] | None) -> Itera
         return
     place, wanted_place = (
         (found["work_pool_name"], found["work_queue_name"]),
-        (spec.work_pool.name, spec.work_pool.work_queue_name),
+        (prefect_names().pool, spec.work_pool.work_queue_name),
     )
     if place != wanted_place:
         yield f"it is on {_path(place)}, not on {_path(wanted_place)}"

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import WORK_POOL
 from downman.prefect_api import PAGE, PrefectApi
+from downman.settings import prefect_names
 from downman_ops.doctor.findings import Finding, State, humanize_duration, ok
 from downman_ops.redaction import redact
 
@@ -13,7 +13,6 @@ from downman_ops.redaction import redact
 RECENT, WITHIN = 5, timedelta(days=1)
 #: One failed run may be an accident, after which nothing was to be done yet.
 WRONG_FROM = 2
-_POOL = {"work_pools": {"name": {"any_": [WORK_POOL]}}}
 #: How a run ends by itself; one that was cancelled says nothing.
 _ENDED = ["COMPLETED", "FAILED", "CRASHED"]
 _MESSAGE_LENGTH = 200
@@ -21,13 +20,15 @@ _MESSAGE_LENGTH = 200
 
 def check_failures(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
     """Check for jobs none of whose recent runs completed; `now` on Prefect's clock."""
+    names = prefect_names()
+    pool = {"work_pools": {"name": {"any_": [names.pool]}}}
     since = {"end_time": {"after_": (now - WITHIN).isoformat()}}
-    failed: dict[str, Any] = {**_POOL, "flow_runs": {"state": {"type": {"any_": _ENDED[1:]}}, **since}}
+    failed: dict[str, Any] = {**pool, "flow_runs": {"state": {"type": {"any_": _ENDED[1:]}}, **since}}
     if not api.ask("POST", "flow_runs/count", failed):
         yield ok("jobs", "no run has failed in the last 24 hours")
         return
     failing = 0
-    for deployment in api.pages("deployments/filter", _POOL, most=PAGE):
+    for deployment in api.pages("deployments/filter", pool, most=PAGE):
         body = {
             "deployments": {"id": {"any_": [deployment["id"]]}},
             "flow_runs": {"state": {"type": {"any_": _ENDED}}, **since},
@@ -37,7 +38,7 @@ def check_failures(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
         runs = api.ask("POST", "flow_runs/filter", body)
         if runs and not any(run["state_type"] == _ENDED[0] for run in runs):
             failing += 1
-            yield _failing(deployment["name"], runs, now)
+            yield _failing(names.to_job(deployment["name"]), runs, now)
     if not failing:
         yield ok("jobs", "of each that has run in the last 24 hours, one of the last runs completed")
 

@@ -56,7 +56,7 @@ def check_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterator[
 
     from downman_flows.mail_server import MailServer  # noqa: PLC0415
 
-    name = app_settings().mail_block
+    name = app_settings().mail_block_name
     blocks = "block_types/slug/email-server-credentials/block_documents/name"
     # Not by the block's class, which tells the server of every reading.
     block = api.find("GET", f"{blocks}/{quote(name, safe='')}?include_secrets=true")

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, Queue
 from downman.prefect_api import PrefectApi
+from downman.settings import prefect_names
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, State, humanize_duration, ok, warning, wrong
 
 #: A queue for whose runs nobody has asked for so long is served by nobody; so Prefect reckons too.
@@ -16,25 +17,24 @@ LATE_AFTER, WRONG_AFTER = timedelta(seconds=60), timedelta(minutes=10)
 
 def check_pool(api: PrefectApi) -> Iterator[Finding]:
     """Check the pool as a whole."""
-    pool = api.find("GET", f"work_pools/{WORK_POOL}")
+    name = prefect_names().pool
+    pool = api.find("GET", f"work_pools/{name}")
     part = "work pool"
     if pool is None:
-        yield wrong(part, f"there is no work pool {WORK_POOL}", BOOTSTRAP)
+        yield wrong(part, f"there is no work pool {name}", BOOTSTRAP)
     elif pool["is_paused"]:
-        yield wrong(
-            part, f"{WORK_POOL} is paused: no run is given out", f"downman prefect work-pool resume {WORK_POOL}"
-        )
+        yield wrong(part, f"{name} is paused: no run is given out", f"downman prefect work-pool resume {name}")
     elif pool["concurrency_limit"] == 0:
-        hint = f"downman prefect work-pool clear-concurrency-limit {WORK_POOL}"
-        yield wrong(part, f"{WORK_POOL} may run nothing: its limit is 0", hint)
+        hint = f"downman prefect work-pool clear-concurrency-limit {name}"
+        yield wrong(part, f"{name} may run nothing: its limit is 0", hint)
     else:
-        yield ok(part, f"{WORK_POOL}, for workers of the type {pool['type']}")
+        yield ok(part, f"{name}, for workers of the type {pool['type']}")
 
 
 def check_workers(api: PrefectApi) -> Iterator[Finding]:
     """Count the workers that send heartbeats."""
     body = {"workers": {"status": {"any_": ["ONLINE"]}}, "limit": 200}
-    workers = api.find("POST", f"work_pools/{WORK_POOL}/workers/filter", body) or ()
+    workers = api.find("POST", f"work_pools/{prefect_names().pool}/workers/filter", body) or ()
     if workers:
         yield ok("workers", f"{len(workers)} online: {', '.join(sorted(worker['name'] for worker in workers))}")
     else:
@@ -60,7 +60,7 @@ def check_queue(api: PrefectApi, name: Queue, queue: Mapping[str, Any] | None, *
 
 def _stopped(part: str, name: Queue, queue: Mapping[str, Any]) -> Iterator[Finding]:
     if queue["is_paused"]:
-        yield wrong(part, "it is paused", f"downman prefect work-queue resume {name} --pool {WORK_POOL}")
+        yield wrong(part, "it is paused", f"downman prefect work-queue resume {name} --pool {prefect_names().pool}")
     if queue["concurrency_limit"] == 0:
         hint = f"Set DOWNMAN_{name.upper()}_CONCURRENCY to 1 or more, then: {BOOTSTRAP}"
         yield wrong(part, "its limit is 0: nothing runs", hint)
@@ -104,7 +104,7 @@ def _count(api: PrefectApi, name: Queue, *states: str, **filters: Any) -> int:
 
 
 def _of(name: Queue) -> dict[str, Any]:
-    return {"work_pools": {"name": {"any_": [WORK_POOL]}}, "work_pool_queues": {"name": {"any_": [name]}}}
+    return {"work_pools": {"name": {"any_": [prefect_names().pool]}}, "work_pool_queues": {"name": {"any_": [name]}}}
 
 
 def _start(name: Queue | None = None) -> str:

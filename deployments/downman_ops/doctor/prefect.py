@@ -10,15 +10,17 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import Queue
 from downman.prefect_api import LoginRefused, PrefectApi, PrefectUnavailable
-from downman.settings import AppSettings, app_settings
+from downman.settings import AppSettings, app_settings, prefect_names
 from downman_ops.doctor.clock import compare_clocks
 from downman_ops.doctor.deployments import check_automations, check_deployments
 from downman_ops.doctor.failures import check_failures
 from downman_ops.doctor.findings import Finding, ok, run_check, warning, wrong
 from downman_ops.doctor.mail_server import check_mail_server
 from downman_ops.doctor.pool import check_pool, check_queue, check_workers
+from downman_ops.doctor.prefect_database import PART as DATABASE
+from downman_ops.doctor.prefect_database import check_prefect_database
 from downman_ops.doctor.runs import check_runs
 
 PART = "Prefect"
@@ -54,10 +56,11 @@ def check_prefect(*, test_mail_to: str | None) -> tuple[list[Finding], bool]:
 def _run_checks(api: PrefectApi, *, now: datetime, test_mail_to: str | None) -> list[Finding]:
     queues: Mapping[str, Any] = {
         queue["name"]: queue
-        for queue in api.find("POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": 200}) or ()
+        for queue in api.find("POST", f"work_pools/{prefect_names().pool}/queues/filter", {"limit": 200}) or ()
     }
     checks: Sequence[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("mail server", partial(check_mail_server, api, test_mail_to=test_mail_to)),
+        (DATABASE, partial(check_prefect_database, api)),
         ("work pool", partial(check_pool, api)),
         ("workers", partial(check_workers, api)),
         *((f"queue {name}", partial(check_queue, api, name, queues.get(name), now=now)) for name in Queue),

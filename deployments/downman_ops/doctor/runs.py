@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import ACTIVE_RUN_STATES, SILENCE_SECONDS, WORK_POOL
+from downman.domain.jobs import ACTIVE_RUN_STATES, SILENCE_SECONDS
 from downman.prefect_api import PAGE, PrefectApi
+from downman.settings import prefect_names
 from downman_ops.doctor.findings import Finding, humanize_duration, ok, wrong
 
 SILENCE = timedelta(seconds=SILENCE_SECONDS)
@@ -18,7 +19,7 @@ _PREFIX = "prefect.flow-run."
 def check_runs(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
     """Check for running runs without a heartbeat; `now` on Prefect's clock."""
     body = {
-        "work_pools": {"name": {"any_": [WORK_POOL]}},
+        "work_pools": {"name": {"any_": [prefect_names().pool]}},
         "flow_runs": {"state": {"type": {"any_": ACTIVE_RUN_STATES}}},
         "sort": "EXPECTED_START_TIME_ASC",
     }

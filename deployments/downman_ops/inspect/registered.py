@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from downman.domain.jobs import TAG, WORK_POOL
+from downman.settings import prefect_names
 from downman_ops.commands import Report, Table
 from downman_ops.inspect.runs import prefect
 
@@ -13,11 +13,11 @@ MOST = 200
 
 def registered(_options: Mapping[str, Any]) -> Report:
     """Show it. Raises `PrefectUnavailable`."""
-    api = prefect()
-    ours = {"deployments": {"tags": {"all_": [TAG]}}, "sort": "NAME_ASC"}
+    api, names = prefect(), prefect_names()
+    ours = {"deployments": {"tags": {"all_": [names.tag]}}, "sort": "NAME_ASC"}
     deployments = [
         (
-            deployment["name"],
+            names.to_job(deployment["name"]),
             deployment["entrypoint"],
             deployment["work_queue_name"],
             ", ".join(_describe(schedule) for schedule in deployment["schedules"]) or "on demand",
@@ -25,8 +25,8 @@ def registered(_options: Mapping[str, Any]) -> Report:
         )
         for deployment in api.pages("deployments/filter", ours, most=MOST)
     ]
-    pool = api.find("GET", f"work_pools/{WORK_POOL}")
-    found = api.ask("POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": MOST}) if pool else []
+    pool = api.find("GET", f"work_pools/{names.pool}")
+    found = api.ask("POST", f"work_pools/{names.pool}/queues/filter", {"limit": MOST}) if pool else []
     queues = [
         (
             queue["name"],

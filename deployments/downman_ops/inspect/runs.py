@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from downman.domain.jobs import TAG, WORK_POOL, Queue
+from downman.domain.jobs import Queue
 from downman.models import DownloadRequest
 from downman.prefect_api import PAGE, PrefectApi
+from downman.settings import prefect_names
 from downman_ops.commands import Table
 from downman_ops.redaction import redact
 
@@ -48,7 +49,7 @@ def count_runs_in(
 
 def _filter(states: Collection[str], queue: str | None, when: Mapping[str, Any] | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "work_pools": {"name": {"any_": [WORK_POOL]}},
+        "work_pools": {"name": {"any_": [prefect_names().pool]}},
         "flow_runs": {"state": {"type": {"any_": list(states)}}, **(when or {})},
     }
     return found if queue is None else {**found, "work_pool_queues": {"name": {"any_": [Queue(queue).value]}}}
@@ -56,7 +57,7 @@ def _filter(states: Collection[str], queue: str | None, when: Mapping[str, Any] 
 
 def next_of_schedules(api: PrefectApi) -> list[dict[str, Any]]:
     """Return the next run of each of our deployments that have a schedule. Raises `PrefectUnavailable`."""
-    ours = api.pages("deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}}, most=PAGE)
+    ours = api.pages("deployments/filter", {"deployments": {"tags": {"all_": [prefect_names().tag]}}}, most=PAGE)
     found: list[dict[str, Any]] = []
     for deployment in ours:
         if deployment["schedules"]:
@@ -76,7 +77,8 @@ def get_jobs(api: PrefectApi, runs: Iterable[Mapping[str, Any]]) -> dict[str, st
         return {}
     # There are as many as jobs, however many runs there are.
     found = api.pages("deployments/filter", {"deployments": {"id": {"any_": wanted}}}, most=len(wanted))
-    return {deployment["id"]: deployment["name"] for deployment in found}
+    to_job = prefect_names().to_job
+    return {deployment["id"]: to_job(deployment["name"]) for deployment in found}
 
 
 def get_order(run: Mapping[str, Any]) -> int | None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from statistics import fmean
 from typing import Any
 
-from downman.domain.jobs import ACTIVE_RUN_STATES, ENDED_RUN_STATES, WORK_POOL, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, ENDED_RUN_STATES, Queue
 from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PAGE, PrefectApi
+from downman.settings import prefect_names
 from downman_ops.commands import Report, Table
 from downman_ops.inspect.runs import count_runs_in, get_time, get_worker, prefect, runs_in
 
@@ -41,7 +42,7 @@ def stats(_options: Mapping[str, Any]) -> Report:
                 *((state, (state,), today) for state in ENDED_RUN_STATES),
             )
         }
-        limits = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": PAGE})
+        limits = threads.submit(api.ask, "POST", f"work_pools/{prefect_names().pool}/queues/filter", {"limit": PAGE})
         runs = {queue: found.result() for queue, found in newest.items()}
         limit_of = {queue["name"]: queue["concurrency_limit"] for queue in limits.result()}
         queues = [
@@ -62,7 +63,7 @@ def stats(_options: Mapping[str, Any]) -> Report:
 def _seen(api: PrefectApi, now: datetime) -> list[dict[str, Any]]:
     wanted = {"last_heartbeat_time": {"after_": (now - SEEN_WITHIN).isoformat()}}
     found: list[dict[str, Any]] = api.ask(
-        "POST", f"work_pools/{WORK_POOL}/workers/filter", {"workers": wanted, "limit": MOST_WORKERS}
+        "POST", f"work_pools/{prefect_names().pool}/workers/filter", {"workers": wanted, "limit": MOST_WORKERS}
     )
     return found
 

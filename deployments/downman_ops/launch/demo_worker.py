@@ -3,8 +3,6 @@
 import sys
 import time
 
-from downman.domain.jobs import WORK_POOL
-
 WORKER_NAME = "demo"
 POLL_SECONDS = 0.2
 ANSWER_SECONDS = 5.0
@@ -24,10 +22,10 @@ def main() -> None:
     settings = get_current_settings().api
     auth = settings.auth_string.get_secret_value() if settings.auth_string else ""
     api = PrefectApi(api_url=str(settings.url), auth_string=auth, timeout_seconds=ANSWER_SECONDS)
-    while not api.has_pool(WORK_POOL):
+    pool = PoolSettings()
+    while not api.has_pool(pool.pool):
         time.sleep(POLL_SECONDS)
-    kind = PoolSettings().worker_type
-    sys.argv = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", kind, "--name", WORKER_NAME]
+    sys.argv = ["prefect", "worker", "start", "--pool", pool.pool, "--type", pool.worker_type, "--name", WORKER_NAME]
     app()
 
 

@@ -77,10 +77,14 @@ def _contradictions(environment: Mapping[str, str]) -> Iterator[str]:
         ("DOWNLOADS_PREFECT_API_URL", "PREFECT_API_URL"),
         ("DOWNLOADS_PREFECT_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"),
         ("DOWNLOADS_MAIL_BLOCK", "DOWNMAN_MAIL_BLOCK"),
+        ("DOWNLOADS_POOL", "DOWNMAN_POOL"),
     ):
         first, second = environment.get(one, "").rstrip("/"), environment.get(other, "").rstrip("/")
         if first and second and first != second:
             yield f"{one} and {other} have the same meaning but differ; remove {one}."
+
+    if environment.get("DOWNLOADS_POOL") and not environment.get("DOWNMAN_POOL"):
+        yield "DOWNLOADS_POOL is only for Django's settings; in the environment, set DOWNMAN_POOL instead."
 
 
 def _unsafe(environment: Mapping[str, str]) -> Iterator[str]:

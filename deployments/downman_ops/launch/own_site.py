@@ -72,6 +72,7 @@ def load(part: str) -> None:
         return
     settings = read_site_settings()
     os.environ["PREFECT_API_URL"] = settings.prefect_api_url
+    os.environ["DOWNMAN_POOL"] = settings.pool
     if login := settings.prefect_api_auth_string.get_secret_value():
         os.environ["PREFECT_API_AUTH_STRING"] = login
     if part == "bootstrap":
@@ -103,16 +104,19 @@ def make_folders(*, packages: bool) -> None:
     settings = read_site_settings()
     wanted = {"staging_dir": STAGING_MODE, **({"package_dir": PACKAGES_MODE} if packages else {})}
     for field, mode in wanted.items():
-        folder: Path = getattr(settings, field)
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=mode, exist_ok=True)
-        except OSError as exc:
-            name = get_variable_name(type(settings), field)
-            raise ConfigurationError(
-                f"{name}: the folder {folder} cannot be made: {exc.strerror}. Make it, owned by the user of site and "
-                "workers, or name another one."
-            ) from exc
+        make_folder(getattr(settings, field), mode=mode, variable=get_variable_name(type(settings), field))
+
+
+def make_folder(folder: Path, *, variable: str, mode: int = STAGING_MODE) -> None:
+    """Make a folder that a variable or setting names, where it is missing. Raises `ConfigurationError`."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"{variable}: the folder {folder} cannot be made: {exc.strerror}. Make it, owned by the user of site and "
+            "workers, or name another one."
+        ) from exc
 
 
 def ensure_prefect_database() -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import Queue
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import own_site, prefect_environment
 from downman_ops.launch.demo_environment import DEMO_SETTINGS
@@ -47,7 +47,7 @@ def run(words: Sequence[str], env_file: Path | None = None) -> int:
     parts.add_parser("setup", help="bring databases, static files, pool, queues and deployments up to date, and end")
     parts.add_parser("site", help="the site, by gunicorn")
     worker = parts.add_parser("worker", help="a worker")
-    worker.add_argument("--queues", default=",".join(Queue), help="the queues that it serves, with commas (all)")
+    worker.add_argument("--queues", help="the queues that it serves, with commas (all of the pool)")
     worker.add_argument("--name", help="the name under which it is seen")
     arguments = parser.parse_args(words)
     settings = _prepare(env_file, part=arguments.part)
@@ -96,6 +96,7 @@ def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
 def _prepare_own_site(part: str) -> None:
     """Take from the site's settings what the environment does not say, as far as the part needs it."""
     own_site.make_importable(Path.cwd())
+    own_site.make_folder(ServiceSettings().home.expanduser().resolve() / "prefect", variable="DOWNMAN_HOME")
     # Prefect's server may run where the site is not installed; then the environment has all that it needs.
     if part != "prefect" or not os.environ.get("PREFECT_API_AUTH_STRING"):
         own_site.load(part)
@@ -153,16 +154,18 @@ def _site(settings: ServiceSettings) -> list[str]:
 
 
 def _worker(settings: ServiceSettings, arguments: argparse.Namespace) -> list[str]:
-    queues = [name.strip() for name in arguments.queues.split(",") if name.strip()]
+    queues = [name.strip() for name in (arguments.queues or "").split(",") if name.strip()]
     unknown = sorted(set(queues) - set(Queue))
-    if unknown or not queues:
+    if unknown or (arguments.queues is not None and not queues):
         raise ConfigurationError(f"--queues {arguments.queues}: the queues are {', '.join(Queue)}.")
     if is_own_site():
         _check_site(warn=False)
     # That of the packages may be on another machine, which is not mounted yet.
     own_site.make_folders(packages=False)
     os.environ["PREFECT_WORKER_QUERY_SECONDS"] = str(settings.poll_seconds)
-    program = ["-m", "prefect", "worker", "start", f"--pool={WORK_POOL}", f"--type={PoolSettings().worker_type}"]
+    pool = PoolSettings()
+    program = ["-m", "prefect", "worker", "start", f"--pool={pool.pool}", f"--type={pool.worker_type}"]
+    # Without any it serves all of the pool: a site's own flows are in the queue `default`.
     program += [f"--work-queue={queue}" for queue in queues]
     return [*program, f"--name={arguments.name}"] if arguments.name else program
 

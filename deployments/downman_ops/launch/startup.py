@@ -11,10 +11,10 @@ from pathlib import Path
 
 import httpx
 
-from downman.domain.jobs import WORK_POOL
 from downman.prefect_api import PrefectApi
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch.demo_environment import Demo
+from downman_ops.settings import PoolSettings
 
 POLL_SECONDS = 0.1
 #: Seconds within which a server must have answered, or it is asked again.
@@ -52,7 +52,7 @@ class Startup:
         self._until(api.is_up, "Prefect's server", "prefect")
         self._finish("bootstrap", bootstrap)
         self._until(self._site_answers, "the site", "site")
-        self._until(lambda: api.has_worker(WORK_POOL, since=self._began), "the worker", "worker")
+        self._until(lambda: api.has_worker(PoolSettings().pool, since=self._began), "the worker", "worker")
 
     def _begin(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         with self._log(name).open("wb") as log:

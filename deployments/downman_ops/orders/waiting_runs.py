@@ -5,9 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from downman.domain.jobs import WAITING_RUN_STATES, WORK_POOL, Queue
+from downman.domain.jobs import WAITING_RUN_STATES, Queue
 from downman.models import DownloadRequest
 from downman.prefect_api import PrefectApi
+from downman.settings import prefect_names
 
 #: The most that Prefect cancels at once.
 AT_ONCE = 50
@@ -47,7 +48,7 @@ def _waiting(queue: Queue) -> Mapping[str, Any]:
         runs["expected_start_time"] = {"before_": timezone.now().isoformat()}
     return {
         "flow_runs": runs,
-        "work_pools": {"name": {"any_": [WORK_POOL]}},
+        "work_pools": {"name": {"any_": [prefect_names().pool]}},
         "work_pool_queues": {"name": {"any_": [queue.value]}},
     }
 

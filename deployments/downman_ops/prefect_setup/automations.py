@@ -10,27 +10,27 @@ from prefect.events.actions import ChangeFlowRunState, RunDeployment
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from downman.domain.jobs import SILENCE_SECONDS, TAG, AutomationName, Job
+from downman.domain.jobs import SILENCE_SECONDS, AutomationName, Job, PrefectNames
 
 _RUN_ENDED_BADLY = {"prefect.flow-run.Crashed", "prefect.flow-run.Cancelled", "prefect.flow-run.Failed"}
 
 
-async def ensure_automations(client: PrefectClient) -> list[str]:
+async def ensure_automations(client: PrefectClient, names: PrefectNames) -> list[str]:
     """Create or update the automations. Return what was done, one line each."""
-    recovery = await client.read_deployment_by_name(f"{Job.RECOVER_STALLED}/{Job.RECOVER_STALLED}")
-    return [await _ensure(client, wanted) for wanted in _automations(recovery.id)]
+    recovery = await client.read_deployment_by_name(f"{Job.RECOVER_STALLED}/{names.to_deployment(Job.RECOVER_STALLED)}")
+    return [await _ensure(client, wanted) for wanted in _automations(recovery.id, names)]
 
 
-def _automations(recovery_id: UUID) -> Sequence[AutomationCore]:
+def _automations(recovery_id: UUID, names: PrefectNames) -> Sequence[AutomationCore]:
     return [
         AutomationCore(
-            name=AutomationName.SILENT_RUN.value,
+            name=names.to_automation(AutomationName.SILENT_RUN),
             description="Its worker or its machine is gone. The run no longer holds a slot of its queue.",
             trigger=EventTrigger(
                 posture=Posture.Proactive,
                 match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
                 match_related=ResourceSpecification(
-                    {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
+                    {"prefect.resource.id": f"prefect.tag.{names.tag}", "prefect.resource.role": "tag"}
                 ),
                 # Not only after a heartbeat: a run may die before its first one.
                 after={"prefect.flow-run.Pending", "prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
@@ -47,13 +47,16 @@ def _automations(recovery_id: UUID) -> Sequence[AutomationCore]:
             ],
         ),
         AutomationCore(
-            name=AutomationName.DEAD_RUN.value,
+            name=names.to_automation(AutomationName.DEAD_RUN),
             description=f"Runs {Job.RECOVER_STALLED} immediately instead of at its next turn.",
             trigger=EventTrigger(
                 posture=Posture.Reactive,
                 match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
                 match_related=ResourceSpecification(
-                    {"prefect.resource.name": Job.PACKAGE_REQUEST.value, "prefect.resource.role": "deployment"}
+                    {
+                        "prefect.resource.name": names.to_deployment(Job.PACKAGE_REQUEST),
+                        "prefect.resource.role": "deployment",
+                    }
                 ),
                 expect=_RUN_ENDED_BADLY,
                 for_each={"prefect.resource.id"},

@@ -47,13 +47,13 @@ async def bootstrap(
         for line in await ensure_queues(client, settings):
             yield line
         if crashed_before is not None:
-            for line in await declare_crashed_runs(client, before=crashed_before):
+            for line in await declare_crashed_runs(client, pool=settings.pool, before=crashed_before):
                 yield line
         for line in await ensure_mail_block(settings):
             yield line
         for line in await apply_deployments(client, file, settings):
             yield line
-        for line in await ensure_automations(client):
+        for line in await ensure_automations(client, settings.names):
             yield line
 
 

@@ -14,13 +14,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
-from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL
+from downman.domain.jobs import ACTIVE_RUN_STATES
 
 PAGE = 200
 
 
-async def declare_crashed_runs(client: PrefectClient, *, before: datetime) -> list[str]:
-    """Mark as crashed the runs that Prefect has had as running since before a time at which no worker ran.
+async def declare_crashed_runs(client: PrefectClient, *, pool: str, before: datetime) -> list[str]:
+    """Mark as crashed the runs of a pool that Prefect has had as running since before a time at which no worker ran.
 
     Such a run would hold a slot of its queue indefinitely. Return what was done, one line each.
     """
@@ -33,7 +33,7 @@ async def declare_crashed_runs(client: PrefectClient, *, before: datetime) -> li
                     type=FlowRunFilterStateType(any_=[StateType(state) for state in ACTIVE_RUN_STATES])
                 )
             ),
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL])),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
             sort=FlowRunSort.ID_DESC,
             limit=PAGE,
             offset=offset,

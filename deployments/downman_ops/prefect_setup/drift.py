@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect_email import EmailServerCredentials
 from prefect_email.credentials import SMTPType
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import Queue
 from downman_ops.commands import ExitStatus, Report, Table
 from downman_ops.prefect_setup.work_pool import get_variables, wanted_variables
 from downman_ops.settings import PoolSettings
@@ -41,7 +41,7 @@ async def compare(client: PrefectClient, settings: PoolSettings) -> list[Setting
 
 async def _pool(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
     try:
-        pool = await client.read_work_pool(WORK_POOL)
+        pool = await client.read_work_pool(settings.pool)
     except ObjectNotFound:
         kind, found = MISSING, dict[str, Any]()
     else:
@@ -66,7 +66,7 @@ async def _pool(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
 async def _queues(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
     try:
         # All arguments given: the client sends those left out as null, which the server refuses.
-        queues = await client.read_work_queues(WORK_POOL, work_queue_filter=WorkQueueFilter(), limit=200, offset=0)
+        queues = await client.read_work_queues(settings.pool, work_queue_filter=WorkQueueFilter(), limit=200, offset=0)
     except ObjectNotFound:
         queues = []
     found = {queue.name: queue for queue in queues}
@@ -88,10 +88,10 @@ async def _mail(client: PrefectClient, settings: PoolSettings) -> list[Setting]:
     try:
         # Not by the block's class, which tells the server of every reading.
         document = await client.read_block_document_by_name(
-            settings.mail_block, EmailServerCredentials.get_block_type_slug(), include_secrets=True
+            settings.mail_block_name, EmailServerCredentials.get_block_type_slug(), include_secrets=True
         )
     except ObjectNotFound:
-        return [_row("mail_block", "block of the mail server", MISSING, settings.mail_block)]
+        return [_row("mail_block", "block of the mail server", MISSING, settings.mail_block_name)]
     block = document.data
     same_password = (block.get("password") or "") == settings.mail_password.get_secret_value()
     return [

@@ -11,7 +11,7 @@ from prefect.client.schemas.sorting import DeploymentSort
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
-from downman.domain.jobs import TAG
+from downman.domain.jobs import TAG, PrefectNames
 from downman_ops.prefect_setup.prefect_file import DeploymentSpec, PrefectFile, ScheduleSpec
 from downman_ops.settings import PoolSettings
 from prefect_warm_process.worker import WarmProcessWorker
@@ -24,19 +24,19 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile, settings: 
     """Deploy everything in the file and take away what is ours but not in it. Give what was done, one line each."""
     # All flows first: one that does not import must not leave half of the file deployed.
     flows = [spec.flow() for spec in file.deployments]
-    done: list[str] = []
+    names, done = settings.names, list[str]()
     for spec, flow in zip(file.deployments, flows, strict=True):
-        done += await _surplus_schedules(client, spec)
+        done += await _surplus_schedules(client, spec, names)
         flow_id = await client.create_flow_from_name(spec.name.value)
         # Created or updated; the server puts these schedules in the place of all that it had.
         await client.create_deployment(
             flow_id=flow_id,
-            name=spec.name.value,
+            name=names.to_deployment(spec.name),
             version=flow.version,
             description=spec.description,
             entrypoint=spec.entrypoint,
-            tags=spec.tags,
-            work_pool_name=spec.work_pool.name,
+            tags=[names.tag if tag == TAG else tag for tag in spec.tags],
+            work_pool_name=names.pool,
             work_queue_name=spec.work_pool.work_queue_name.value,
             job_variables=_job_variables(spec, settings),
             parameters=spec.parameters,
@@ -46,7 +46,7 @@ async def apply_deployments(client: PrefectClient, file: PrefectFile, settings: 
             pull_steps=[],
         )
         done.append(f"deployment {spec.name}: {spec.entrypoint} on queue {spec.work_pool.work_queue_name}")
-    return done + await _retire(client, file.deployments)
+    return done + await _retire(client, file.deployments, names)
 
 
 def _job_variables(spec: DeploymentSpec, settings: PoolSettings) -> dict[str, Any]:
@@ -60,10 +60,10 @@ def _job_variables(spec: DeploymentSpec, settings: PoolSettings) -> dict[str, An
     return {**given, "env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), **given.get("env", {})}}
 
 
-async def _surplus_schedules(client: PrefectClient, spec: DeploymentSpec) -> list[str]:
+async def _surplus_schedules(client: PrefectClient, spec: DeploymentSpec, names: PrefectNames) -> list[str]:
     """Tell the schedules that Prefect has and the file has not; they go when the deployment is brought up to date."""
     try:
-        existing = await client.read_deployment_by_name(f"{spec.name}/{spec.name}")
+        existing = await client.read_deployment_by_name(f"{spec.name}/{names.to_deployment(spec.name)}")
     except ObjectNotFound:
         return []
     wanted = {schedule.slug for schedule in spec.schedules}
@@ -71,9 +71,9 @@ async def _surplus_schedules(client: PrefectClient, spec: DeploymentSpec) -> lis
     return [f"deployment {spec.name}: retired the schedule {schedule.slug or schedule.id}" for schedule in surplus]
 
 
-async def _retire(client: PrefectClient, specs: Sequence[DeploymentSpec]) -> list[str]:
-    kept = {spec.name.value for spec in specs}
-    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+async def _retire(client: PrefectClient, specs: Sequence[DeploymentSpec], names: PrefectNames) -> list[str]:
+    kept = {names.to_deployment(spec.name) for spec in specs}
+    ours = DeploymentFilter(tags=DeploymentFilterTags(all_=[names.tag]))
     done: list[str] = []
     for deployment in await client.read_deployments(deployment_filter=ours, sort=DeploymentSort.NAME_ASC, limit=200):
         if deployment.name not in kept:

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 from prefect_email import EmailServerCredentials
 
-from downman.domain.jobs import WORK_POOL, Queue
+from downman.domain.jobs import Queue
 from downman_ops.settings import PoolSettings
 from prefect_warm_process.job_configuration import LIMIT_PER_WORKER
 from prefect_warm_process.worker import WarmProcessWorker
@@ -23,17 +23,19 @@ PRELOAD = "preload"
 async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str]:
     """Create the work pool; one of another worker type is replaced. Return what was done, one line each."""
     try:
-        pool = await client.read_work_pool(WORK_POOL)
+        pool = await client.read_work_pool(settings.pool)
     except ObjectNotFound:
-        done = f"work pool {WORK_POOL}: created, type {settings.worker_type}"
+        done = f"work pool {settings.pool}: created, type {settings.worker_type}"
     else:
         if pool.type == settings.worker_type:
             return await _ensure_variables(client, pool, settings)
         # Prefect cannot change the type; the deployments are put on the new pool right after this.
-        await client.delete_work_pool(WORK_POOL)
-        done = f"work pool {WORK_POOL}: replaced, type {settings.worker_type} instead of {pool.type}"
+        await client.delete_work_pool(settings.pool)
+        done = f"work pool {settings.pool}: replaced, type {settings.worker_type} instead of {pool.type}"
     template = _job_template(settings)
-    await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=settings.worker_type, base_job_template=template))
+    await client.create_work_pool(
+        WorkPoolCreate(name=settings.pool, type=settings.worker_type, base_job_template=template)
+    )
     return [done]
 
 
@@ -56,14 +58,16 @@ async def _ensure_variables(client: PrefectClient, pool: WorkPool, settings: Poo
     wanted = wanted_variables(settings)
     found = get_variables(pool.base_job_template)
     if all(name in found and found[name] == value for name, value in wanted.items()):
-        return [f"work pool {WORK_POOL}: unchanged"]
+        return [f"work pool {settings.pool}: unchanged"]
     properties = template.setdefault("variables", {}).setdefault("properties", {})
     declared = _job_template(settings)["variables"]["properties"]
     for name, value in wanted.items():
         # A pool of an earlier version does not declare all of them.
         properties[name] = {**declared[name], **properties.get(name, {}), "default": value}
-    await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))
-    return [f"work pool {WORK_POOL}: {name} is {value}" for name, value in wanted.items() if found.get(name) != value]
+    await client.update_work_pool(settings.pool, WorkPoolUpdate(base_job_template=template))
+    return [
+        f"work pool {settings.pool}: {name} is {value}" for name, value in wanted.items() if found.get(name) != value
+    ]
 
 
 def _job_template(settings: PoolSettings) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _job_template(settings: PoolSettings) -> dict[str, Any]:
 async def ensure_queues(client: PrefectClient, settings: PoolSettings) -> list[str]:
     """Create or update the queues with their limits and priorities. Return what was done, one line each."""
     # All arguments given: the client sends those left out as null, which the server refuses.
-    queues = await client.read_work_queues(WORK_POOL, work_queue_filter=WorkQueueFilter(), limit=200, offset=0)
+    queues = await client.read_work_queues(settings.pool, work_queue_filter=WorkQueueFilter(), limit=200, offset=0)
     found = {queue.name: queue for queue in queues}
     # In the order of priority: Prefect moves the others when one takes a priority that is held.
     by_priority = sorted(Queue, key=settings.get_priority)
@@ -92,7 +96,7 @@ async def _ensure_queue(client: PrefectClient, queue: Queue, found: WorkQueue | 
     limit, priority = settings.get_concurrency(queue), settings.get_priority(queue)
     if found is None:
         await client.create_work_queue(
-            queue.value, concurrency_limit=limit, priority=priority, work_pool_name=WORK_POOL
+            queue.value, concurrency_limit=limit, priority=priority, work_pool_name=settings.pool
         )
         return f"queue {queue}: created, limit {limit}, priority {priority}"
     if (found.concurrency_limit, found.priority) == (limit, priority):
@@ -110,5 +114,5 @@ async def ensure_mail_block(settings: PoolSettings) -> list[str]:
         username=settings.mail_user or None,
         password=settings.mail_password,
     )
-    await block.asave(settings.mail_block, overwrite=True)
-    return [f"block {settings.mail_block}: {settings.mail_host}:{settings.mail_port} ({settings.mail_type})"]
+    await block.asave(settings.mail_block_name, overwrite=True)
+    return [f"block {settings.mail_block_name}: {settings.mail_host}:{settings.mail_port} ({settings.mail_type})"]

@@ -1,10 +1,11 @@
 """The names on which the site, the flows and the deployments agree. `prefect.yaml` is tested against them."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-#: The Prefect work pool in which everything runs.
-WORK_POOL = "downman"
-#: The tag by which our deployments are known from those of others on the same server.
+#: The Prefect work pool of a site that names none.
+DEFAULT_POOL = "downman"
+#: The tag by which our deployments are known from those of others on the same server; another pool's is longer.
 TAG = "downman"
 #: Seconds without any sign of life after which a run counts as dead. One comes every 30 s, from the warm worker or,
 #: under other worker types, from the run itself (the fewest seconds that Prefect allows there); two may be late.
@@ -30,10 +31,50 @@ class Job(StrEnum):
 
 
 class AutomationName(StrEnum):
-    """What Prefect does by itself."""
+    """What Prefect does by itself; each bears the name of its pool before its own."""
 
-    SILENT_RUN = "downman: a silent run has crashed"  #: After `SILENCE_SECONDS` its place in the queue comes free.
-    DEAD_RUN = "downman: the order of a run that died is taken up again"  #: At once instead of a minute later.
+    SILENT_RUN = "a silent run has crashed"  #: After `SILENCE_SECONDS` its place in the queue comes free.
+    DEAD_RUN = "the order of a run that died is taken up again"  #: At once instead of a minute later.
+
+
+@dataclass(frozen=True)
+class PrefectNames:
+    """The names of one site's objects in Prefect: sites that share a server have a work pool each.
+
+    In the default pool deployments, runs and artifacts bear their plain names, in others that of the pool before them.
+    """
+
+    pool: str = DEFAULT_POOL
+
+    @property
+    def tag(self) -> str:
+        """The tag of the site's deployments and runs."""
+        return TAG if self.pool == DEFAULT_POOL else f"{TAG}-{self.pool}"
+
+    @property
+    def mail_block(self) -> str:
+        """The block with the mail server, unless a setting names another one."""
+        return f"{self.pool}-mail"
+
+    def to_deployment(self, job: Job) -> str:
+        """Return the name of a job's deployment; its flow bears the job's own."""
+        return self.prefixed(job.value)
+
+    def to_job(self, deployment: str) -> str:
+        """Return the name of the job that a deployment of this site runs."""
+        return deployment.removeprefix(self.prefixed(""))
+
+    def to_automation(self, name: AutomationName) -> str:
+        """Return the name of an automation."""
+        return f"{self.pool}: {name}"
+
+    def to_run_key(self, job: Job, *parts: object) -> str:
+        """Return the idempotency key and name of a run: Prefect knows keys by the flow, which sites share."""
+        return self.prefixed("-".join(map(str, (job, *parts))))
+
+    def prefixed(self, name: str) -> str:
+        """Return a name that no other site has."""
+        return name if self.pool == DEFAULT_POOL else f"{self.pool}-{name}"
 
 
 #: Prefect's types of state of a run that holds a slot of its queue.

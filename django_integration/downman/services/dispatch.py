@@ -18,6 +18,7 @@ from downman.domain.errors import TriggerUnavailable
 from downman.domain.jobs import Job
 from downman.domain.ports import Trigger
 from downman.models import DownloadRequest
+from downman.settings import prefect_names
 from downman.trigger import current_trigger
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def start_packaging(request_id: int) -> bool:
     if request.due_at is None:
         # A run has it already, or it has ended: there is nothing to ask for.
         return True
-    key = f"{Job.PACKAGE_REQUEST}-{request_id}-{request.attempt}"
+    key = prefect_names().to_run_key(Job.PACKAGE_REQUEST, request_id, request.attempt)
     at = request.due_at if request.due_at > timezone.now() else None
     try:
         run_id = current_trigger().start(Job.PACKAGE_REQUEST, key=key, at=at, request_id=request_id)
@@ -78,7 +79,7 @@ def start_sending() -> bool:
         # When thousands of orders are cancelled together, Prefect would hear of little else.
         return True
     try:
-        trigger.start(Job.SEND_NOTICES, key=f"{Job.SEND_NOTICES}-{window}", at=at)
+        trigger.start(Job.SEND_NOTICES, key=prefect_names().to_run_key(Job.SEND_NOTICES, window), at=at)
     except TriggerUnavailable as exc:
         logger.warning(
             "Mails could not be handed to Prefect (%s); they are sent later.",

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import psycopg2
 
-from downman.domain.jobs import WORK_POOL
+from downman.domain.jobs import DEFAULT_POOL
 from downman.prefect_api import PrefectApi
 from downman_ops.launch import databases
 from downman_ops.launch.demo_environment import Demo, build_environment, write_shared_env
@@ -124,7 +124,7 @@ class Parts(Installation):
         if SITE in self._running:
             until(self._site_answers)
         if {PREFECT, WORKER} <= set(self._running):
-            until(lambda: self._api().has_worker(WORK_POOL, since=self._started_at[WORKER]))
+            until(lambda: self._api().has_worker(DEFAULT_POOL, since=self._started_at[WORKER]))
 
     def revive(self) -> None:
         """Start what was killed and let go on what was frozen, and wait until all of it is ready.

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL, Job, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, DEFAULT_POOL, Job, Queue
 from tests.acceptance.faults.parts import Parts, until
 
 #: Prefect's states of runs that are over.
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-QUEUE = f"/work_pools/{WORK_POOL}/queues/{Queue.PACKAGE}"
+QUEUE = f"/work_pools/{DEFAULT_POOL}/queues/{Queue.PACKAGE}"
 
 
 class Prefect:

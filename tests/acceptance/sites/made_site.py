@@ -279,6 +279,11 @@ class MadeSite:
             assert package.testzip() is None
             return package.namelist()
 
+    def wait_for_mail(self, text: str) -> str:
+        """Wait until there is an e-mail with a text in it, and return it."""
+        found: str = self.until(lambda: next((mail for mail in self.mails() if text in mail), None))
+        return found
+
     def mails(self) -> list[str]:
         """Return the e-mails that the mail server has got."""
         return [file.read_text(errors="replace") for file in sorted(self.mail.glob("*.eml"))]

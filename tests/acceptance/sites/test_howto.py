@@ -29,7 +29,7 @@ def test_an_order_becomes_a_package_and_an_e_mail(howto_site: MadeSite) -> None:
     names = howto_site.wait_for_package(howto_site.order())
     assert "manifest.json" in names
     assert any(name.endswith("numbers.txt") for name in names), names
-    howto_site.until(lambda: any("downloads@example.org" in mail and ".zip" in mail for mail in howto_site.mails()))
+    assert "downloads@example.org" in howto_site.wait_for_mail(".zip")
 
 
 def test_the_folders_are_made_with_the_right_modes(howto_site: MadeSite) -> None:

@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Running, Scheduled
 
 from downman import migrations
-from downman.domain.jobs import TAG, WORK_POOL, AutomationName, Job, Queue
+from downman.domain.jobs import DEFAULT_POOL, TAG, AutomationName, Job, PrefectNames, Queue
 from downman.models import DownloadRequest, Notice, Resource
 from downman.prefect_api import PrefectApi
 from downman_ops.commands import ExitStatus
@@ -79,7 +79,7 @@ def server(settings: Any, prefect_server: PrefectServer) -> PrefectServer:
     settings.DOWNLOADS_PREFECT_API_URL = prefect_server.url
     settings.DOWNLOADS_PREFECT_API_AUTH_STRING = AUTH
     with get_client(sync_client=True) as prefect, contextlib.suppress(ObjectNotFound):
-        prefect.delete_work_pool(WORK_POOL)
+        prefect.delete_work_pool(DEFAULT_POOL)
     run_bootstrap()
     return prefect_server
 
@@ -106,7 +106,7 @@ def test_nothing_is_wrong_where_all_is_up_and_the_status_says_so(
 ) -> None:
     settings.DOWNLOADS_MAIL_FROM = "portal@example.org"
     settings.DOWNLOADS_ADMINISTRATORS = ["admin@example.org"]
-    worker = Worker(WORK_POOL, "warm-process", "--name=one", environment=server.environment, log=tmp_path / "log")
+    worker = Worker(DEFAULT_POOL, "warm-process", "--name=one", environment=server.environment, log=tmp_path / "log")
     with listening() as (_handler, port), worker:
         run_bootstrap(mail_host=HOST, mail_port=port)
         # A worker's first heartbeat may come a moment after it says that it has started.
@@ -169,8 +169,8 @@ def test_what_answers_but_is_no_prefect_is_said(server: PrefectServer, settings:
 
 
 def test_a_pool_or_queue_that_is_paused_or_may_run_nothing_is_wrong(client: SyncPrefectClient) -> None:
-    names = {name: client.read_work_queue_by_name(name, work_pool_name=WORK_POOL).id for name in Queue}
-    client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=True))
+    names = {name: client.read_work_queue_by_name(name, work_pool_name=DEFAULT_POOL).id for name in Queue}
+    client.update_work_pool(DEFAULT_POOL, WorkPoolUpdate(is_paused=True))
     client.update_work_queue(names[Queue.PACKAGE], is_paused=True)
     client.update_work_queue(names[Queue.NOTIFY], concurrency_limit=0)
     try:
@@ -182,12 +182,12 @@ def test_a_pool_or_queue_that_is_paused_or_may_run_nothing_is_wrong(client: Sync
         assert "downman prefect work-queue resume package --pool downman" in hints(found, "queue package")
         assert ("wrong", "its limit is 0: nothing runs") in of(found, "queue notify")
     finally:
-        client.update_work_pool(WORK_POOL, WorkPoolUpdate(is_paused=False))
+        client.update_work_pool(DEFAULT_POOL, WorkPoolUpdate(is_paused=False))
         client.update_work_queue(names[Queue.PACKAGE], is_paused=False)
 
 
 def test_a_pool_that_is_not_there_is_wrong_with_all_its_queues(client: SyncPrefectClient) -> None:
-    client.delete_work_pool(WORK_POOL)
+    client.delete_work_pool(DEFAULT_POOL)
     _, found = doctor()
     for part in ("work pool", *(f"queue {name}" for name in Queue)):
         assert one(found, part).startswith("wrong: ")
@@ -209,14 +209,14 @@ def test_a_queue_that_nobody_serves_is_wrong_when_runs_wait_in_it(client: SyncPr
         assert "downman service worker --queues package" in hints(found, "queue package")[0]
 
         # What every worker asks again and again.
-        client.get_scheduled_flow_runs_for_work_pool(WORK_POOL, work_queue_names=[Queue.PACKAGE])
+        client.get_scheduled_flow_runs_for_work_pool(DEFAULT_POOL, work_queue_names=[Queue.PACKAGE])
         until(lambda: one(doctor()[1], "queue package") == "ok: 0 of 4 running, 1 due; served")
     finally:
         client.delete_flow_run(run.id)
 
 
 def test_a_run_past_its_time_is_to_be_looked_at_and_then_wrong(client: SyncPrefectClient) -> None:
-    client.get_scheduled_flow_runs_for_work_pool(WORK_POOL, work_queue_names=[Queue.NOTIFY])
+    client.get_scheduled_flow_runs_for_work_pool(DEFAULT_POOL, work_queue_names=[Queue.NOTIFY])
     target = deployment_id(client, Job.SEND_NOTICES)
     runs = []
     try:
@@ -278,7 +278,7 @@ def test_a_job_whose_recent_runs_all_failed_is_wrong_until_one_completes(
             "DOWNMAN_HOME": str(tmp_path / "home"),
         }
         run = client.create_flow_run_from_deployment(deployment_id(client, job))
-        with Worker(WORK_POOL, "warm-process", environment=environment, log=tmp_path / "log"):
+        with Worker(DEFAULT_POOL, "warm-process", environment=environment, log=tmp_path / "log"):
             until(lambda: (state := client.read_flow_run(run.id).state) and state.is_final())
         return str(run.id)
 
@@ -318,7 +318,7 @@ def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefect
     client.create_deployment(flow, "stray", tags=[TAG], enforce_parameter_schema=False, parameter_openapi_schema={})
     client.create_deployment(
         client.create_flow_from_name(Job.PACKAGE_REQUEST), Job.PACKAGE_REQUEST, tags=[TAG], entrypoint="other.flow",
-        work_pool_name=WORK_POOL, work_queue_name="package", enforce_parameter_schema=False,
+        work_pool_name=DEFAULT_POOL, work_queue_name="package", enforce_parameter_schema=False,
         parameter_openapi_schema={},
     )  # fmt: skip
     try:
@@ -346,13 +346,14 @@ def test_deployments_that_are_not_as_the_file_says_are_wrong(client: SyncPrefect
 def test_automations_that_are_missing_or_disabled_are_wrong(client: SyncPrefectClient, server: PrefectServer) -> None:
     api = PrefectApi(api_url=server.url, auth_string=AUTH, timeout_seconds=10)
     ids = {item["name"]: item["id"] for item in api.pages("automations/filter", {}, most=200)}
-    api.ask("DELETE", f"automations/{ids[AutomationName.SILENT_RUN]}")
-    api.ask("PATCH", f"automations/{ids[AutomationName.DEAD_RUN]}", {"enabled": False})
+    silent, dead = map(PrefectNames().to_automation, (AutomationName.SILENT_RUN, AutomationName.DEAD_RUN))
+    api.ask("DELETE", f"automations/{ids[silent]}")
+    api.ask("PATCH", f"automations/{ids[dead]}", {"enabled": False})
     api.close()
     try:
         assert of(doctor()[1], "automations") == [
-            ("wrong", f"there is no automation {AutomationName.SILENT_RUN.value!r}"),
-            ("wrong", f"the automation {AutomationName.DEAD_RUN.value!r} is disabled"),
+            ("wrong", f"there is no automation {silent!r}"),
+            ("wrong", f"the automation {dead!r} is disabled"),
         ]
     finally:
         run_bootstrap()

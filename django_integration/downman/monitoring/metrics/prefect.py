@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from downman.domain.jobs import ACTIVE_RUN_STATES, WORK_POOL, Queue
+from downman.domain.jobs import ACTIVE_RUN_STATES, Queue
 from downman.monitoring.metrics.samples import Gauge, Sample, Samples, age
 from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PrefectApi
@@ -59,11 +59,12 @@ SEEN_WITHIN = timedelta(hours=1)
 def queue_samples(settings: AppSettings) -> list[Sample]:
     """Return the samples of queues. Raises `PrefectUnavailable`."""
     now = datetime.now(UTC)
+    pool = settings.names.pool
     with _asking(settings) as api, ThreadPoolExecutor(max_workers=len(Queue) * 2 + 1) as threads:
-        listed = threads.submit(api.ask, "POST", f"work_pools/{WORK_POOL}/queues/filter", {"limit": 200})
+        listed = threads.submit(api.ask, "POST", f"work_pools/{pool}/queues/filter", {"limit": 200})
         due = {"next_scheduled_start_time": {"before_": now.isoformat()}}
-        waiting = {name: threads.submit(_count, api, name, ("SCHEDULED",), due) for name in Queue}
-        under_way = {name: threads.submit(_count, api, name, ACTIVE_RUN_STATES, {}) for name in Queue}
+        waiting = {name: threads.submit(_count, api, pool, name, ("SCHEDULED",), due) for name in Queue}
+        under_way = {name: threads.submit(_count, api, pool, name, ACTIVE_RUN_STATES, {}) for name in Queue}
         queues = {queue["name"]: queue for queue in listed.result()}
         found = [sample for name in Queue if name in queues for sample in _queue(queues[name], now)]
         for gauge, counts in ((WAITING, waiting), (UNDER_WAY, under_way)):
@@ -79,9 +80,9 @@ def _queue(queue: Mapping[str, Any], now: datetime) -> Samples:
     yield POLLED.of(age(datetime.fromisoformat(queue["last_polled"] or queue["created"]), now), name)
 
 
-def _count(api: PrefectApi, queue: Queue, states: tuple[str, ...], filters: Mapping[str, Any]) -> int:
+def _count(api: PrefectApi, pool: str, queue: Queue, states: tuple[str, ...], filters: Mapping[str, Any]) -> int:
     body = {
-        "work_pools": {"name": {"any_": [WORK_POOL]}},
+        "work_pools": {"name": {"any_": [pool]}},
         "work_pool_queues": {"name": {"any_": [queue]}},
         "flow_runs": {"state": {"type": {"any_": states}}, **filters},
     }
@@ -91,10 +92,14 @@ def _count(api: PrefectApi, queue: Queue, states: tuple[str, ...], filters: Mapp
 def worker_samples(settings: AppSettings) -> list[Sample]:
     """Return the samples of workers. Raises `PrefectUnavailable`."""
     now = datetime.now(UTC)
+    pool = settings.names.pool
     seen = {"last_heartbeat_time": {"after_": (now - SEEN_WITHIN).isoformat()}}
     with _asking(settings) as api, ThreadPoolExecutor(max_workers=2) as threads:
         listed = threads.submit(
-            api.ask, "POST", f"work_pools/{WORK_POOL}/workers/filter", {"workers": seen, "limit": MOST_WORKERS}
+            api.ask,
+            "POST",
+            f"work_pools/{pool}/workers/filter",
+            {"workers": seen, "limit": MOST_WORKERS},
         )
         reported = threads.submit(get_newest_worker_stats, api, now)
         workers = {worker["name"]: worker for worker in listed.result()}

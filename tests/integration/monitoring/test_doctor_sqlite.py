@@ -1,0 +1,48 @@
+"""A Prefect server on SQLite, which is what it has where nobody names a database, is recognised from outside."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from downman.prefect_api import PrefectApi
+from downman_ops.doctor.prefect_database import PART, check_prefect_database
+from downman_ops.launch import ports
+from tests.prefect_servers import AUTH, PrefectServer, make_environment
+
+
+@pytest.fixture
+def sqlite_server(tmp_path: Path) -> Iterator[PrefectServer]:
+    """Return a server that was given no database."""
+    url = f"http://127.0.0.1:{ports.any_free()}/api"
+    environment = make_environment(tmp_path, url)
+    server = PrefectServer(url=url, environment=environment, log=tmp_path / "server.log", database_pid=0)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def check(server: PrefectServer) -> list[tuple[str, str]]:
+    """Return what is found of a server's database once a run has ended and another one has not."""
+    api = PrefectApi(api_url=server.url, auth_string=AUTH, timeout_seconds=10)
+    try:
+        flow = api.ask("POST", "flows/", {"name": "database"})["id"]
+        # The first has ended, the second has not.
+        for state in ("COMPLETED", "SCHEDULED"):
+            before = [(finding.part, finding.state.value) for finding in check_prefect_database(api)]
+            api.ask("POST", "flow_runs/", {"flow_id": flow, "state": {"type": state}})
+            assert before in ([], [(PART, "ok")])
+        return [(finding.state.value, finding.found.split(":")[0]) for finding in check_prefect_database(api)]
+    finally:
+        api.close()
+
+
+def test_sqlite_is_warned_of(sqlite_server: PrefectServer) -> None:
+    assert check(sqlite_server) == [("warning", "it is SQLite")]
+    assert "postgresql+asyncpg" not in str(sqlite_server.environment)
+
+
+def test_postgresql_is_well(prefect_server: PrefectServer) -> None:
+    assert check(prefect_server) == [("ok", "PostgreSQL")]
