@@ -13,10 +13,11 @@ LOCK_ARGS ?=
 # Programs that the tests use, each with the Debian package that brings it.
 TEST_TOOLS := chromium:chromium chromedriver:chromium-driver curl:curl zip:zip unzip:unzip msgfmt:gettext \
   systemctl:systemd nginx:nginx-light promtool:prometheus pg_ctlcluster:postgresql openssl:openssl ip:iproute2
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header $(LOCK_ARGS)
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-header \
+  --no-emit-package=prefect-warm-process $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak chaos reference lock clean tools FORCE install uninstall prefect setup site worker
+.PHONY: help demo test check bench soak chaos reference lock dist clean tools FORCE install uninstall prefect setup site worker
 # For `make install`: --yes, --root FOLDER
 INSTALL_ARGS ?=
 # For `make worker`
@@ -72,13 +73,18 @@ uninstall: $(VENV)/installed ## take the services away, after asking
 reference: $(VENV)/installed-dev ## make the reference pages and .env.example from the code
 	$(BIN)/python -m tests.reference_pages
 
-lock: $(VENV)/installed-dev ## update the locked requirements from the .in files
-	$(LOCK) requirements.in --output-file=requirements.txt
-	$(LOCK) requirements-dev.in --constraints=requirements.txt --output-file=requirements-dev.txt
+lock: $(VENV)/installed-dev ## update the locked requirements from pyproject.toml
+	$(LOCK) --extra=demo --group=build pyproject.toml --output-file=requirements.txt
+	$(LOCK) --extra=demo --group=build --group=dev pyproject.toml --constraints=requirements.txt --output-file=requirements-dev.txt
+
+dist: $(VENV)/installed-dev ## build what can be installed elsewhere: the wheels and source distributions, into dist/
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python=$(BIN)/python --out-dir=dist deployments/prefect_warm_process
+	$(BIN)/uv build --quiet --no-build-isolation --python=$(BIN)/python --out-dir=dist
+	@ls dist
 
 clean: ## remove what was installed and cached; the demo's data in .local stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist *.egg-info \
-	  deployments/prefect_warm_process/build deployments/prefect_warm_process/src/*.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
 
 # The stamps are younger than what they were made from, so a second run does nothing.
 INSTALL = @PYTHON='$(PYTHON)' VENV='$(VENV)' sh deployments/make/venv.sh --stamp $@

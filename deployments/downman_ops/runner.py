@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from downman.domain.errors import DownmanError
+from downman.extras import what_to_install
 from downman.prefect_api import PrefectUnavailable
 from downman_ops.commands import Command, ExitStatus, Report
 from downman_ops.rendering import Output, as_json, as_shown, as_text
@@ -122,3 +123,5 @@ def _report(command: Command, options: Mapping[str, Any]) -> Report:
         raise ReportUnavailable(why, ExitStatus.WRONG) from exc
     except (DownmanError, CommandError) as exc:
         raise ReportUnavailable(str(exc), ExitStatus.WRONG) from exc
+    except ModuleNotFoundError as exc:
+        raise ReportUnavailable(what_to_install(exc), ExitStatus.WRONG) from exc

@@ -215,5 +215,5 @@ def test_a_site_without_the_commands_is_told_how_to_install_them(tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr == (
         "CommandError: The commands for operators are not installed in this environment. "
-        "Install all of downman: pip install downman\n"
+        "Install all of downman: pip install 'downman[worker]'\n"
     )

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from downman_ops.data_files import checkout
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import own_site
 from downman_ops.launch.demo_environment import DEMO_SETTINGS, load_shared_env
@@ -11,7 +12,6 @@ from downman_ops.launch.service import PRODUCTION_SETTINGS, load_service_env
 
 #: Where a demo keeps everything unless DOWNMAN_HOME says otherwise, below the present folder or the checkout.
 USUAL_HOME = ".local"
-CHECKOUT = Path(__file__).parents[3]
 
 
 def load_installation(env_file: Path | None, *, part: str, must_exist: bool = True) -> None:
@@ -58,5 +58,5 @@ def find_demo_home() -> DemoHome:
     """Return the home of the demo: one where a demo has run, if there is any."""
     if said := os.environ.get("DOWNMAN_HOME"):
         return DemoHome(root=Path(said).expanduser().resolve())
-    homes = [DemoHome(root=(folder / USUAL_HOME).resolve()) for folder in (Path.cwd(), CHECKOUT)]
+    homes = [DemoHome(root=(folder / USUAL_HOME).resolve()) for folder in (Path.cwd(), checkout()) if folder]
     return next((home for home in homes if home.environment.exists()), homes[0])

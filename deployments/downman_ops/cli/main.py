@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+from downman.extras import what_to_install
 from downman_ops.cli import programs
 from downman_ops.cli.overview import overview
 from downman_ops.commands import Command, ExitStatus
@@ -25,6 +26,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return ExitStatus.OK if arguments.help else ExitStatus.USAGE
     try:
         return _run(arguments.command, arguments.words, arguments.env_file)
+    except ModuleNotFoundError as exc:
+        extra = "demo" if arguments.command == "demo" else None
+        print(f"downman: {what_to_install(exc, extra=extra)}", file=sys.stderr, flush=True)  # noqa: T201
+        return ExitStatus.WRONG
     except ConfigurationError as exc:
         for line in str(exc).splitlines():
             print(f"downman: {line}", file=sys.stderr, flush=True)  # noqa: T201

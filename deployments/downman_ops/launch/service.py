@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from downman.domain.jobs import Queue
@@ -142,6 +143,7 @@ def _setup() -> list[str]:
 
 
 def _site(settings: ServiceSettings) -> list[str]:
+    import_module("gunicorn")  # Where it is missing, that is said before all else.
     _check_site()
     from django.conf import settings as django_settings  # noqa: PLC0415 - Django is set up now
 

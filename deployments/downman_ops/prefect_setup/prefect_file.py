@@ -4,7 +4,6 @@ Rejected is what Prefect would take without a word and do nothing, or something 
 """
 
 import importlib
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,15 +12,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from downman.domain.jobs import TAG, Job, Queue
+from downman_ops.data_files import data_file
 from downman_ops.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from prefect import Flow
 
-_IN_CHECKOUT = Path(__file__).parents[3] / "prefect.yaml"
-_FROM_WHEEL = Path(sys.prefix) / "share" / "downman" / "prefect.yaml"
-#: The file of this installation: a checkout's own, or the one that the wheel brought.
-PREFECT_FILE = _IN_CHECKOUT if _IN_CHECKOUT.exists() else _FROM_WHEEL
+#: The file of this installation.
+PREFECT_FILE = data_file("prefect.yaml")
 
 
 class _Strict(BaseModel):
