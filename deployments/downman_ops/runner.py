@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, close_old_connections
 
@@ -121,6 +122,8 @@ def _report(command: Command, options: Mapping[str, Any]) -> Report:
             "password; `downman doctor` checks all of it."
         )
         raise ReportUnavailable(why, ExitStatus.WRONG) from exc
+    except ImproperlyConfigured as exc:
+        raise ReportUnavailable(f"The site's settings cannot be used: {exc}", ExitStatus.WRONG) from exc
     except (DownmanError, CommandError) as exc:
         raise ReportUnavailable(str(exc), ExitStatus.WRONG) from exc
     except ModuleNotFoundError as exc:

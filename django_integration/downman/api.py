@@ -3,8 +3,9 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Status
 from ninja.decorators import decorate_view
+from ninja.errors import AuthenticationError
 
-from downman import problems
+from downman import login, problems
 from downman.domain.status import GenericStatus
 from downman.models import DownloadRequest, Resource
 from downman.schemas import (
@@ -20,22 +21,42 @@ from downman.schemas import (
 )
 from downman.services import cancelling, extending, generic, ordering, tracking
 from downman.services.transitions import REQUESTER
+from downman.visitors import get_visitor
 
 #: What a call about one order answers when it cannot be done.
-REFUSALS = dict.fromkeys((404, 409, 503), Problem)
+REFUSALS = dict.fromkeys((401, 404, 409, 503), Problem)
 #: The same for a call that takes a body.
-BAD_BODIES = dict.fromkeys((413, 415, 422, 503), Problem)
+BAD_BODIES = dict.fromkeys((401, 413, 415, 422, 503), Problem)
+
+
+def logged_in(request: HttpRequest) -> bool:
+    """Let those in who have logged in, or need not; this is so for all that declares nothing else."""
+    return not login.must_log_in(request)
+
+
+def has_secret(request: HttpRequest) -> bool:
+    """Let those in who know the secret of an order, which the URL has."""
+    return not login.must_log_in_for_secret_url(request)
+
 
 api = NinjaAPI(
     title="downman",
     version="1",
     description="Order datasets, follow the order, take the package.",
     urls_namespace="downloads:api",
+    auth=logged_in,
+    docs_decorator=login.logged_in_only,
 )
 problems.install(api)
 
 
-@api.get("resources/", response={200: list[ResourceOut], 503: Problem}, summary="What can be ordered")
+@api.exception_handler(AuthenticationError)
+def not_logged_in(_request: HttpRequest, _exc: AuthenticationError) -> HttpResponse:
+    """Say what to do, where people would be sent to the page on which they log in."""
+    return login.login_problem()
+
+
+@api.get("resources/", response={200: list[ResourceOut], 401: Problem, 503: Problem}, summary="What can be ordered")
 def list_resources(request: HttpRequest) -> object:
     """Return the catalogue."""
     return list(Resource.objects.filter(offered=True))
@@ -45,17 +66,20 @@ def list_resources(request: HttpRequest) -> object:
 @decorate_view(problems.small_json_only)
 def place_request(request: HttpRequest, order: OrderIn) -> object:
     """Store an order; it is packaged as soon as its turn comes."""
-    return _placed(ordering.place_request(order.to_order(), raw_order=to_raw_order(order)))
+    visitor = get_visitor(request)
+    return _placed(ordering.place_request(order.to_order(), raw_order=to_raw_order(order), user=visitor))
 
 
-@api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="Order status")
+@api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="Order status", auth=has_secret)
 def track_request(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
     """Tell state, progress, place in the queue, errors and links of an order."""
     response["Cache-Control"] = "no-store"
     return tracking.track(tracking.find_request(public_id))
 
 
-@api.post("requests/{public_id}/cancel/", response={200: RequestOut, **REFUSALS}, summary="Cancel an order")
+@api.post(
+    "requests/{public_id}/cancel/", response={200: RequestOut, **REFUSALS}, summary="Cancel an order", auth=has_secret
+)
 def cancel_request(request: HttpRequest, public_id: str) -> object:
     """Stop what is under way, and end its links."""
     cancelling.cancel_request(tracking.find_request(public_id).pk, actor=REQUESTER)
@@ -66,6 +90,7 @@ def cancel_request(request: HttpRequest, public_id: str) -> object:
     "requests/{public_id}/resources/{position}/cancel/",
     response={200: RequestOut, **REFUSALS},
     summary="Cancel one resource of an order",
+    auth=has_secret,
 )
 def cancel_resource(request: HttpRequest, public_id: str, position: int) -> object:
     """Deliver the rest without it; what was packaged together with it is packaged again."""
@@ -77,6 +102,7 @@ def cancel_resource(request: HttpRequest, public_id: str, position: int) -> obje
     "requests/{public_id}/links/{position}/cancel/",
     response={200: RequestOut, **REFUSALS},
     summary="Cancel one link of an order",
+    auth=has_secret,
 )
 def cancel_link(request: HttpRequest, public_id: str, position: int) -> object:
     """Let nobody take what it leads to any more. `position` is its place in the order's `links`, from 0."""
@@ -84,7 +110,12 @@ def cancel_link(request: HttpRequest, public_id: str, position: int) -> object:
     return tracking.track(tracking.find_request(public_id))
 
 
-@api.post("requests/{public_id}/extend/", response={200: RequestOut, **REFUSALS}, summary="Keep the data longer")
+@api.post(
+    "requests/{public_id}/extend/",
+    response={200: RequestOut, **REFUSALS},
+    summary="Keep the data longer",
+    auth=has_secret,
+)
 def extend_request(request: HttpRequest, public_id: str) -> object:
     """Keep everything that can be taken as long as if it had been made now, within the site's limit."""
     extending.extend(tracking.find_request(public_id).pk, actor=REQUESTER)
@@ -94,18 +125,23 @@ def extend_request(request: HttpRequest, public_id: str) -> object:
 @api.post("requests/{public_id}/again/", response={201: PlacedOut, 422: Problem, **REFUSALS}, summary="Order once more")
 def order_again(request: HttpRequest, public_id: str) -> object:
     """Place a new order of what an earlier one did not give, or gives no longer, with the same choices."""
-    return _placed(ordering.order_again(tracking.find_request(public_id)))
+    return _placed(ordering.order_again(tracking.find_request(public_id), user=get_visitor(request)))
 
 
 @api.post("generic-requests/", response={201: RegisteredOut, **BAD_BODIES}, summary="Submit a free-text request")
 @decorate_view(problems.small_json_only)
 def register_wish(request: HttpRequest, wish: WishIn) -> object:
     """Store a free-text request; an administrator answers it."""
-    stored = generic.register(wish.to_free_text_request())
+    stored = generic.register(wish.to_free_text_request(), user=get_visitor(request))
     return Status(201, {"id": stored.public_id, "status": stored.status, "tracking_url": tracking.generic_url(stored)})
 
 
-@api.get("generic-requests/{public_id}/", response={200: WishOut, **REFUSALS}, summary="Status of a free-text request")
+@api.get(
+    "generic-requests/{public_id}/",
+    response={200: WishOut, **REFUSALS},
+    summary="Status of a free-text request",
+    auth=has_secret,
+)
 def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
     """Tell its state, and the answer."""
     response["Cache-Control"] = "no-store"
@@ -113,7 +149,10 @@ def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> 
 
 
 @api.post(
-    "generic-requests/{public_id}/cancel/", response={200: WishOut, **REFUSALS}, summary="Cancel a free-text request"
+    "generic-requests/{public_id}/cancel/",
+    response={200: WishOut, **REFUSALS},
+    summary="Cancel a free-text request",
+    auth=has_secret,
 )
 def cancel_wish(request: HttpRequest, public_id: str) -> object:
     """Take it back before it is answered."""

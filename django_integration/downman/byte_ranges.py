@@ -9,23 +9,19 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_http_date_safe
+
+from downman.streaming import StreamedFile
 
 #: How a web server in front is told which file to send; the ranges are its work then.
 _HANDED_OVER = ("X-Accel-Redirect", "X-Sendfile")
 _ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
 
 
-class _PartResponse(FileResponse):
-    """Read in large blocks where the WSGI server cannot hand the file to the kernel."""
-
-    block_size = 1024 * 1024
-
-
 class _Part:
-    """A piece of an open file, for FileResponse and for WSGI servers, which send it with the kernel's `sendfile`."""
+    """A piece of an open file, for Django's FileResponse; WSGI servers send it with the kernel's `sendfile`."""
 
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         file.seek(start)
@@ -75,7 +71,7 @@ def send_file(request: HttpRequest, path: Path, *, content_type: str = "applicat
     if request.method == "HEAD":
         file.close()
         return HttpResponse(status=status, headers=headers, content_type=content_type)
-    return _PartResponse(_Part(file, start, size), status=status, headers=headers, content_type=content_type)
+    return StreamedFile(_Part(file, start, size), status=status, headers=headers, content_type=content_type)
 
 
 def starts_a_download(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings as django_settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Model
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import get_language, get_supported_language_variant
@@ -16,6 +16,7 @@ from downman.domain.request import BoundingBox, FreeTextRequest, Order, OrderLin
 from downman.models import Resource
 from downman.services.generic import LONGEST_LINE, LONGEST_TEXT
 from downman.services.policy import current_policy
+from downman.visitors import get_email, get_visitor
 
 BOX_FIELDS = ("minx", "miny", "maxx", "maxy")
 #: A name that a button of the page may have: the order is then shown again, changed, and not placed.
@@ -42,12 +43,12 @@ class RequesterForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("Language of the e-mails"), required=False)
 
-    def __init__(self, data: QueryDict | None, *, user: AbstractBaseUser | None = None) -> None:
+    def __init__(self, data: QueryDict | None, *, user: Model | None = None) -> None:
         """Propose what is known of the visitor."""
         super().__init__(
             data,
             initial={
-                "email": getattr(user, user.get_email_field_name(), "") if user else "",
+                "email": get_email(user) if user else "",
                 "language": _page_language(),
             },
         )
@@ -100,7 +101,7 @@ class OrderForm(RequesterForm):
         widget=forms.TextInput(attrs={"list": "known-crs", "placeholder": "EPSG:4326", "size": 12}),
     )
 
-    def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: AbstractBaseUser | None = None) -> None:
+    def __init__(self, data: QueryDict | None, *, cart: Sequence[str], user: Model | None = None) -> None:
         """Prepare the form for the resources of a cart; those that the catalogue lacks are told in `unknown`."""
         super().__init__(data, user=user)
         offered = list(Resource.objects.filter(offered=True))
@@ -198,12 +199,6 @@ class OrderForm(RequesterForm):
         field = {"format": _format_field(resource), "bbox": "minx", "crs": "crs"}.get(part)
         message = refusal.message if part == "crs" else f"{resource.title}: {refusal.message}"
         self.add_error(field if field in self.fields else None, message)
-
-
-def get_visitor(request: HttpRequest) -> AbstractBaseUser | None:
-    """Return the user who has logged in; None where nobody has, or the site has no users."""
-    visitor = getattr(request, "user", None)
-    return visitor if isinstance(visitor, AbstractBaseUser) else None
 
 
 def _format_field(resource: Resource) -> str:

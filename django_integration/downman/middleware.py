@@ -10,7 +10,7 @@ from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 from downman.problems import ASK_AGAIN_AFTER, DATABASE_UNAVAILABLE, database_unavailable
 
@@ -48,7 +48,9 @@ def _remember(request: HttpRequest, **_kwargs: Any) -> None:
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
-    if request.path.startswith(reverse("downloads:api:api-root")):
+    # An ASGI server behind a proxy that cuts the prefix off leaves it out of `request.path`.
+    path = get_script_prefix().rstrip("/") + request.path_info
+    if path.startswith(reverse("downloads:api:api-root")):
         return database_unavailable()
     # Without the request: the template must not come upon the visitor or the session, which lie in the database.
     page = render_to_string("downloads/database_unavailable.html")

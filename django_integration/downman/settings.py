@@ -34,6 +34,7 @@ from downman.secret_files import SUFFIX
 from downman.setting_types import Delays, DottedPaths, Folder, Network, Parts, PoolName
 
 PREFIX = "DOWNLOADS_"
+NO_TIME_ZONES = "Django's USE_TZ is False."
 #: A run renews its lease twice a second (`downman_flows.runs.heartbeat`); ten may be late before it counts as dead.
 LEAST_LEASE_SECONDS = 5
 
@@ -77,7 +78,9 @@ class AppSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, strict=True, frozen=True, hide_input_in_errors=True)
 
     site_url: str = Field(
-        default="http://127.0.0.1:8000", description="URL of the site as people see it; links in e-mails begin with it."
+        default="http://127.0.0.1:8000",
+        description="URL of the site as people see it, without a path: for a site below one, set Django's "
+        "`FORCE_SCRIPT_NAME` as well. Links in e-mails begin with both.",
     )
     package_dir: Folder = Field(
         default=Path("packages"), description="Folder of finished packages, shared by the site and all workers."
@@ -225,6 +228,11 @@ class AppSettings(BaseSettings):
     mail_timeout_seconds: float = Field(
         default=30, gt=0, allow_inf_nan=False, description="Seconds that each response of the mail server may take."
     )
+    secret_urls_require_login: bool = Field(
+        default=False,
+        description="Whether a site whose `LoginRequiredMiddleware` demands a login of everybody demands it also for "
+        "what a secret in the URL opens: an order's page, its package, and its part of the API.",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="Token that Prometheus must send to read the metrics (`Authorization: Bearer ...`). If empty, only "
@@ -357,6 +365,9 @@ def app_settings() -> AppSettings:
 
     They are validated only where a value differs from the last call's. Raises `InvalidSettings`.
     """
+    if not django_settings.USE_TZ:
+        # Processes that run no checks come here before they store a time.
+        raise InvalidSettings([f"{NO_TIME_ZONES} Set it to True."])
     given = _from_django()
     variables = [
         *(os.environ.get(name) for name in _VARIABLES),

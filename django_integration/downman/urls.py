@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from downman import login
 from downman.api import api
 from downman.views import generic, health, links, metrics, order, tracking
 
@@ -21,7 +22,7 @@ urlpatterns = [
     path("generic/<uuid:public_id>/cancel/", generic.cancel, name="generic-cancel"),
     path("links/<str:token>/<str:name>", links.download, name="link"),
     path("links/<str:token>/", links.download, name="link-short"),
-    path("api/", api.urls),
+    path("api/", login.answer_programs(api.urls)),
     # Answered with and without a slash at the end: not every program that asks follows a redirect.
     re_path(r"^health/live/?$", health.live, name="health-live"),
     re_path(r"^health/ready/?$", health.ready, name="health-ready"),

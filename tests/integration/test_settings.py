@@ -72,6 +72,7 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     ("E028", {"DOWNLOADS_STORAGE": "no.such.Storage"}),
     ("E027", {"DOWNLOADS_SOURCES": {"echo": "no.such.Source"}}),
     ("E023", {"SENDFILE_BACKEND": NGINX}),
+    ("E029", {"USE_TZ": False}),
     ("E023", {"SENDFILE_BACKEND": NGINX, "SENDFILE_ROOT": "/srv"}),
     ("E025", {"DOWNLOADS_PREFECT_API_URL": "127.0.0.1:4200"}),
     ("E026", {"DOWNLOADS_PREFECT_API_AUTH_STRING": "only-a-password"}),

@@ -79,7 +79,8 @@ FINDINGS: Mapping[str, Finding] = {
     ),
     "E018": Finding(
         "`DOWNLOADS_SITE_URL` is not the URL of a site.",
-        "Write scheme, host and, if needed, port, without a path: https://portal.example.org",
+        "Write scheme, host and, if needed, port, without a path: https://portal.example.org. The path of a site below "
+        "one is Django's FORCE_SCRIPT_NAME.",
     ),
     "E019": Finding(
         "`DOWNLOADS_MAIL_FROM` is not an e-mail address.", "Write ana@example.org, or a name: Portal <ana@example.org>."
@@ -110,6 +111,12 @@ FINDINGS: Mapping[str, Finding] = {
     "E027": Finding(
         "A source of `DOWNLOADS_SOURCES` cannot be loaded, or does not declare what a source must.",
         "Install the package that it is in for the site and the workers, or correct its dotted path.",
+    ),
+    "E029": Finding(
+        "Django's `USE_TZ` is False: without their time zones, the times at which links expire and parts are tried "
+        "again would be hours off between the site, its workers and Prefect.",
+        "Set USE_TZ = True, as in a new Django project. What PostgreSQL has stored needs no conversion, and pages show "
+        "times in TIME_ZONE as before.",
     ),
     "E026": Finding(
         "`DOWNLOADS_PREFECT_API_AUTH_STRING` is not a login.", "Write user and password with a colon between them."

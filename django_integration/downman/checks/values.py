@@ -12,7 +12,7 @@ from downman.checks.findings import message
 from downman.domain.ports import Trigger
 from downman.environment import to_sentence, unknown_name, validate
 from downman.loading import load_class
-from downman.settings import PREFIX, SETTING_FIELDS, AppSettings, DjangoSource
+from downman.settings import NO_TIME_ZONES, PREFIX, SETTING_FIELDS, AppSettings, DjangoSource
 from downman.sources import find_problems
 from downman.storage import load_storage
 
@@ -71,3 +71,5 @@ def check(settings: AppSettings) -> Iterator[CheckMessage]:
         yield message("E027", problem)
     if connection.vendor != "postgresql":
         yield message("E024", f"The site's database is {connection.display_name}.")
+    if not django_settings.USE_TZ:
+        yield message("E029", NO_TIME_ZONES)

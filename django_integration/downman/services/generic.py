@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,7 +23,7 @@ LONGEST_TEXT = 5000
 LONGEST_LINE = 200
 
 
-def register(wish: FreeTextRequest, *, user: AbstractBaseUser | None = None) -> GenericRequest:
+def register(wish: FreeTextRequest, *, user: models.Model | None = None) -> GenericRequest:
     """Store a free-text request, and enqueue the mails about it. Raises `OrderRefused`."""
     description = _checked_text("description", wish.description)
     if not description:

@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils import timezone, translation
 
 from downman.domain.status import SETTLED_LOCATORS, LinkStatus, LocatorStatus
 from downman.models import Notice
-from downman.services.tracking import TrackedRequest, decision_url, generic_url, track
+from downman.services.tracking import TrackedRequest, decision_url, generic_url, site_address, track
 from downman.settings import app_settings
 
 #: Longer subjects are cut by mail programs.
@@ -80,7 +81,7 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
 
 
 def _get_context(notice: Notice) -> dict[str, object]:
-    common: dict[str, object] = {"site_url": app_settings().site_url.rstrip("/") + "/"}
+    common: dict[str, object] = {"site_url": site_address(get_script_prefix())}
     if notice.generic_request is not None:
         wish = notice.generic_request
         page, decision = generic_url(wish), decision_url("genericrequest", wish.pk)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from downman.domain.errors import IllegalTransition, OrderRefused
@@ -22,9 +21,7 @@ from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER, lock_order
 
 
-def place_request(
-    order: Order, *, raw_order: Mapping[str, Any], user: AbstractBaseUser | None = None
-) -> DownloadRequest:
+def place_request(order: Order, *, raw_order: Mapping[str, Any], user: models.Model | None = None) -> DownloadRequest:
     """Store an order with its parts, first events and first mail in one transaction, and have it started.
 
     Raises `OrderRefused`, with the field and what to change, before anything is stored.
@@ -45,8 +42,10 @@ def place_request(
     return change.request
 
 
-def order_again(request: DownloadRequest) -> DownloadRequest:
+def order_again(request: DownloadRequest, *, user: models.Model | None = None) -> DownloadRequest:
     """Place a new order of what an earlier one did not give, or gives no longer, with the same choices.
+
+    It is the order of `user`, who asks for it; of the earlier one's user where that is not known.
 
     Raises `OrderRefused` when the catalogue no longer offers it so, and `IllegalTransition` while there is nothing to
     order again.
@@ -59,7 +58,7 @@ def order_again(request: DownloadRequest) -> DownloadRequest:
         for row in missing
     )
     order = Order(email=request.email, language=request.language, lines=lines)
-    return place_request(order, raw_order={"again": request.pk}, user=request.user)
+    return place_request(order, raw_order={"again": request.pk}, user=user or request.user)
 
 
 def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[ResourceLocator]:

@@ -17,11 +17,17 @@ from downman.services.notices import enqueue_for_administrators, enqueue_notice
 
 #: Who acts when it is the person who ordered.
 REQUESTER = "requester"
+#: Characters of an actor that are kept.
+LONGEST_ACTOR = 150
 
 
-def administrator(username: str) -> str:
-    """Return the actor that an administrator is, also one whose user name is the requester's word."""
-    return f"{username} (administrator)" if username == REQUESTER else username
+def administrator(username: object) -> str:
+    """Return the actor that an administrator is, also one whose user name is the requester's word.
+
+    The user names of a site may be anything, and longer than what an event has room for.
+    """
+    name = str(username)[:LONGEST_ACTOR]
+    return f"{name} (administrator)" if name == REQUESTER else name
 
 
 class OrderChange:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django import template
+from django.urls import get_script_prefix
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
@@ -232,3 +233,9 @@ def _is_on_hold(tracked: TrackedRequest) -> bool:
 def _only_retries(tracked: TrackedRequest) -> bool:
     """Return whether a queued order waits only because something failed for a passing reason."""
     return tracked.status == RequestStatus.QUEUED and not any(row.status in _STILL_WAITING for row in tracked.resources)
+
+
+@register.simple_tag
+def site_root() -> str:
+    """Return the path of the site's first page: `/`, or its prefix (`FORCE_SCRIPT_NAME`)."""
+    return get_script_prefix()

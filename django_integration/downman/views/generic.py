@@ -12,11 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, get_final_statuses
-from downman.forms import WishForm, get_visitor
+from downman.forms import WishForm
+from downman.login import opened_by_secret
 from downman.models import GenericRequest
 from downman.services import generic, tracking
 from downman.services.transitions import REQUESTER
 from downman.views.capability_url import capability_url
+from downman.visitors import get_visitor
 
 
 @never_cache
@@ -38,6 +40,7 @@ def generic_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_safe
+@opened_by_secret
 @capability_url
 def generic_tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show how a generic request stands."""
@@ -47,6 +50,7 @@ def generic_tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse
 @never_cache
 @csrf_protect
 @require_POST
+@opened_by_secret
 @capability_url
 def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Cancel a generic request and show it."""

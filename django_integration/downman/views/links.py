@@ -4,7 +4,7 @@ import base64
 from http import HTTPStatus
 
 from django.conf import settings as django_settings
-from django.http import FileResponse, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
 from django.views.decorators.cache import never_cache
@@ -15,15 +15,21 @@ from downman.byte_ranges import send_file, starts_a_download
 from downman.domain.errors import FileRefused, SourceMissing
 from downman.domain.policy import Delivery
 from downman.domain.status import LinkStatus
+from downman.login import opened_by_secret
 from downman.models import DownloadLink
 from downman.services import links
 from downman.services.allowed_files import resolve_allowed
 from downman.settings import app_settings
 from downman.storage import current_storage
+from downman.streaming import StreamedFile
+
+#: Backends of django-sendfile2 that read the file themselves, and know no ranges.
+READING_BACKENDS = ("django_sendfile.backends.simple", "django_sendfile.backends.development")
 
 
 @never_cache
 @require_safe
+@opened_by_secret
 def download(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
     """Send what the link leads to, or a friendly page that says why not."""
     link = DownloadLink.objects.select_related("request").filter(token=token).first()
@@ -61,8 +67,9 @@ def _send_package(request: HttpRequest, target: str) -> HttpResponseBase:
     storage = current_storage()
     path = storage.local_path(target)
     if path is None:
-        return FileResponse(storage.open(target), content_type="application/zip")
-    if getattr(django_settings, "SENDFILE_BACKEND", None):
+        return StreamedFile(storage.open(target), content_type="application/zip")
+    backend = getattr(django_settings, "SENDFILE_BACKEND", None)
+    if backend and backend not in READING_BACKENDS:
         path.stat()  # raises before the library makes a page of its own of it
         response: HttpResponseBase = sendfile(request, str(path), mimetype="application/zip")
         return response

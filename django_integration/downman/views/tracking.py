@@ -13,16 +13,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from downman.domain.errors import ExtensionRefused, IllegalTransition, OrderRefused
 from downman.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, get_final_statuses
-from downman.forms import OrderForm, get_visitor
+from downman.forms import OrderForm
+from downman.login import opened_by_secret
 from downman.models import DownloadRequest
 from downman.services import cancelling, extending, ordering, tracking
 from downman.services.transitions import REQUESTER
 from downman.views.capability_url import capability_url
+from downman.visitors import get_visitor
 
 
 @never_cache
 @csrf_protect
 @require_safe
+@opened_by_secret
 @capability_url
 def tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show how an order stands."""
@@ -32,6 +35,7 @@ def tracking_page(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_POST
+@opened_by_secret
 @capability_url
 def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Cancel an order and show it."""
@@ -47,6 +51,7 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_POST
+@opened_by_secret
 @capability_url
 def cancel_resource(request: HttpRequest, public_id: UUID, position: int) -> HttpResponse:
     """Cancel one resource of an order and show the order."""
@@ -62,6 +67,7 @@ def cancel_resource(request: HttpRequest, public_id: UUID, position: int) -> Htt
 @never_cache
 @csrf_protect
 @require_POST
+@opened_by_secret
 @capability_url
 def extend(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Keep what can be taken for longer, and show the order."""
@@ -82,7 +88,7 @@ def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Order once more what an order did not give; where the catalogue refuses, show what it still offers of it."""
     found = tracking.find_request(public_id)
     try:
-        placed = ordering.order_again(found)
+        placed = ordering.order_again(found, user=get_visitor(request))
     except IllegalTransition:
         refusal = _("There is nothing to order again: everything can be taken, or is still on its way.")
         return _page(request, found, refusal=refusal)
