@@ -44,6 +44,7 @@ DOWNLOADS_FILE_ROOTS = [HOME / "files", DEMO_DATA_DIR]
 DOWNLOADS_PRIVATE_ADDRESSES = ["127.0.0.1/32"]
 DOWNLOADS_PREFECT_API_URL = ENVIRONMENT.get("PREFECT_API_URL", "http://127.0.0.1:4200/api")
 DOWNLOADS_PREFECT_API_AUTH_STRING = ENVIRONMENT.get("PREFECT_API_AUTH_STRING", "")
+DOWNLOADS_POOL = ENVIRONMENT.get("DOWNMAN_POOL", "downman")
 DOWNLOADS_BEHAVIOUR = "ALL"
 # The environment may override each of them under the same name.
 globals().update(settings_from_environment(ENVIRONMENT))

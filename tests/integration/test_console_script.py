@@ -34,6 +34,19 @@ def typed(
     )
 
 
+MANAGE = """import os, sys
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+"""
+
+
+def make_site(folder: Path, lines: str = "") -> None:
+    """Make what `startproject portal .` makes, as far as our commands look at it."""
+    (folder / "manage.py").write_text(MANAGE)
+    (folder / "portal").mkdir()
+    (folder / "portal" / "__init__.py").touch()
+    (folder / "portal" / "settings.py").write_text(f"SECRET_KEY = 'k' * 50\nSTATIC_URL = 'static/'\n{lines}")
+
+
 def test_help_lists_every_command_and_fits_a_terminal(tmp_path: Path) -> None:
     done = typed("--help", folder=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, overview() + "\n", "")
@@ -92,6 +105,8 @@ def test_an_environment_file_says_which_installation_is_meant(tmp_path: Path) ->
         "DOWNLOADS_SITE_URL=https://portal.example.org\n"
         "DOWNMAN_DATABASE_URL=postgresql://downman@127.0.0.1:9/portal\n"
     )
+    # Not the site in whose folder it happens to be typed.
+    make_site(tmp_path)
     code = "from django.conf import settings as s; print(s.SETTINGS_MODULE, s.DATABASES['default']['NAME'])"
     done = typed("--env-file", str(file), "manage", "shell", "--no-imports", "-c", code, folder=tmp_path)
     assert done.stdout == "downman_site.production portal\n", done.stderr
@@ -111,19 +126,6 @@ def test_the_settings_of_a_site_are_found_from_its_folder(tmp_path: Path) -> Non
     own = {"DJANGO_SETTINGS_MODULE": "portal"}
     done = typed("manage", "shell", "--no-imports", "-c", code, folder=tmp_path, environment=own)
     assert done.stdout == "Atlantic/Canary\n", done.stderr
-
-
-MANAGE = """import os, sys
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-"""
-
-
-def make_site(folder: Path, lines: str = "") -> None:
-    """Make what `startproject portal .` makes, as far as our commands look at it."""
-    (folder / "manage.py").write_text(MANAGE)
-    (folder / "portal").mkdir()
-    (folder / "portal" / "__init__.py").touch()
-    (folder / "portal" / "settings.py").write_text(f"SECRET_KEY = 'k' * 50\nSTATIC_URL = 'static/'\n{lines}")
 
 
 def test_the_settings_of_a_site_are_found_in_its_manage_py(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from downman.prefect_api import PrefectApi
 from downman.settings import app_settings
 from downman_flows.mail_server_errors import MailFault, MailServerError
 from downman_ops.doctor.findings import BOOTSTRAP, Finding, ok, warning, wrong
+from downman_ops.launch.own_site import get_mail_variables
 
 if TYPE_CHECKING:
     from prefect_email import EmailServerCredentials
@@ -22,9 +23,18 @@ if TYPE_CHECKING:
 PART, TEST_PART = "mail server", "test mail"
 #: How long the mail server may take for each answer, where no test e-mail is sent.
 CHECK_SECONDS = 5.0
-_TYPE = f"See DOWNMAN_MAIL_TYPE and DOWNMAN_MAIL_PORT (SSL 465, STARTTLS 587), then: {BOOTSTRAP}"
-_HOST = f"See that it runs, and DOWNMAN_MAIL_HOST and DOWNMAN_MAIL_PORT; then: {BOOTSTRAP}"
-_USER = f"Set DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, then: {BOOTSTRAP}"
+_TYPE = (
+    "See DOWNMAN_MAIL_TYPE and DOWNMAN_MAIL_PORT (SSL 465, STARTTLS 587), or EMAIL_USE_SSL, EMAIL_USE_TLS and "
+    f"EMAIL_PORT of the site; then: {BOOTSTRAP}"
+)
+_HOST = (
+    "See that it runs, and DOWNMAN_MAIL_HOST and DOWNMAN_MAIL_PORT, or EMAIL_HOST and EMAIL_PORT of the site; then: "
+    f"{BOOTSTRAP}"
+)
+_USER = (
+    "Set DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, or EMAIL_HOST_USER and EMAIL_HOST_PASSWORD of the site; then: "
+    f"{BOOTSTRAP}"
+)
 #: What to do about each fault. The texts of the faults repeat nothing that the server said but its number.
 HINTS: Mapping[MailFault, str] = {
     MailFault.HOST_UNKNOWN: _HOST,
@@ -61,7 +71,7 @@ def check_mail_server(api: PrefectApi, *, test_mail_to: str | None) -> Iterator[
     # Not by the block's class, which tells the server of every reading.
     block = api.find("GET", f"{blocks}/{quote(name, safe='')}?include_secrets=true")
     if block is None:
-        hint = f"Set DOWNMAN_MAIL_HOST and what belongs to it, then: {BOOTSTRAP}"
+        hint = f"Set DOWNMAN_MAIL_HOST, or EMAIL_HOST of the site, and what belongs to it; then: {BOOTSTRAP}"
         yield wrong(PART, f"Prefect has no block {name} with the mail server's login", hint)
         return
     try:
@@ -98,12 +108,15 @@ def get_login(credentials: "EmailServerCredentials", server: "MailServer") -> Ma
 
 
 def _differences(login: Mapping[str, Any]) -> Iterator[Finding]:
-    """Compare with the environment, which is the truth: the block is written from it."""
-    differing = [name for name, value in login.items() if name in os.environ and os.environ[name] != str(value)]
+    """Compare with the environment, or else the settings of the site, from which the block is written."""
+    from_site = get_mail_variables(os.environ)
+    wanted = {**from_site, **os.environ}
+    differing = [name for name, value in login.items() if name in wanted and wanted[name] != str(value)]
     if differing:
         # What differs is not shown: the password may be among it.
-        found = f"Prefect's block differs from the environment here: {', '.join(differing)}"
-        yield warning(PART, found, f"{BOOTSTRAP} writes the block from the environment.")
+        source = "the site's EMAIL_ settings" if from_site else "the environment"
+        found = f"Prefect's block differs from {source} here: {', '.join(differing)}"
+        yield warning(PART, found, f"{BOOTSTRAP} writes the block from {source}.")
 
 
 def _answers(where: str, server: "MailServer", *, has_login: bool) -> Finding:

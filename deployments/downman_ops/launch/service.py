@@ -80,7 +80,8 @@ def is_own_site() -> bool:
 
 def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
     load_env(env_file)
-    if module := own_site.find_settings_module(Path.cwd()):
+    # A file describes an installation wherever the command is typed.
+    if env_file is None and (module := own_site.find_settings_module(Path.cwd())):
         os.environ.setdefault(own_site.SETTINGS_MODULE, module)
     if is_own_site():
         _prepare_own_site(part)

@@ -60,3 +60,31 @@ def test_the_doctor_finds_nothing_wrong_and_hints_work_in_the_sites_folder(howto
     assert "DJANGO_SETTINGS_MODULE" not in howto_site.environment
     assert json.loads(howto_site.run("downman prefect work-pool inspect downman --output json"))["name"] == "downman"
     assert howto_site.run("downman bootstrap --show")
+
+
+def look(site: MadeSite, part: str) -> Any:
+    """Return what the doctor finds of a part."""
+    found = json.loads(site.typed("downman doctor --json").stdout)["findings"]
+    return [(row["state"], row["found"]) for row in found if row["part"] == part]
+
+
+def test_the_doctor_says_what_was_left_out(howto_site: MadeSite) -> None:
+    packages, mail = howto_site.folder / "downloads" / "packages", howto_site.programs.pop("mail")
+    packages.rename(packages.with_name("elsewhere"))
+    mail.stop()
+    try:
+        assert look(howto_site, "package folder") == [("wrong", f"{packages} is not there")]
+        ((state, found),) = look(howto_site, "mail server")
+        assert state == "wrong"
+        assert f"127.0.0.1:{howto_site.mail_port}" in found
+    finally:
+        packages.with_name("elsewhere").rename(packages)
+        howto_site.start("mail", mail.command)
+    # A setting that Prefect has not been told yet.
+    settings = (howto_site.folder / "portal" / "settings.py").read_text()
+    howto_site.add("portal/settings.py", 'EMAIL_HOST = "localhost"\n')
+    try:
+        differs = ("warning", "Prefect's block differs from the site's EMAIL_ settings here: DOWNMAN_MAIL_HOST")
+        assert differs in look(howto_site, "mail server")
+    finally:
+        howto_site.write({"portal/settings.py": settings})

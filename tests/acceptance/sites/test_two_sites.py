@@ -90,3 +90,25 @@ def test_what_waits_at_one_is_neither_shown_nor_purged_by_the_other(
     assert waiting(second_site) == [run]
     second_site.start("worker", "downman service worker")
     assert "manifest.json" in second_site.wait_for_package(order)
+
+
+def test_a_worker_that_was_started_without_the_sites_settings_is_found(
+    howto_site: MadeSite, second_site: MadeSite
+) -> None:
+    second_site.programs.pop("worker").stop()
+    connection = {"PREFECT_API_URL": second_site.prefect.api_url, "PREFECT_API_AUTH_STRING": second_site.prefect.login}
+    bare = second_site.start("bare", f"prefect worker start --pool {POOL} --type warm-process", **connection)
+    second_site.until(lambda: "started!" in bare.said(), "bare")
+    for _ in range(2):
+        second_site.run(f"downman prefect deployment run {Job.SWEEP_ORPHANS}/{POOL}-{Job.SWEEP_ORPHANS}")
+
+    def failing(site: MadeSite = second_site) -> Any:
+        found = json.loads(site.typed("downman doctor --json").stdout)["findings"]
+        return [row for row in found if row["part"] == f"job {Job.SWEEP_ORPHANS}" and row["state"] == "wrong"]
+
+    (row,) = second_site.until(failing, "bare")
+    assert "DJANGO_SETTINGS_MODULE" in row["found"]
+    assert failing(howto_site) == []
+    second_site.programs.pop("bare").stop()
+    second_site.start("worker", "downman service worker")
+    second_site.until(lambda: "started!" in second_site.programs["worker"].said())
