@@ -41,7 +41,7 @@ def add_for_orders(parser: ArgumentParser) -> None:
 
 def add_order(parser: ArgumentParser) -> None:
     """Declare the order that the command acts on."""
-    parser.add_argument("order", metavar="ORDER", help="its number (2FFF-043D), its id, or the URL of its page")
+    parser.add_argument("order", metavar="ORDER", help="its number (2FFF-043D), its id, or a URL with one of them")
 
 
 def add_for_retry(parser: ArgumentParser) -> None:

@@ -1,8 +1,6 @@
 """Runs one command: its options, its report at the terminal or for a script, once or again and again."""
 
-import os
 import shutil
-import sys
 import textwrap
 import time
 from argparse import ArgumentParser
@@ -18,6 +16,7 @@ from downman.domain.errors import DownmanError
 from downman.extras import what_to_install
 from downman.prefect_api import PrefectUnavailable
 from downman_ops.commands import Command, ExitStatus, Report
+from downman_ops.launch.demo_environment import START_DEMO, find_stopped_demo
 from downman_ops.rendering import Output, as_json, as_shown, as_text
 
 #: What a terminal is told: go to the upper left corner; clear what is left of a line; and what is below (ECMA-48).
@@ -50,14 +49,9 @@ def add_options(parser: ArgumentParser, command: Command) -> None:
 
 def run(command: Command, options: Mapping[str, Any], *, out: Output, err: Output) -> ExitStatus:
     """Run a command and return its exit status."""
-    try:
-        if options.get("watch") is None:
-            return _show(command, options, out, err)
-        return _watch(command, options, out, err)
-    except BrokenPipeError:
-        # Who reads it has read enough, such as `head`. Nothing is left to be written at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.OK
+    if options.get("watch") is None:
+        return _show(command, options, out, err)
+    return _watch(command, options, out, err)
 
 
 def _watch(command: Command, options: Mapping[str, Any], out: Output, err: Output) -> ExitStatus:
@@ -114,17 +108,22 @@ def _report(command: Command, options: Mapping[str, Any]) -> Report:
             f"Prefect's server does not answer ({exc}). Orders are kept and go on when it is back; see "
             "that it runs and that PREFECT_API_URL and PREFECT_API_AUTH_STRING are its own."
         )
-        raise ReportUnavailable(why, ExitStatus.PREFECT_AWAY) from exc
+        raise ReportUnavailable(_explain_stopped_demo() or why, ExitStatus.PREFECT_AWAY) from exc
     except (OperationalError, InterfaceError) as exc:
         said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
         why = (
             f"The database cannot be used: {said}. See that PostgreSQL runs, and that DATABASES names it, its user and "
             "password; `downman doctor` checks all of it."
         )
-        raise ReportUnavailable(why, ExitStatus.WRONG) from exc
+        raise ReportUnavailable(_explain_stopped_demo() or why, ExitStatus.WRONG) from exc
     except ImproperlyConfigured as exc:
         raise ReportUnavailable(f"The site's settings cannot be used: {exc}", ExitStatus.WRONG) from exc
     except (DownmanError, CommandError) as exc:
         raise ReportUnavailable(str(exc), ExitStatus.WRONG) from exc
     except ModuleNotFoundError as exc:
         raise ReportUnavailable(what_to_install(exc), ExitStatus.WRONG) from exc
+
+
+def _explain_stopped_demo() -> str:
+    home = find_stopped_demo()
+    return f"The demo in {home.root} is not running. {START_DEMO}" if home is not None else ""

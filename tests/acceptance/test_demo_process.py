@@ -62,6 +62,11 @@ def test_starts_in_a_minute_stops_without_a_trace_and_finds_everything_again(hom
     assert demo.processes() == []
     assert not any("Traceback" in line for line in demo.lines)
 
+    done = demo.downman("active")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(f"The demo in {home} is not running. Start it with `make demo`")
+    assert f"demo wrong the one in {home} is not running" in " ".join(demo.downman("doctor").stdout.split())
+
     with demo:
         again = {item["name"]: item["id"] for item in demo.ask_prefect("POST", "/deployments/filter", {})}
         assert again == first

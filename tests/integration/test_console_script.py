@@ -1,6 +1,8 @@
 """The console script as it is typed: fast, and acting on the installation that is meant."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -219,3 +221,63 @@ def test_a_site_without_the_commands_is_told_how_to_install_them(tmp_path: Path)
         "CommandError: The commands for operators are not installed in this environment. "
         "Install all of downman: pip install 'downman[worker]'\n"
     )
+
+
+OF_THE_REFERENCE_SITE = (sys.executable, "-m", "downman_site.manage")
+
+
+def started(words: Sequence[str], folder: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        words,
+        cwd=folder,
+        env={
+            **{name: value for name, value in os.environ.items() if not name.startswith(("DOWNMAN_", "PREFECT_"))},
+            "DOWNMAN_HOME": str(folder),
+            "DOWNMAN_DATABASE_URL": "postgresql://downman@127.0.0.1:9/downman",
+            "PREFECT_API_URL": "http://127.0.0.1:9/api",
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (DOWNMAN, "--help"),
+        (DOWNMAN, "manage", "help"),
+        (DOWNMAN, "doctor"),
+        (*OF_THE_REFERENCE_SITE, "downman", "doctor", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_a_reader_that_has_read_enough_ends_it_as_any_other_program(words: Sequence[str], tmp_path: Path) -> None:
+    process = started(words, tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == -signal.SIGPIPE
+
+
+def test_prefects_own_commands_end_without_a_traceback_too(tmp_path: Path) -> None:
+    process = started((DOWNMAN, "prefect", "--help"), tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert "Traceback" not in process.communicate(timeout=60)[1]
+    assert process.returncode != 0
+
+
+@pytest.mark.parametrize("words", [(DOWNMAN, "doctor"), (*OF_THE_REFERENCE_SITE, "downman", "active")], ids=" ".join)
+def test_ctrl_c_ends_it_at_once_and_without_a_word(words: Sequence[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        hanging.settimeout(60)
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}/api"
+        process = started(words, tmp_path, PREFECT_API_URL=url)
+        connection, _ = hanging.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            _, wrong = process.communicate(timeout=60)
+    assert wrong == ""
+    assert process.returncode == -signal.SIGINT

@@ -218,6 +218,7 @@ def test_each_change_takes_effect_immediately(valid: Any, monkeypatch: pytest.Mo
 def test_every_finding_is_tried() -> None:
     alone = {"E016", "E024", "W007"}
     assert {number for number, _values in [*REJECTED, *WARNED]} | alone == set(FINDINGS)
+    assert list(FINDINGS) == sorted(FINDINGS), "the reference lists them so"
 
 
 def test_the_shortest_lease_outlasts_ten_renewals() -> None:

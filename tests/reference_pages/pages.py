@@ -322,10 +322,17 @@ def commands_page() -> str:
         f"```text\n{overview()}\n```\n\n"
         "A site of your own has those below as `manage.py downman COMMAND` too. What each replaces, and what it shows:\n"
         "[from Celery](from-celery.md). They give one JSON object with `--json`.\n\n"
-        + table("exit status", "meaning", rows=meanings)
+        + table("exit status", "meaning", rows=[*meanings, *_BY_SIGNAL])
         + "\n"
         + "\n".join(words)
     )
+
+
+#: What a shell sees of a command that a signal ended.
+_BY_SIGNAL = [
+    ("130", "Ctrl-C interrupted it; with `--watch`, and for `demo`, Ctrl-C is the usual end (0)."),
+    ("141", "What read its output, such as `head`, has read enough."),
+]
 
 
 def _value_of(action: Action) -> str:

@@ -12,11 +12,17 @@ from downman_ops.cli import programs
 from downman_ops.cli.overview import overview
 from downman_ops.commands import Command, ExitStatus
 from downman_ops.errors import ConfigurationError
+from downman_ops.interruption import end_by_signal
 from downman_ops.registry import COMMANDS
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    with end_by_signal():
+        return _main(words)
+
+
+def _main(words: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(sys.argv[1:] if words is None else list(words))
     if arguments.version:
         print(f"downman {metadata.version('downman')}")  # noqa: T201

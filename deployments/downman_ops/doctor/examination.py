@@ -15,7 +15,7 @@ from downman_ops.doctor.database import check_database, tables_answer
 from downman_ops.doctor.findings import Finding, State, run_check, warning
 from downman_ops.doctor.orders import check_mails, check_orders
 from downman_ops.doctor.prefect import check_prefect
-from downman_ops.doctor.site import check_settings
+from downman_ops.doctor.site import check_demo, check_settings
 from downman_ops.doctor.storage import check_folders, check_room
 
 _WORST_FIRST = list(State)
@@ -29,10 +29,14 @@ def examine(options: Mapping[str, Any]) -> Report:
             validate_email(address)
         except ValidationError as exc:
             raise CommandError("--mail needs an e-mail address, such as you@example.org.") from exc
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="doctor") as threads:
+    threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doctor")
+    try:
         prefect = threads.submit(check_prefect, test_mail_to=address)
         found = _check_site()
         from_prefect, prefect_answers = prefect.result()
+    finally:
+        # Who interrupts it does not wait for servers that hang.
+        threads.shutdown(wait=False)
     found += from_prefect
     if not prefect_answers:
         hint = "Run the doctor again when Prefect's server is back: the login lies there."
@@ -41,7 +45,7 @@ def examine(options: Mapping[str, Any]) -> Report:
 
 
 def _check_site() -> list[Finding]:
-    found = run_check("settings", check_settings)
+    found = run_check("demo", check_demo) + run_check("settings", check_settings)
     in_database = run_check("database", check_database)
     database_answers = tables_answer(in_database)
     found += in_database

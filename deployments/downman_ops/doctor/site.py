@@ -5,8 +5,15 @@ from collections.abc import Iterator
 from django.core.checks import ERROR, CheckMessage, Tags, run_checks
 
 from downman_ops.doctor.findings import Finding, ok, warning, wrong
+from downman_ops.launch.demo_environment import START_DEMO, find_stopped_demo
 
 PART = "settings"
+
+
+def check_demo() -> Iterator[Finding]:
+    """Check that the demo runs, where it is one."""
+    if (home := find_stopped_demo()) is not None:
+        yield wrong("demo", f"the one in {home.root} is not running", START_DEMO)
 
 
 def check_settings() -> Iterator[Finding]:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from downman_ops.launch import prefect_environment
 from downman_ops.launch.demo_home import DemoHome
@@ -119,3 +120,14 @@ def load_shared_env(home: DemoHome) -> bool:
             os.environ[name] = value
     os.environ.update({**_without_proxy(), **prefect_environment.for_all(home.prefect)})
     return True
+
+
+#: What to do about a demo that is not running.
+START_DEMO = "Start it with `make demo` (or `downman demo`) in another terminal."
+
+
+def find_stopped_demo() -> DemoHome | None:
+    """Return the home of the demo that this process is to act on, if that is not running."""
+    home = DemoHome(root=Path(os.environ.get("DOWNMAN_HOME", ".local")).expanduser().resolve())
+    is_demo = os.environ.get("DJANGO_SETTINGS_MODULE") == DEMO_SETTINGS and home.environment.exists()
+    return home if is_demo and not home.is_running() else None

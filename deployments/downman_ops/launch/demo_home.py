@@ -124,6 +124,17 @@ class DemoHome:
         file.flush()
         return file
 
+    def is_running(self) -> bool:
+        """Return whether a demo has the home now."""
+        try:
+            with (self.root / "demo.lock").open() as file:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def make_secrets(self) -> None:
         """Make the secrets on the first start."""
         made = {self.secret_key: secrets.token_urlsafe(50), self.prefect_login: f"admin:{secrets.token_urlsafe(18)}"}

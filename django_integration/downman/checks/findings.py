@@ -104,22 +104,22 @@ FINDINGS: Mapping[str, Finding] = {
     "E025": Finding(
         "`DOWNLOADS_PREFECT_API_URL` is not an http or https URL.", "Write it like http://127.0.0.1:4200/api"
     ),
-    "E028": Finding(
-        "`DOWNLOADS_STORAGE` cannot be loaded, or is no storage.",
-        "Remove it to use a folder, or write the dotted path of a class."
+    "E026": Finding(
+        "`DOWNLOADS_PREFECT_API_AUTH_STRING` is not a login.", "Write user and password with a colon between them."
     ),
     "E027": Finding(
         "A source of `DOWNLOADS_SOURCES` cannot be loaded, or does not declare what a source must.",
         "Install the package that it is in for the site and the workers, or correct its dotted path.",
+    ),
+    "E028": Finding(
+        "`DOWNLOADS_STORAGE` cannot be loaded, or is no storage.",
+        "Remove it to use a folder, or write the dotted path of a class.",
     ),
     "E029": Finding(
         "Django's `USE_TZ` is False: without their time zones, the times at which links expire and parts are tried "
         "again would be hours off between the site, its workers and Prefect.",
         "Set USE_TZ = True, as in a new Django project. What PostgreSQL has stored needs no conversion, and pages show "
         "times in TIME_ZONE as before.",
-    ),
-    "E026": Finding(
-        "`DOWNLOADS_PREFECT_API_AUTH_STRING` is not a login.", "Write user and password with a colon between them."
     ),
     "W001": Finding(
         "`DOWNLOADS_TRIGGER` starts no runs: orders would wait indefinitely.", "Remove it to use Prefect."

@@ -96,7 +96,14 @@ def test_what_cannot_be_understood_is_answered_with_what_to_write(words: tuple[s
 
 def test_an_order_is_meant_by_its_number_its_id_or_the_url_of_its_page() -> None:
     request = order("dem")
-    for text in (request.number, request.number.lower().replace("-", ""), request.pk, tracking_url(request)):
+    admin = "https://portal.example.org/admin/downloads/downloadrequest/"
+    urls = [
+        tracking_url(request),
+        f"{admin}{request.pk}/change/",
+        f"{admin}?q={request.number}",
+        f"/a/{request.number}/",
+    ]
+    for text in (request.number, request.number.lower().replace("-", ""), request.pk, *urls):
         said = downman("show", text)
         assert said.out.startswith(f"Order {request.number}\n"), said.err
     assert downman("cancel", request.number, "--yes").out == f"Cancelled: order {request.number}.\n"

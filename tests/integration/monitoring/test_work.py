@@ -493,7 +493,7 @@ def test_a_reader_may_have_read_enough(prefect: PrefectServer) -> None:
     process.stdout.readline()
     process.stdout.close()
     assert process.communicate(timeout=20)[1] == b""
-    assert process.returncode == 0
+    assert process.returncode == -signal.SIGPIPE
 
 
 @pytest.mark.parametrize("word", WORDS)
