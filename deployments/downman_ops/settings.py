@@ -45,13 +45,13 @@ class PoolSettings(PoolChoice):
         default=0, ge=0, description="Concurrent maintenance runs of one worker; 0: only the queue's limit applies."
     )
     notify_priority: int = Field(
-        default=1, ge=1, description="Priority of the queue `notify`; the lowest number is served first."
+        default=1, ge=1, le=1000, description="Priority of the queue `notify`; the lowest number is served first."
     )
     package_priority: int = Field(
-        default=2, ge=1, description="Priority of the queue `package`; the lowest number is served first."
+        default=2, ge=1, le=1000, description="Priority of the queue `package`; the lowest number is served first."
     )
     maintenance_priority: int = Field(
-        default=3, ge=1, description="Priority of the queue `maintenance`; the lowest number is served first."
+        default=3, ge=1, le=1000, description="Priority of the queue `maintenance`; the lowest number is served first."
     )
     mail_host: str = Field(default="127.0.0.1", description="Host name of the mail server.")
     mail_port: Port = Field(default=25, description="Port of the mail server.")
@@ -148,7 +148,7 @@ class DemoSettings(EnvironmentSettings):
         description="URL of a PostgreSQL database for Prefect. If not set: the database `prefect` of the same server.",
     )
     ready_timeout_seconds: float = Field(
-        default=180, gt=0, description="Seconds after which a start that is not complete has failed."
+        default=180, gt=0, le=24 * 3600, description="Seconds after which a start that is not complete has failed."
     )
     limits: Literal["on", "off"] = Field(
         default="on",

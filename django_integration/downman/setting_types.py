@@ -64,14 +64,20 @@ def _to_paths(value: Any) -> dict[str, str]:
 #: A path may be written as text.
 Folder = Annotated[Path, Strict(strict=False)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_to_network)]
+# Beyond these bounds dates overflow, the database cannot hold a size, a machine cannot hold what runs, and what is lost
+# is never missed.
+Days = Annotated[int, Field(le=36_500)]
+Hours = Annotated[int, Field(le=24 * 36_500)]
+Seconds = Annotated[int, Field(le=366 * 24 * 3600)]
+Bytes = Annotated[int, Field(le=10**15)]
 Parts = Annotated[int, unit("parts")]
-Runs = Annotated[int, unit("runs")]
+Runs = Annotated[int, unit("runs"), Field(le=10_000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DottedPaths = Annotated[Mapping[str, str], PlainValidator(_to_paths)]
 PoolName = Annotated[str, AfterValidator(_is_pool_name)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
 #: Seconds to wait before the first repetition, the second, and so on.
-Delays = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, strict=False)]
+Delays = Annotated[tuple[Annotated[Seconds, Field(ge=1)], ...], Field(min_length=1, strict=False)]
 
 
 def get_unit(name: str, field: FieldInfo) -> str:
@@ -119,12 +125,15 @@ def _choice(options: Iterable[Any]) -> str:
 
 
 def _bounds(metadata: Iterable[Any]) -> str:
-    bounds = {name: getattr(item, name) for item in metadata for name in ("ge", "gt", "le") if hasattr(item, name)}
-    if "le" in bounds:
-        return f"{bounds['ge']} to {bounds['le']}"
-    if "ge" in bounds:
-        return f"{bounds['ge']} or more"
-    return f"more than {bounds['gt']}" if "gt" in bounds else ""
+    bounds = [(name, getattr(item, name)) for item in metadata for name in ("ge", "gt", "le") if hasattr(item, name)]
+    least = max((bound for name, bound in bounds if name == "ge"), default=None)
+    above = max((bound for name, bound in bounds if name == "gt"), default=None)
+    most = min((bound for name, bound in bounds if name == "le"), default=None)
+    if most is not None:
+        return f"{least} to {most}" if above is None else f"more than {above}, at most {most}"
+    if least is not None:
+        return f"{least} or more"
+    return f"more than {above}" if above is not None else ""
 
 
 def _is_enum(kind: Any) -> bool:

@@ -31,7 +31,7 @@ from downman.environment import (
     unknown_name,
 )
 from downman.secret_files import SUFFIX
-from downman.setting_types import Delays, DottedPaths, Folder, Network, Parts, PoolName
+from downman.setting_types import Bytes, Days, Delays, DottedPaths, Folder, Hours, Network, Parts, PoolName, Seconds
 
 PREFIX = "DOWNLOADS_"
 NO_TIME_ZONES = "Django's USE_TZ is False."
@@ -128,6 +128,7 @@ class AppSettings(BaseSettings):
     trigger_timeout_seconds: float = Field(
         default=5.0,
         gt=0,
+        le=300,
         allow_inf_nan=False,
         description="Seconds that requesting a run may take before it is left to the next scheduled run. No person "
         "waits for it.",
@@ -135,21 +136,21 @@ class AppSettings(BaseSettings):
     behaviour: PackagingMode = Field(
         default=PackagingMode.ALL, strict=False, description="What is packaged: `NEVER`, `DYNAMIC` or `ALL`."
     )
-    cart_limit: Parts = Field(default=20, ge=1, description="Largest number of parts in one order.")
-    validity_days: int = Field(default=7, ge=1, description="Days for which a link can be used.")
-    max_public_bytes: int = Field(
+    cart_limit: Parts = Field(default=20, ge=1, le=10_000, description="Largest number of parts in one order.")
+    validity_days: Days = Field(default=7, ge=1, description="Days for which a link can be used.")
+    max_public_bytes: Bytes = Field(
         default=300 * MEGABYTE, ge=1, description="Size of one part above which an administrator must approve it."
     )
-    max_resource_bytes: int = Field(
+    max_resource_bytes: Bytes = Field(
         default=50_000 * MEGABYTE, ge=1, description="Size of one part above which it is never fetched."
     )
-    max_order_bytes: int = Field(
+    max_order_bytes: Bytes = Field(
         default=256 * 1024, ge=1, description="Largest size of the body of a request that places an order."
     )
-    default_estimate_bytes: int = Field(
+    default_estimate_bytes: Bytes = Field(
         default=100 * MEGABYTE, ge=1, description="Disk space reserved for a part whose size is not known yet."
     )
-    storage_budget_bytes: int = Field(
+    storage_budget_bytes: Bytes = Field(
         default=0,
         ge=0,
         description="Disk space that all packages together may use; 0: as much as the disk has, except its reserve.",
@@ -158,13 +159,13 @@ class AppSettings(BaseSettings):
         default=False,
         description="Whether active links may be ended early, least recently used first, to keep the storage budget.",
     )
-    expiry_warning_hours: int = Field(
+    expiry_warning_hours: Hours = Field(
         default=48, ge=0, description="Hours before a link expires at which its owner gets an e-mail; 0: none is sent."
     )
-    max_validity_days: int = Field(
+    max_validity_days: Days = Field(
         default=30, ge=1, description="Days after its creation up to which the owner of a link may extend it."
     )
-    keep_requests_days: int = Field(
+    keep_requests_days: Days = Field(
         default=365,
         ge=0,
         description="Days after its last change for which a finished order is kept, with its e-mail address; "
@@ -175,7 +176,7 @@ class AppSettings(BaseSettings):
         description="Seconds until a part that its source did not deliver is tried again: after the first failure, the "
         "second, and so on; the last one repeats.",
     )
-    source_give_up_seconds: int = Field(
+    source_give_up_seconds: Seconds = Field(
         default=int(SOURCE_RETRIES.give_up_after.total_seconds()),
         ge=1,
         description="Seconds after its first failure at which a part that still fails is given up.",
@@ -185,12 +186,12 @@ class AppSettings(BaseSettings):
         description="Seconds until an e-mail that could not be sent is tried again: after the first failure, the "
         "second, and so on; the last one repeats.",
     )
-    mail_give_up_seconds: int = Field(
+    mail_give_up_seconds: Seconds = Field(
         default=int(MAIL_RETRIES.give_up_after.total_seconds()),
         ge=1,
         description="Seconds after which an e-mail that still cannot be sent is given up.",
     )
-    space_retry_seconds: int = Field(
+    space_retry_seconds: Seconds = Field(
         default=int(SPACE_RETRY.total_seconds()),
         ge=1,
         description="Seconds after which an order that waits for disk space is tried again.",
@@ -198,14 +199,16 @@ class AppSettings(BaseSettings):
     lease_seconds: int = Field(
         default=60,
         ge=LEAST_LEASE_SECONDS,
+        le=3600,
         description="Seconds after its last renewal at which a run's lease on an order expires.",
     )
     stalled_after_seconds: int = Field(
         default=30,
         ge=0,
+        le=24 * 3600,
         description="Seconds after its due time at which an order that no run has started counts as stalled.",
     )
-    orphan_after_seconds: int = Field(
+    orphan_after_seconds: Seconds = Field(
         default=24 * 3600,
         ge=1,
         description="Age at which a file in the package or staging folder that belongs to no order is deleted.",
@@ -226,7 +229,11 @@ class AppSettings(BaseSettings):
         "`-mail`, so `downman-mail`.",
     )
     mail_timeout_seconds: float = Field(
-        default=30, gt=0, allow_inf_nan=False, description="Seconds that each response of the mail server may take."
+        default=30,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds that each response of the mail server may take.",
     )
     secret_urls_require_login: bool = Field(
         default=False,
@@ -238,19 +245,21 @@ class AppSettings(BaseSettings):
         description="Token that Prometheus must send to read the metrics (`Authorization: Bearer ...`). If empty, only "
         "programs on the site's own machine that connect directly may read them.",
     )
-    staging_reserve_bytes: int = Field(
+    staging_reserve_bytes: Bytes = Field(
         default=100 * MEGABYTE,
         ge=0,
         description="Disk space that must be free in the staging folder before work starts.",
     )
-    package_reserve_bytes: int = Field(
+    package_reserve_bytes: Bytes = Field(
         default=200 * MEGABYTE,
         ge=0,
         description="Disk space that must be free in the package folder before work starts.",
     )
-    parallel_fetches: Parts = Field(default=4, ge=1, description="Parts of one order that are fetched concurrently.")
+    parallel_fetches: Parts = Field(
+        default=4, ge=1, le=100, description="Parts of one order that are fetched concurrently."
+    )
     parallel_fetches_per_host: Parts = Field(
-        default=2, ge=1, description="Parts of one order that are fetched concurrently from one host."
+        default=2, ge=1, le=100, description="Parts of one order that are fetched concurrently from one host."
     )
 
     @classmethod

@@ -72,6 +72,9 @@ def test_the_rules_are_one_row_that_counts_at_once(admin_client: Client) -> None
     rules = {"behaviour": "DYNAMIC", "cart_limit": "3", "validity_days": "2", "max_public_bytes": ""}
     wrong = {**rules, "administrators": "ana@example.org nobody"}
     assert admin_client.post("/admin/downloads/policyrecord/add/", wrong).status_code == 200
+    # So many days that the end of a link would be no date.
+    absurd = admin_client.post("/admin/downloads/policyrecord/add/", {**rules, "validity_days": 2_000_000_000})
+    assert "less than or equal to 36500" in absurd.content.decode()
     rules["administrators"] = "ana@example.org\neva@example.org"
     assert admin_client.post("/admin/downloads/policyrecord/add/", rules).status_code == 302
     assert admin_client.get("/admin/downloads/policyrecord/add/").status_code == 403

@@ -19,7 +19,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed, Failed, Pending, Running
 from pytest_django.plugin import DjangoDbBlocker
 
-from downman.domain.jobs import WORK_POOL, Job
+from downman.domain.jobs import DEFAULT_POOL, Job
 from downman_ops.commands import ExitStatus
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from tests.console_script import DOWNMAN
@@ -170,10 +170,10 @@ def test_a_worker_starts_as_the_page_says(terminal: Terminal) -> None:
 
 def test_the_pool_is_made_as_the_page_says(terminal: Terminal, client: SyncPrefectClient) -> None:
     (command,) = (command for command in commands() if command.startswith(NEW_POOL))
-    client.delete_work_pool(WORK_POOL)
+    client.delete_work_pool(DEFAULT_POOL)
     with pytest.raises(ObjectNotFound):
-        client.read_work_pool(WORK_POOL)
+        client.read_work_pool(DEFAULT_POOL)
     ((status, said),) = terminal.type(command)
     assert not status, said
-    assert client.read_work_pool(WORK_POOL).type == "warm-process"
+    assert client.read_work_pool(DEFAULT_POOL).type == "warm-process"
     run_bootstrap()

@@ -29,6 +29,11 @@ REJECTED: list[tuple[str, dict[str, object]]] = [
     # 0 contradicts the longest validity and the warning as well, but is wrong by itself.
     ("E006", {"DOWNLOADS_VALIDITY_DAYS": 0}),
     ("E006", {"DOWNLOADS_TRIGGER_TIMEOUT_SECONDS": 0.0}),
+    # Dates would overflow, the database refuse the size, an order that a lost run had wait for years.
+    ("E006", {"DOWNLOADS_KEEP_REQUESTS_DAYS": 10**7}),
+    ("E006", {"DOWNLOADS_DEFAULT_ESTIMATE_BYTES": 2**63}),
+    ("E012", {"DOWNLOADS_LEASE_SECONDS": 3601}),
+    ("E007", {"DOWNLOADS_SOURCE_RETRY_SECONDS": [60, 10**10]}),
     ("E007", {"DOWNLOADS_SOURCE_RETRY_SECONDS": []}),
     ("E007", {"DOWNLOADS_MAIL_RETRY_SECONDS": [60, 0]}),
     ("E008", {"DOWNLOADS_CART_LIMIT": "20"}),
@@ -188,7 +193,7 @@ def test_an_invalid_setting_is_reported_by_name_when_it_is_read(valid: Any) -> N
     with pytest.raises(InvalidSettings) as rejected:
         app_settings()
     assert rejected.value.reasons == [
-        "DOWNLOADS_CART_LIMIT is 0; it must be a whole number, 1 or more.",
+        "DOWNLOADS_CART_LIMIT is 0; it must be a whole number, 1 to 10000.",
         "DOWNLOADS_METRICS_TOKEN must be text.",
     ]
     valid.DOWNLOADS_CART_LIMIT = 1

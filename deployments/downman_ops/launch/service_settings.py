@@ -20,9 +20,9 @@ class ServiceSettings(SiteEnvironment):
     site_bind: str = Field(
         default="127.0.0.1:8000", description="Where the site listens: `host:port`, or `unix:/path`."
     )
-    site_processes: int = Field(default=2, ge=1, description="Processes of the site.")
+    site_processes: int = Field(default=2, ge=1, le=1000, description="Processes of the site.")
     site_threads: int = Field(
-        default=8, ge=1, description="Requests that each of these processes answers concurrently."
+        default=8, ge=1, le=1000, description="Requests that each of these processes answers concurrently."
     )
     prefect_host: str = Field(default="127.0.0.1", description="Host on which Prefect's server listens.")
     prefect_port: Port = Field(default=4200, description="Port of Prefect's server.")
@@ -32,10 +32,13 @@ class ServiceSettings(SiteEnvironment):
         "without `downman-`.",
     )
     package_workers: int = Field(
-        default=2, ge=0, description="Workers of the queue `package` on this machine; each is a service."
+        default=2, ge=0, le=1000, description="Workers of the queue `package` on this machine; each is a service."
     )
     poll_seconds: float = Field(
-        default=10, gt=0, description="Seconds after which a worker polls for runs of which it was not notified."
+        default=10,
+        gt=0,
+        le=3600,
+        description="Seconds after which a worker polls for runs of which it was not notified.",
     )
 
     @model_validator(mode="after")

@@ -1,9 +1,22 @@
 """The rules."""
 
+from typing import Any, cast
+
+from annotated_types import Le
 from django.contrib import admin
+from django.core.validators import MaxValueValidator
+from django.db.models import Field
 from django.http import HttpRequest
 
 from downman.models import PolicyRecord
+from downman.settings import AppSettings
+
+#: The most that a number may be, by the field's name, which is that of the setting too.
+_MOST = {
+    name: min(most)
+    for name, field in AppSettings.model_fields.items()
+    if (most := [cast("int", bound.le) for bound in field.metadata if isinstance(bound, Le)])
+}
 
 
 @admin.register(PolicyRecord)
@@ -12,6 +25,13 @@ class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("__str__", "behaviour", "cart_limit", "validity_days", "max_public_bytes", "administrators")
     fields = ("behaviour", "cart_limit", "validity_days", "max_public_bytes", "administrators")
+
+    def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
+        """Refuse what the settings of the same names refuse too."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and (most := _MOST.get(db_field.name)):
+            field.validators.append(MaxValueValidator(most))
+        return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Allow one row."""

@@ -32,8 +32,8 @@ FINDINGS: Mapping[str, Finding] = {
     ),
     "E006": Finding("A number is out of its bounds.", "Choose a number within its bounds."),
     "E007": Finding(
-        "A list of delays is empty, or holds less than one second.",
-        "Write at least one number of seconds, each 1 or more.",
+        "A list of delays is empty, or holds less than one second or more than a year.",
+        "Write at least one number of seconds, each from 1 to 31622400.",
     ),
     "E008": Finding("A value is not of the setting's type.", "Write a value of that type."),
     "E009": Finding(
@@ -51,8 +51,9 @@ FINDINGS: Mapping[str, Finding] = {
         "Lower it, or raise DOWNLOADS_VALIDITY_DAYS.",
     ),
     "E012": Finding(
-        "`DOWNLOADS_LEASE_SECONDS` is so short that a busy worker would lose its order to another one.",
-        "Set it to 5 or more.",
+        "`DOWNLOADS_LEASE_SECONDS` is so short that a busy worker would lose its order to another one, or so long that "
+        "the order of a lost one would wait for hours.",
+        "Set it to 5 or more, up to 3600.",
     ),
     "E013": Finding(
         "The package folder and the staging folder are the same, or one contains the other.",
