@@ -33,6 +33,8 @@ class Dependencies:
     package_reserve_bytes: int
     #: Bytes that all packages together may take; 0: as many as fit.
     storage_budget_bytes: int = 0
+    #: Whether a thread renews leases; no other thread sees what the transaction of a site's test holds.
+    renews_leases: bool = True
 
     def free_bytes(self, *, stored_bytes: Callable[[], int]) -> int:
         """Return the bytes that one more order may take; negative when there is less than the reserve.
@@ -53,6 +55,11 @@ class Dependencies:
 @cache
 def get_dependencies() -> Dependencies:
     """Make them from the site's settings; once for each process, after Django was set up."""
+    return make_dependencies()
+
+
+def make_dependencies(*, renews_leases: bool = True) -> Dependencies:
+    """Make them from the settings as they are now."""
     from downman.settings import app_settings  # noqa: PLC0415
     from downman.sources import load_sources  # noqa: PLC0415
     from downman.storage import current_storage  # noqa: PLC0415
@@ -67,6 +74,7 @@ def get_dependencies() -> Dependencies:
         staging_reserve_bytes=settings.staging_reserve_bytes,
         package_reserve_bytes=settings.package_reserve_bytes,
         storage_budget_bytes=settings.storage_budget_bytes,
+        renews_leases=renews_leases,
     )
 
 

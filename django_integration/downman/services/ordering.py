@@ -13,12 +13,14 @@ from downman.domain.request import Order, OrderLine
 from downman.domain.status import Approval, LocatorStatus
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.models.numbers import create_numbered
+from downman.services.announcements import announce_order
 from downman.services.bbox_validation import check_bbox
 from downman.services.missing import is_missing
 from downman.services.notices import enqueue_notice
 from downman.services.policy import current_policy
 from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER, lock_order
+from downman.signals import order_placed
 
 
 def place_request(order: Order, *, raw_order: Mapping[str, Any], user: models.Model | None = None) -> DownloadRequest:
@@ -32,6 +34,8 @@ def place_request(order: Order, *, raw_order: Mapping[str, Any], user: models.Mo
     locators = _checked_lines(order.lines, policy)
     with transaction.atomic():
         request = create_numbered(DownloadRequest, email=email, user=user, language=language, raw_order=raw_order)
+        # Before a run is asked for: what that sends comes after it.
+        announce_order(order_placed, request.pk)
         for locator in locators:
             locator.request = request
         ResourceLocator.objects.bulk_create(locators)

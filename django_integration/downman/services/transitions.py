@@ -12,6 +12,7 @@ from downman.domain.notices import NOTICE_FOR, NoticeKind
 from downman.domain.request import Part, outcome_of
 from downman.domain.status import STARTABLE_LOCATORS, Approval, LinkStatus, LocatorStatus, RequestStatus
 from downman.models import DownloadLink, DownloadRequest, RequestEvent, ResourceLocator
+from downman.services.announcements import SIGNAL_FOR, announce_delivery, announce_order
 from downman.services.dispatch import start_packaging_on_commit
 from downman.services.notices import enqueue_for_administrators, enqueue_notice
 
@@ -50,6 +51,8 @@ class OrderChange:
                 self._record(locator=locator, before=before, after=target, reason=reason)
                 locator.status = target.value
                 moved.append(locator)
+                if target is LocatorStatus.DELIVERED:
+                    announce_delivery(locator.pk)
         if moved and facts.get("approval") == Approval.PENDING:
             self._asks_for_approval = True
         return moved
@@ -87,6 +90,8 @@ class OrderChange:
             self.request.status = outcome.value
             event = self._record(locator=None, before=before, after=outcome, reason=reason)
             fact = f"event-{event.pk}"
+            if outcome in SIGNAL_FOR:
+                announce_order(SIGNAL_FOR[outcome], self.request.pk)
         self._enqueue_mails(outcome, changed=outcome != before, delivered=delivered, fact=fact)
         self._plan_next_run(rows, outcome)
         return outcome

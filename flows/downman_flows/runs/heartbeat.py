@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 class LeaseKeeper:
     """Renews the lease of one claim; what it learned is read by `check` and `cancelled`."""
 
-    def __init__(self, claim: Claim, fetching: Fetching) -> None:
-        """Prepare; it renews inside the context."""
+    def __init__(self, claim: Claim, fetching: Fetching, *, renews: bool = True) -> None:
+        """Prepare; it renews inside the context, unless it is only asked to (`renew`)."""
+        self._renews = renews
         self._claim = claim
         self._fetching = fetching
         self._written: dict[int, tuple[int, int | None]] = {}
@@ -36,7 +37,8 @@ class LeaseKeeper:
 
     def __enter__(self) -> Self:
         """Start renewing."""
-        self._thread.start()
+        if self._renews:
+            self._thread.start()
         return self
 
     def __exit__(
@@ -44,7 +46,8 @@ class LeaseKeeper:
     ) -> None:
         """Stop."""
         self._over.set()
-        self._thread.join()
+        if self._renews:
+            self._thread.join()
 
     def check(self) -> None:
         """Raise `LeaseLost` when the request is no longer this run's, `DownloadCancelled` when all of it is gone."""

@@ -75,7 +75,7 @@ class PackagingRun:
         """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
         with (
             Fetching(self._claim.request_id, self._claim.parts, self._dependencies) as fetching,
-            LeaseKeeper(self._claim, fetching) as lease,
+            LeaseKeeper(self._claim, fetching, renews=self._dependencies.renews_leases) as lease,
         ):
             try:
                 results: Iterable[Fetched] = fetching.results(lease.check)
