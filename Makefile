@@ -4,6 +4,10 @@ PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+# The worker type, a distribution of its own, and where it is tested with the other Prefect that it supports.
+WORKER := deployments/prefect_warm_process
+PREFECT_38 := $(VENV)/prefect-3.8
+PREFECT_38_ARGS ?=
 # For `make soak`: --minutes 5
 SOAK_ARGS ?=
 # For `make chaos`: --orders 50 --minutes 2 --seed 7
@@ -17,7 +21,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --genera
   --no-emit-package=prefect-warm-process $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak chaos reference lock dist clean tools FORCE install uninstall prefect setup site worker
+.PHONY: help demo test test-prefect-3.8 check bench soak chaos reference lock dist clean tools FORCE install uninstall prefect setup site worker
 # For `make install`: --yes, --root FOLDER
 INSTALL_ARGS ?=
 # For `make worker`
@@ -35,6 +39,16 @@ demo: $(VENV)/installed ## start everything on this machine, until Ctrl-C
 
 test: $(VENV)/installed-dev tools ## run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# What is installed is the wheel, as somebody gets it who has no checkout.
+test-prefect-3.8: $(VENV)/installed-dev
+	@rm -rf $(PREFECT_38)
+	@umask 022; $(BIN)/python -m venv $(PREFECT_38)
+	@umask 022; $(PREFECT_38)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+	  --require-hashes --requirement $(WORKER)/requirements-prefect-3.8.txt
+	@umask 022; $(PREFECT_38)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+	  --no-build-isolation ./$(WORKER)
+	cd $(WORKER) && $(abspath $(PREFECT_38))/bin/python -m pytest $(PREFECT_38_ARGS)
 
 check: $(VENV)/installed-dev ## lint, format, types, import contracts
 	$(BIN)/ruff check .
@@ -76,10 +90,11 @@ reference: $(VENV)/installed-dev ## make the reference pages and .env.example fr
 lock: $(VENV)/installed-dev ## update the locked requirements from pyproject.toml
 	$(LOCK) --extra=demo --group=build pyproject.toml --output-file=requirements.txt
 	$(LOCK) --extra=demo --group=build --group=dev pyproject.toml --constraints=requirements.txt --output-file=requirements-dev.txt
+	$(LOCK) $(WORKER)/requirements-prefect-3.8.in --output-file=$(WORKER)/requirements-prefect-3.8.txt
 
 dist: $(VENV)/installed-dev ## build what can be installed elsewhere: the wheels and source distributions, into dist/
 	rm -rf dist
-	$(BIN)/uv build --quiet --no-build-isolation --python=$(BIN)/python --out-dir=dist deployments/prefect_warm_process
+	$(BIN)/uv build --quiet --no-build-isolation --python=$(BIN)/python --out-dir=dist $(WORKER)
 	$(BIN)/uv build --quiet --no-build-isolation --python=$(BIN)/python --out-dir=dist
 	@ls dist
 
@@ -88,8 +103,7 @@ clean: ## remove what was installed and cached; the demo's data in .local stays
 
 # The stamps are younger than what they were made from, so a second run does nothing.
 INSTALL = @PYTHON='$(PYTHON)' VENV='$(VENV)' sh deployments/make/venv.sh --stamp $@
-# The worker type is a distribution of its own.
-PROJECTS := deployments/prefect_warm_process .
+PROJECTS := $(WORKER) .
 
 $(VENV)/installed: FORCE
 	$(INSTALL) --requirements requirements.txt $(PROJECTS)

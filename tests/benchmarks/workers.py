@@ -21,7 +21,7 @@ from prefect.client.orchestration import get_client
 
 from tests.benchmarks.process_figures import CpuTime, Memory
 from tests.benchmarks.worker_runs import Bench, Timing, bench
-from tests.prefect_servers import PrefectServer, prefect_server_running
+from tests.prefect_servers import PrefectServer, get_database_pid, prefect_server_running
 
 TITLES = {"stock": "process, asking every 1 s", "warm": "warm-process"}
 MEGABYTE = 1e6
@@ -59,7 +59,7 @@ class Used:
     @classmethod
     def by(cls, at: Bench) -> "Used":
         """Read it."""
-        pids = (at.server.pid, at.server.database_pid, at.worker.pid)
+        pids = (at.server.pid, get_database_pid(at.server), at.worker.pid)
         return cls(*(CpuTime.of(pid) for pid in pids))
 
 

@@ -12,9 +12,6 @@ from pytest_django.fixtures import Settings
 from downman.models import Resource
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from downman_site.settings import database
-from tests.integration.prefect_server import prefect_server
-
-__all__ = ["prefect_server"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real Prefect server for the tests that need one."""
+"""A pytest plugin: a real Prefect server for all tests that need one, also for those of the worker type."""
 
 from collections.abc import Iterator
 

@@ -9,11 +9,12 @@ from downman_ops.launch.embedded_database import EmbeddedDatabase
 
 PROGRAM = """
 import json, sys
-from prefect_warm_process.preloading import ENGINE, preload, unsafe_to_fork
-failed = preload([*ENGINE, "downman_flows.preload:load"])
+from prefect_warm_process.preloading import ENGINE, Preloading
+preloading = Preloading()
+failed = preloading.load([*ENGINE, "downman_flows.preload:load"])
 loaded = set(sys.modules)
 import downman_flows.runs.packaging_run, downman_flows.runs.sending, downman_flows.maintenance, downman.api
-print(json.dumps([failed, unsafe_to_fork(), sorted(set(sys.modules) - loaded)]))
+print(json.dumps([failed, preloading.unsafe_to_fork(), sorted(set(sys.modules) - loaded)]))
 """
 
 

@@ -7,21 +7,14 @@ import pytest
 
 from downman.prefect_api import PrefectApi
 from downman_ops.doctor.prefect_database import PART, check_prefect_database
-from downman_ops.launch import ports
-from tests.prefect_servers import AUTH, PrefectServer, make_environment
+from warm_process_tests.prefect_server import AUTH, PrefectServer, serve
 
 
 @pytest.fixture
 def sqlite_server(tmp_path: Path) -> Iterator[PrefectServer]:
     """Return a server that was given no database."""
-    url = f"http://127.0.0.1:{ports.any_free()}/api"
-    environment = make_environment(tmp_path, url)
-    server = PrefectServer(url=url, environment=environment, log=tmp_path / "server.log", database_pid=0)
-    try:
-        server.start()
+    with serve(tmp_path, None) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def check(server: PrefectServer) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from tests.integration.prefect_server import PrefectServer
 from tests.integration.test_bootstrap import ask
 from tests.integration.test_trigger import prefect, trigger
 from tests.integration.worker.workers import until
-from tests.troubled_server import TroubledServer
+from warm_process_tests.troubled_server import TroubledServer
 
 __all__ = ["prefect", "trigger"]
 

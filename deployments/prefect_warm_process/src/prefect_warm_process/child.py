@@ -16,10 +16,12 @@ from typing import Any, NoReturn
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import load_flow_from_flow_run
-from prefect.runner._hook_runner import HookRunner
 from prefect.utilities.engine import is_prefect_sigterm_handler_installed
 
+from prefect_warm_process._prefect_compat import HookRunner
+from prefect_warm_process.broken_pipes import silence_broken_output
 from prefect_warm_process.messages import Task
+from prefect_warm_process.numeric_threads import NumericThreads
 
 #: prctl(2): the signal a process gets when its parent ends.
 PR_SET_PDEATHSIG = 1
@@ -30,11 +32,12 @@ NAME = b"flow-run"
 _C = ctypes.CDLL(None)
 
 
-def run_child(task: Task, *, zygote: int) -> NoReturn:
+def run_child(task: Task, *, zygote: int, numeric_threads: NumericThreads) -> NoReturn:
     """Do the task, and end this process with the status that Python would give."""
     status = 1
     try:
         _settle(task, zygote)
+        numeric_threads.restore()
         TASKS[task.name](**task.arguments)
         status = 0
     except SystemExit as exc:
@@ -76,6 +79,7 @@ def _settle(task: Task, zygote: int) -> None:
         _C.prctl(PR_SET_NAME, NAME)
     if os.getppid() != zygote:
         os.kill(os.getpid(), signal.SIGKILL)
+    silence_broken_output()
     if not task.output:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
@@ -85,9 +89,9 @@ def _settle(task: Task, zygote: int) -> None:
     # As for a program started with `-m` in this folder.
     sys.path[0] = task.folder
     importlib.invalidate_caches()
-    if "numpy" in sys.modules:
+    if "numpy.random" in sys.modules:
         # Python gives each child random numbers of its own, numpy does not.
-        sys.modules["numpy"].random.seed()
+        sys.modules["numpy.random"].seed()
 
 
 def _get_exit_status(exc: SystemExit) -> int:

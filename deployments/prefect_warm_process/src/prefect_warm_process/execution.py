@@ -10,11 +10,15 @@ from uuid import UUID
 
 import anyio
 import anyio.abc
-from prefect._internal.attempt_control import AttemptConclusion
 from prefect.client.schemas.objects import FlowRun, State
-from prefect.runner._control_channel import ControlChannel
-from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
 
+from prefect_warm_process._prefect_compat import (
+    AttemptConclusion,
+    ControlChannel,
+    ProcessHandle,
+    ProcessManager,
+    create_isolated_termination_scope,
+)
 from prefect_warm_process.zygote_process import ForkedProcess
 
 logger = logging.getLogger("prefect.worker.warm_process")

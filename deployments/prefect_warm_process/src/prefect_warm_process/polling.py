@@ -4,52 +4,62 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
-from prefect.settings import PREFECT_WORKER_QUERY_SECONDS
-from prefect.workers.base import _is_transient_api_error
-from prefect.workers.process import ProcessWorker
+from prefect.settings import PREFECT_WORKER_PREFETCH_SECONDS, PREFECT_WORKER_QUERY_SECONDS
 
+from prefect_warm_process._prefect_compat import WorkerSteps
 from prefect_warm_process.job_configuration import LIMIT_PER_WORKER
 from prefect_warm_process.queue_slots import QueueSlots
 from prefect_warm_process.subscription import PoolSubscription
 from prefect_warm_process.supervision import Supervision
 
-#: Seconds after which a run is looked for again that an event has announced but the server has not offered.
-SECOND_POLL_SECONDS = 0.1
+#: Seconds after which a run is looked for again, and again, that an event has announced but the server has not offered:
+#: the event may come before its run can be read. One that is never offered was another worker's, or its queue is full.
+LOOK_AGAIN_SECONDS = (0.1, 0.4, 1.6, 6.4)
+#: Seconds after which a poll is repeated that the server has not answered; twice as many after each further one.
+AWAY_SECONDS, MAX_AWAY_SECONDS = 0.5, 10.0
 #: How much the intervals of polling vary, plus one for a poll that fails.
 POLLS_AHEAD = 2.6
 
-# Prefect registers every subclass of its workers as a type of worker; this is only a part of one.
-if TYPE_CHECKING:
-    _Worker = ProcessWorker
-else:
-    _Worker = object
 
-
-class Polling(_Worker):
+class Polling(WorkerSteps):
     """The part of a worker that takes runs: which, when, and how many."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        work_pool_name: str,
+        work_queues: list[str] | None = None,
+        name: str | None = None,
+        prefetch_seconds: float | None = None,
+        *,
+        limit: int | None = None,
+        **options: Any,
+    ) -> None:
         """Take what every worker takes."""
-        super().__init__(*args, **kwargs)
+        if prefetch_seconds is None:
+            prefetch_seconds = PREFECT_WORKER_PREFETCH_SECONDS.value()
         # A run that is due before the next poll must be known by now; until then it is waited for here.
-        self._prefetch_seconds = max(self._prefetch_seconds, POLLS_AHEAD * PREFECT_WORKER_QUERY_SECONDS.value())
+        prefetch_seconds = max(prefetch_seconds, POLLS_AHEAD * PREFECT_WORKER_QUERY_SECONDS.value())
+        super().__init__(work_pool_name, work_queues, name, prefetch_seconds, limit=limit, **options)
+        #: The queues that are served; empty: all of the pool.
+        self.queues = frozenset(work_queues or ())
+        self._has_limit = limit is not None
         self._polling = asyncio.Lock()
         #: Runs that were taken and that the server still counts as waiting.
         self._becoming_pending: dict[UUID, asyncio.Event] = {}
         self._slots = QueueSlots()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
-        #: The runs of which events have come since the last poll.
-        self._announced: set[UUID] = set()
-        #: The runs of the server's last answer.
-        self._offered: set[UUID] = set()
+        #: The runs of which events have come but that have not been offered, and how often they were looked for.
+        self._announced: dict[UUID, int] = {}
+        self._looking_again: asyncio.TimerHandle | None = None
+        self._failed_looks = 0
         self._subscription: PoolSubscription | None = None
         self._supervision: Supervision | None = None
         self._stopping = False
@@ -83,9 +93,10 @@ class Polling(_Worker):
                 await pending.wait()
             return runs
 
-    async def _sync_and_initialize(self) -> None:
+    async def sync_with_backend(self) -> None:
+        """Tell the server that the worker lives, and learn of its pool."""
         with self._tolerate_outages():
-            await super()._sync_and_initialize()
+            await super().sync_with_backend()
 
     @contextmanager
     def _tolerate_outages(self) -> Iterator[None]:
@@ -93,22 +104,23 @@ class Polling(_Worker):
         try:
             yield
         except httpx.HTTPError as exc:
-            if not _is_transient_api_error(exc):
+            if not _may_pass(exc):
                 raise
             if not self._away:
-                self._logger.warning("The server does not answer (%s); running flow runs go on.", exc or type(exc))
+                self.log.warning("The server does not answer (%s); running flow runs go on.", exc or type(exc))
             self._away = True
         else:
             if self._away:
-                self._logger.info("The server answers again.")
+                self.log.info("The server answers again.")
             self._away = False
 
-    async def _submit_run(self, flow_run: FlowRun) -> None:
+    async def submit_run(self, flow_run: FlowRun) -> None:
+        """See one run from its taking to its end; what goes wrong ends neither the worker nor other runs."""
         try:
-            await super()._submit_run(flow_run)
+            await super().submit_run(flow_run)
         except Exception as exc:
             # The edge of this task: one answer of 500 here ends Prefect's own worker.
-            self._logger.log(
+            self.log.log(
                 logging.WARNING if isinstance(exc, httpx.HTTPError) else logging.ERROR,
                 "Flow run '%s' could not be taken (%s); it is as soon as the server offers it again.",
                 flow_run.name,
@@ -121,15 +133,14 @@ class Polling(_Worker):
 
     def _forget(self, flow_run_id: UUID) -> None:
         """Drop a run; without polling for others immediately, who would meet the same trouble."""
-        self._submitting_flow_run_ids.discard(flow_run_id)
-        if self._cancelling_observer is not None:
-            self._cancelling_observer.remove_in_flight_flow_run_id(flow_run_id)
-        super()._release_limit_slot(flow_run_id)
+        self.forget_run(flow_run_id)
+        super().release_limit_slot(flow_run_id)
         self._slots.release(flow_run_id)
 
-    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+    async def become_pending(self, flow_run: FlowRun) -> bool:
+        """Propose that a run is pending, and note that the server has decided."""
         try:
-            return await super()._propose_pending_state(flow_run)
+            return await super().become_pending(flow_run)
         finally:
             self._mark_pending(flow_run.id)
 
@@ -142,56 +153,76 @@ class Polling(_Worker):
         while True:
             await self._wake.wait()
             self._wake.clear()
-            announced, self._announced = self._announced, set()
             try:
                 await self.get_and_submit_flow_runs()
             except httpx.HTTPError as exc:
-                self._logger.debug("Could not take runs after an event: %s", exc)
-                continue
+                self.log.debug("Could not take runs after an event: %s", exc)
+                self._look_again(answered=False)
             except Exception:
                 # The edge of this task: the regular polls go on, and say what is wrong.
-                self._logger.exception("Could not take runs after an event.")
-                continue
-            if announced - self._offered:
-                # An event may come a moment before the server offers its run.
-                asyncio.get_running_loop().call_later(SECOND_POLL_SECONDS, self._wake.set)
+                self.log.exception("Could not take runs after an event.")
+            else:
+                self._look_again(answered=not self._away)
+
+    def _look_again(self, *, answered: bool) -> None:
+        """Have the server asked again, if it has not answered or not offered all that was announced."""
+        if self._looking_again is not None:
+            self._looking_again.cancel()
+            self._looking_again = None
+        if not answered:
+            pause = min(AWAY_SECONDS * 2**self._failed_looks, MAX_AWAY_SECONDS)
+            self._failed_looks += 1
+        else:
+            self._failed_looks = 0
+            self._announced = {
+                flow_run_id: looks + 1
+                for flow_run_id, looks in self._announced.items()
+                if looks < len(LOOK_AGAIN_SECONDS)
+            }
+            if not self._announced:
+                return
+            pause = LOOK_AGAIN_SECONDS[min(self._announced.values()) - 1]
+        self._looking_again = asyncio.get_running_loop().call_later(pause, self._wake.set)
 
     def _wake_to_poll(self, flow_run_id: UUID | None = None) -> None:
-        if flow_run_id is not None:
-            self._announced.add(flow_run_id)
+        if flow_run_id is not None and flow_run_id not in self.submitting | self.supervision.executing:
+            self._announced[flow_run_id] = 0
         self._wake.set()
 
-    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+    async def submit_offered(self, offered: list[WorkerFlowRunResponse]) -> list[FlowRun]:
         """Submit what is due, and wake for the others when their time has come.
 
         Prefect's own worker starts a run up to ten seconds early, because it takes so long to start one; here it would
         hold a slot of its queue for nothing.
         """
         now = time.time()
-        self._offered = {entry.flow_run.id for entry in flow_run_response}
+        for entry in offered:
+            self._announced.pop(entry.flow_run.id, None)
         due: list[WorkerFlowRunResponse] = []
         later: list[WorkerFlowRunResponse] = []
-        for entry in flow_run_response:
+        for entry in offered:
             at = entry.flow_run.next_scheduled_start_time
             (later if at is not None and at.timestamp() > now else due).append(entry)
         self._set_alarm([at.timestamp() - now for entry in later if (at := entry.flow_run.next_scheduled_start_time)])
-        before = set(self._submitting_flow_run_ids)
+        before = set(self.submitting)
         limits = self._limits()
         due = [entry for entry in due if self._slots.acquire(entry.flow_run, limits)]
-        runs = await super()._submit_scheduled_flow_runs(due)
+        runs = await super().submit_offered(due)
         for entry in due:
-            if entry.flow_run.id not in self._submitting_flow_run_ids:
+            if entry.flow_run.id not in self.submitting:
                 # The worker as a whole is full.
                 self._slots.release(entry.flow_run.id)
-        submitted = self._submitting_flow_run_ids - before
+        submitted = self.submitting - before
         self._becoming_pending |= {flow_run_id: asyncio.Event() for flow_run_id in submitted}
         return runs
 
     def _limits(self) -> dict[str, int]:
         """Return queue -> runs of it that may be executed here concurrently, as the pool says now."""
-        properties = self.work_pool.base_job_template.get("variables", {}).get("properties", {})
-        limits: dict[str, int] = properties.get(LIMIT_PER_WORKER, {}).get("default") or {}
-        return limits
+        with suppress(RuntimeError):  # the worker does not know its pool yet
+            properties = self.work_pool.base_job_template.get("variables", {}).get("properties", {})
+            limits: dict[str, int] = properties.get(LIMIT_PER_WORKER, {}).get("default") or {}
+            return limits
+        return {}
 
     def _set_alarm(self, seconds: Sequence[float]) -> None:
         if self._alarm is not None:
@@ -200,16 +231,23 @@ class Polling(_Worker):
         if seconds:
             self._alarm = asyncio.get_running_loop().call_later(min(seconds), self._wake.set)
 
-    def _release_limit_slot(self, flow_run_id: UUID) -> None:
-        super()._release_limit_slot(flow_run_id)
+    def release_limit_slot(self, flow_run_id: UUID) -> None:
+        """Free what a run has occupied here, and look for what has waited for that."""
+        super().release_limit_slot(flow_run_id)
         self._slots.release(flow_run_id)
         # A run that waited for the slot may have it now. A slot of a queue as a whole comes free with the run's last
         # state, of which there is an event.
-        has_own_limits = self._limiter is not None or (self._work_pool is not None and self._limits())
-        if has_own_limits or not self._hears_events:
+        if self._has_limit or self._limits() or not self._hears_events:
             self._wake_to_poll()
 
-    async def _mark_flow_run_as_cancelled(self, flow_run: FlowRun, state_updates: dict[str, Any] | None = None) -> None:
-        # Its deployment is gone: it was taken, but never started.
+    async def cancel_unstarted(self, flow_run: FlowRun, state_updates: dict[str, Any] | None = None) -> None:
+        """Cancel a run whose deployment is gone: it was taken, but never started."""
         self._slots.release(flow_run.id)
-        await super()._mark_flow_run_as_cancelled(flow_run, state_updates)
+        await super().cancel_unstarted(flow_run, state_updates)
+
+
+def _may_pass(error: httpx.HTTPError) -> bool:
+    """Return whether the server may answer better when it is asked again."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.is_server_error
+    return isinstance(error, httpx.TransportError)

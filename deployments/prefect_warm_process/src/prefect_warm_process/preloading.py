@@ -1,9 +1,14 @@
 """Loads what runs need before they are forked, and checks that it may be forked."""
 
+import builtins
 import contextlib
 import importlib
+import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -15,7 +20,6 @@ ENGINE = (
     "prefect.task_engine",
     "prefect.artifacts",
     "prefect.runtime",
-    "prefect._internal.observers",
     "anyio._backends._asyncio",
     "encodings.idna",
     "stringprep",
@@ -27,18 +31,73 @@ ENGINE = (
 BUILT_AHEAD = ("prefect.client.", "prefect.events.")
 
 
-def preload(names: Iterable[str]) -> list[str]:
-    """Load modules, and call functions given as `module:function`. Return what failed, one sentence each."""
-    failed = []
-    for name in names:
-        module, _, function = name.partition(":")
+class Preloading:
+    """What is loaded into this process before it is forked, and what of it must not be in two processes."""
+
+    def __init__(self) -> None:
+        """Note the threads and connections that are there already."""
+        self._origins: dict[str, str] = {}
+        self._known = _threads() | _connections()
+
+    def load(self, names: Iterable[str]) -> list[str]:
+        """Load modules, and call functions given as `module:function`. Return what failed, one sentence each."""
+        failed = []
+        original = builtins.__import__
+
+        def watched(name: str, *arguments: Any, **options: Any) -> ModuleType:
+            # The innermost import that sees a new thread is that of the library to which it belongs.
+            before = len(sys.modules)
+            module = original(name, *arguments, **options)
+            if len(sys.modules) != before:
+                self._look(_threads(), name)
+            return module
+
+        builtins.__import__ = watched
         try:
-            loaded = importlib.import_module(module)
-            if function:
-                getattr(loaded, function)()
-        except Exception as exc:  # noqa: BLE001 - foreign code; a run that needs it will fail with the whole story
-            failed.append(f"{name}: {type(exc).__name__}: {exc}")
-    return failed
+            for name in names:
+                module, _, function = name.partition(":")
+                try:
+                    loaded = importlib.import_module(module)
+                    if function:
+                        getattr(loaded, function)()
+                except Exception as exc:  # noqa: BLE001 - foreign code; a run that needs it fails with the whole story
+                    failed.append(f"{name}: {type(exc).__name__}: {exc}")
+                self._look(_threads() | _connections(), name)
+        finally:
+            builtins.__import__ = original
+        return failed
+
+    def unsafe_to_fork(self) -> str:
+        """Return what two processes must not share, and what has started it; empty when there is nothing."""
+        names = {str(thread.native_id): f" {thread.name!r}" for thread in threading.enumerate()}
+        left = [
+            f"{self._origins.get(thread, 'what was preloaded')} started a thread{names.get(thread, '')}"
+            for thread in sorted(_threads() - self._known)
+        ]
+        left += [
+            f"{self._origins.get(connection, 'what was preloaded')} opened a connection"
+            for connection in sorted(_connections() - self._known)
+        ]
+        # A library starts one for each processor.
+        return "; ".join(dict.fromkeys(left))
+
+    def _look(self, found: set[str], origin: str) -> None:
+        for one in found - self._known:
+            self._origins.setdefault(one, origin)
+
+
+def _threads() -> set[str]:
+    return {task.name for task in Path("/proc/self/task").iterdir()}
+
+
+def _connections() -> set[str]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is gone
+            target = str(descriptor.readlink())
+            if target.startswith("socket:"):
+                found.add(target)
+    return found
 
 
 def complete_models() -> None:
@@ -49,16 +108,3 @@ def complete_models() -> None:
         kinds.extend(kind.__subclasses__())
         if kind.__module__.startswith(BUILT_AHEAD) and not kind.__pydantic_complete__:
             kind.model_rebuild(raise_errors=False)
-
-
-def unsafe_to_fork(*, allowed: Iterable[int] = ()) -> str:
-    """Return what of this process two processes must not share; empty when there is nothing. Linux only."""
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    if threads > 1:
-        return f"what was preloaded started {threads - 1} threads"
-    shared = {str(descriptor) for descriptor in (0, 1, 2, *allowed)}
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):  # the one that lists them is gone
-            if descriptor.name not in shared and str(descriptor.readlink()).startswith("socket:"):
-                return "what was preloaded opened a connection"
-    return ""

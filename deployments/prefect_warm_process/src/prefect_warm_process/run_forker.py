@@ -1,5 +1,6 @@
 """Forks the children of one run: one for its flow, and one for each kind of hook."""
 
+import stat
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -64,3 +65,12 @@ def get_run_folder(configuration: WarmProcessJobConfiguration) -> AbstractContex
     if configuration.working_dir is not None:
         return nullcontext(str(Path(configuration.working_dir).resolve()))
     return tempfile.TemporaryDirectory(suffix="prefect")
+
+
+def get_importable() -> list[str]:
+    """Return the folders of which runs can import the modules, besides what is installed: where the worker is started.
+
+    Not a folder in which anybody may write: whoever does would have his module loaded.
+    """
+    folder = Path.cwd()
+    return [] if folder.stat().st_mode & stat.S_IWOTH else [str(folder)]

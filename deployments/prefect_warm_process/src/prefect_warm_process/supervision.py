@@ -14,7 +14,6 @@ from uuid import UUID
 
 import anyio
 import anyio.abc
-from prefect._internal.attempt_control import EngineOutcomeReceipt
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -23,14 +22,19 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.runner._cancel_finalizer import finalize_cancelled_state
-from prefect.runner._cancellation_manager import CancellationManager
-from prefect.runner._control_channel import ControlChannel, ControlSignalStatus
-from prefect.runner._event_emitter import EventEmitter
-from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutor
-from prefect.runner._process_manager import ProcessHandle
-from prefect.runner._state_proposer import StateProposer
 
+from prefect_warm_process._prefect_compat import (
+    CancellationManager,
+    ControlChannel,
+    ControlSignalStatus,
+    EngineOutcomeReceipt,
+    EventEmitter,
+    FlowRunExecutionResult,
+    FlowRunExecutor,
+    ProcessHandle,
+    StateProposer,
+    finalize_cancelled_state,
+)
 from prefect_warm_process.execution import Execution, Forks, Hooks, ProcessGroups, Starter
 from prefect_warm_process.heartbeats import emit_heartbeat
 from prefect_warm_process.rescheduling import schedule_again
@@ -91,9 +95,9 @@ class Supervision:
                     emit_heartbeat(execution.flow_run)
 
     @property
-    def executing(self) -> int:
-        """How many runs are executed now."""
-        return len(self._executions)
+    def executing(self) -> set[UUID]:
+        """The runs that are executed now."""
+        return set(self._executions)
 
     async def execute(
         self, flow_run: FlowRun, forks: Forks, *, started: Callable[[int], None]

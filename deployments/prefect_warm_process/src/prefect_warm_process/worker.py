@@ -11,19 +11,23 @@ import asyncio
 import os
 import signal
 import tempfile
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import anyio
 import anyio.abc
+import prefect
 from prefect.client.schemas.objects import FlowRun
+from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
+from prefect_warm_process.broken_pipes import silence_broken_output
 from prefect_warm_process.job_configuration import WarmProcessJobConfiguration, WarmProcessVariables
 from prefect_warm_process.polling import Polling
-from prefect_warm_process.run_forker import RunForker, get_run_folder
+from prefect_warm_process.run_forker import RunForker, get_importable, get_run_folder
 from prefect_warm_process.settings import WarmProcessSettings
 from prefect_warm_process.subscription import PoolSubscription
 from prefect_warm_process.supervision import Supervision
@@ -48,14 +52,25 @@ class WarmProcessWorker(Polling, ProcessWorker):
     _documentation_url = ""
     _logo_url = ""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **options: Any) -> None:
         """Take what every worker takes."""
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **options)
         self._settings = WarmProcessSettings()
-        self._zygotes = ZygotePool(load_seconds=self._settings.load_seconds, max_idle=self._settings.max_idle_templates)
+        self._importable = get_importable()
+        self._zygotes = ZygotePool(
+            load_seconds=self._settings.load_seconds,
+            max_idle=self._settings.max_idle_templates,
+            importable=self._importable,
+        )
         self._listening: anyio.CancelScope | None = None
+        self._stack = AsyncExitStack()
 
-    async def start(self, *args: Any, **kwargs: Any) -> None:
+    async def start(
+        self,
+        run_once: bool = False,  # noqa: FBT001, FBT002 - the base class has it so
+        with_healthcheck: bool = False,  # noqa: FBT001, FBT002
+        printer: Callable[..., None] = print,
+    ) -> None:
         """Work until stopped, by SIGTERM or Ctrl-C; the second one ends the grace period of the running flow runs.
 
         Prefect's command makes SIGTERM an interrupt, which a process that was started in the background of a shell
@@ -68,22 +83,30 @@ class WarmProcessWorker(Polling, ProcessWorker):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not in the main thread
                 loop.add_signal_handler(number, self._request_stop, task)
                 handled.append(number)
+
+        def say(*words: object) -> None:
+            silence_broken_output()
+            with suppress(BrokenPipeError):
+                printer(*words)
+
         try:
-            await super().start(*args, **kwargs)
+            await super().start(run_once, with_healthcheck, say)
         finally:
+            # What is still to be written is written when the interpreter ends.
+            silence_broken_output()
             for number in handled:
                 loop.remove_signal_handler(number)
 
     def _request_stop(self, task: asyncio.Task[Any]) -> None:
         if self._stopping:
-            self._logger.info("Stopping immediately: releasing the running flow runs.")
+            self.log.info("Stopping immediately: releasing the running flow runs.")
             if self._supervision is not None:
                 self._supervision.skip_grace_period()
         else:
             self._stopping = True
-            self._logger.info(
+            self.log.info(
                 "Stopping: %s running flow runs have %g s to end.",
-                0 if self._supervision is None else self._supervision.executing,
+                0 if self._supervision is None else len(self._supervision.executing),
                 self._settings.stop_grace_seconds,
             )
             task.cancel()
@@ -92,7 +115,8 @@ class WarmProcessWorker(Polling, ProcessWorker):
         """Get ready: besides what every worker does, start the zygote and listen to the server."""
         self._folder = tempfile.TemporaryDirectory(prefix="warm-process-")
         await super().setup()
-        self._supervision = await self._exit_stack.enter_async_context(
+        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
+        self._supervision = await self._stack.enter_async_context(
             Supervision(self.client, name=self.name, heartbeat_seconds=self._settings.heartbeat_seconds)
         )
         self._start_listening()
@@ -102,16 +126,20 @@ class WarmProcessWorker(Polling, ProcessWorker):
         self._stopping = True
         if self._listening is not None:
             self._listening.cancel()
-        while self._submitting_flow_run_ids:  # noqa: ASYNC110 - Prefect's own set, which notifies nobody
+        while self.submitting:  # noqa: ASYNC110 - Prefect's own set, which notifies nobody
             await anyio.sleep(0.05)
         # Without an exception it is the end of `--run-once`, which waits for its runs.
         interrupted = bool(exc_info and exc_info[0])
         await self.supervision.stop(grace_seconds=self._settings.stop_grace_seconds if interrupted else None)
         try:
-            await super().teardown(*exc_info)
+            self._tasks.cancel_scope.cancel()
+            await self._stack.aclose()
         finally:
-            await self._zygotes.close()
-            self._folder.cleanup()
+            try:
+                await super().teardown(*exc_info)
+            finally:
+                await self._zygotes.close()
+                self._folder.cleanup()
 
     async def run(
         self,
@@ -122,7 +150,12 @@ class WarmProcessWorker(Polling, ProcessWorker):
         """Run one flow run in a forked child, and return how it ended."""
         assert isinstance(configuration, WarmProcessJobConfiguration)  # noqa: S101 - the class named above
         key = configuration.get_zygote_key(self._folder.name)
-        if configuration.is_for_prefect or not await self._can_fork(key, flow_run):
+        if configuration.is_for_prefect:
+            return await super().run(flow_run, configuration, task_status)
+        if not await self._can_fork(key, flow_run):
+            # An interpreter cannot be told to look there last, as a zygote is.
+            path = [configuration.env.get("PYTHONPATH"), *self._importable]
+            configuration.env["PYTHONPATH"] = os.pathsep.join(filter(None, path))
             return await super().run(flow_run, configuration, task_status)
         with get_run_folder(configuration) as folder:
             result = await self.supervision.execute(
@@ -142,25 +175,29 @@ class WarmProcessWorker(Polling, ProcessWorker):
             return False
         return True
 
-    async def _initialize_after_sync(self) -> None:
-        await super()._initialize_after_sync()
-        # The first time within `setup`; later when the server could not be reached then.
+    async def sync_with_backend(self) -> None:
+        """Tell the server that the worker lives, and learn of its pool."""
+        await super().sync_with_backend()
+        # When the server could not be reached within `setup`.
         self._start_listening()
 
     def _start_listening(self) -> None:
         """Start the zygote for the pool's own environment, and listen to the pool's events; once."""
-        if self._supervision is None or self._work_pool is None or self._listening is not None:
+        if self._supervision is None or self._listening is not None:
             return
-        assert self._runs_task_group is not None  # noqa: S101 - made before the supervision
+        try:
+            pool = self.work_pool
+        except RuntimeError:  # not known yet
+            return
         self._listening = anyio.CancelScope()
         self._subscription = PoolSubscription(
-            self._work_pool.id,
-            self._work_queues,
+            pool.id,
+            self.queues,
             on_work=self._wake_to_poll,
             on_cancelling=self._supervision.cancel,
             on_connected=self._catch_up,
         )
-        self._runs_task_group.start_soon(self._listen, self._listening, self._subscription)
+        self._tasks.start_soon(self._listen, self._listening, self._subscription)
 
     async def _listen(self, scope: anyio.CancelScope, subscription: PoolSubscription) -> None:
         with scope:
@@ -172,12 +209,18 @@ class WarmProcessWorker(Polling, ProcessWorker):
 
     async def _emit_worker_stats(self) -> None:
         started = datetime.now(UTC)
-        resource: dict[str, str] = self._event_resource()  # type: ignore[no-untyped-call]
+        # As in the events that Prefect's own workers emit.
+        resource = {
+            "prefect.resource.id": f"prefect.worker.{self.type}.{self.get_name_slug()}",
+            "prefect.resource.name": self.name,
+            "prefect.version": prefect.__version__,
+            "prefect.worker-type": self.type,
+        }
         while True:
             emit_worker_stats(
                 resource,
-                executing=self.supervision.executing,
-                queues=self._work_queues,
+                executing=len(self.supervision.executing),
+                queues=self.queues,
                 started=started,
             )
             await anyio.sleep(EVERY_SECONDS)
@@ -187,35 +230,31 @@ class WarmProcessWorker(Polling, ProcessWorker):
             configuration: WarmProcessJobConfiguration = await WarmProcessJobConfiguration.from_template_and_values(
                 base_job_template=self.work_pool.base_job_template, values={}, client=self.client
             )
-            configuration.env = {**os.environ, **configuration._base_environment(), **configuration.env}  # noqa: SLF001
+            settings = get_current_settings().to_environment_variables(exclude_unset=True)
+            configuration.env = {**os.environ, **settings, **configuration.env}
             await self._zygotes.warm(configuration.get_zygote_key(self._folder.name))
         except ZygoteUnusable as exc:
-            self._logger.warning("Runs start without a zygote: %s.", exc)
+            self.log.warning("Runs start without a zygote: %s.", exc)
         except Exception:
-            self._logger.exception("The zygote could not be prepared; the first run does it.")
+            self.log.exception("The zygote could not be prepared; the first run does it.")
 
     def _catch_up(self) -> None:
         """Look for what happened while no events came."""
         self._wake_to_poll()
-        if self._runs_task_group is not None:
-            self._runs_task_group.start_soon(self._cancel_requested)
+        self._tasks.start_soon(self._cancel_requested)
 
     async def _cancel_requested(self) -> None:
         try:
             await self.supervision.cancel_requested()
         except Exception as exc:  # noqa: BLE001 - the edge of this task; polling looks for them too
-            self._logger.debug("Could not look for cancelled runs: %s", exc)
+            self.log.debug("Could not look for cancelled runs: %s", exc)
 
-    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
-        """Leave this state out: it says that something is being prepared for the run, which takes 10 ms here."""
-
-    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+    async def label_run(self, flow_run_id: UUID) -> None:
         """Label the run while it starts, not before."""
-        if self._runs_task_group is not None:
-            self._runs_task_group.start_soon(self._label, flow_run_id)
+        self._tasks.start_soon(self._label, flow_run_id)
 
     async def _label(self, flow_run_id: UUID) -> None:
         try:
-            await super()._give_worker_labels_to_flow_run(flow_run_id)
+            await super().label_run(flow_run_id)
         except Exception as exc:  # noqa: BLE001 - the edge of this task: a label is not worth the worker and its runs
-            self._logger.warning("Flow run %s is not labelled with its worker: %s", flow_run_id, exc or type(exc))
+            self.log.warning("Flow run %s is not labelled with its worker: %s", flow_run_id, exc or type(exc))

@@ -28,7 +28,8 @@ from prefect_warm_process.messages import (
     decode,
     encode,
 )
-from prefect_warm_process.preloading import ENGINE, complete_models, preload, unsafe_to_fork
+from prefect_warm_process.numeric_threads import NumericThreads, one_thread
+from prefect_warm_process.preloading import ENGINE, Preloading, complete_models
 
 RECEIVE_BYTES = 65536
 #: The signals that end a process; they are the children's business.
@@ -38,9 +39,10 @@ ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 class Zygote:
     """Forks children and reports to the worker how they end."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, numeric_threads: NumericThreads) -> None:
         """Take the socket to the worker."""
         self._connection = connection
+        self._numeric_threads = numeric_threads
         self._numbers: dict[int, int] = {}
         self._files = LoadedFiles()
         self._unread = b""
@@ -120,7 +122,7 @@ class Zygote:
             os.close(descriptor)
         self._connection.detach()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        child.run_child(request.task, zygote=zygote)
+        child.run_child(request.task, zygote=zygote, numeric_threads=self._numeric_threads)
 
     def _reap(self) -> None:
         while self._numbers:
@@ -143,24 +145,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m prefect_warm_process.zygote")
     parser.add_argument("descriptor", type=int, help="number of the socket to the worker")
     parser.add_argument("protocol_version", help="`messages.PROTOCOL_VERSION` of the worker")
+    parser.add_argument("--importable", action="append", default=[], help="a folder from which modules are loaded")
     parser.add_argument("preload", nargs="*", help="a module, or `module:function` to call")
     options = parser.parse_args(arguments)
     os.set_inheritable(options.descriptor, False)  # noqa: FBT003 - its only parameter
     with socket.socket(fileno=options.descriptor) as connection:
-        missing = preload(ENGINE)
-        complete_models()
-        failed = preload(options.preload)
+        preloading = Preloading()
+        # At the end: installed packages come first, as those of a run's own folder do.
+        sys.path += options.importable
+        with one_thread():
+            missing = preloading.load(ENGINE)
+            complete_models()
+            failed = preloading.load(options.preload)
         if options.protocol_version != PROTOCOL_VERSION:
             missing.append("the worker's own code has changed on disk; start it anew")
-        reason = "; ".join(missing) or unsafe_to_fork(allowed=[options.descriptor])
-        if reason:
-            connection.sendall(encode(Refused(reason=reason)))
-            return 1
-        zygote = Zygote(connection)
-        connection.sendall(
-            encode(Ready(modules=len(sys.modules), seconds=round(time.monotonic() - began, 3), failed=failed))
-        )
-        zygote.run()
+        reason = "; ".join(missing) or preloading.unsafe_to_fork()
+        seconds = round(time.monotonic() - began, 3)
+        with contextlib.suppress(ConnectionError):  # the worker has gone meanwhile
+            if reason:
+                connection.sendall(encode(Refused(reason=reason)))
+                return 1
+            zygote = Zygote(connection, NumericThreads())
+            connection.sendall(encode(Ready(modules=len(sys.modules), seconds=seconds, failed=failed)))
+            zygote.run()
     return 0
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from prefect_warm_process.messages import Ready, Task
 from prefect_warm_process.zygote_key import ZygoteKey
@@ -19,8 +20,9 @@ MAX_TRIES = 3
 class ZygotePool:
     """The zygotes of one worker: made when first needed, kept for the next run with the same key."""
 
-    def __init__(self, *, load_seconds: float, max_idle: int) -> None:
+    def __init__(self, *, load_seconds: float, max_idle: int, importable: Sequence[str] = ()) -> None:
         """Nothing is started yet. `max_idle` are kept while no child of theirs lives."""
+        self._importable = importable
         self._load_seconds = load_seconds
         self._max_idle = max_idle
         self._zygotes: OrderedDict[ZygoteKey, ZygoteProcess] = OrderedDict()
@@ -34,7 +36,7 @@ class ZygotePool:
         async with self._locks.setdefault(key, asyncio.Lock()):
             zygote = self._zygotes.get(key)
             if zygote is None or not zygote.alive:
-                zygote = ZygoteProcess(key, load_seconds=self._load_seconds)
+                zygote = ZygoteProcess(key, load_seconds=self._load_seconds, importable=self._importable)
                 ready = await self._start(zygote)
                 for failed in ready.failed:
                     logger.warning("Not preloaded: %s", failed)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 
 from prefect_warm_process.messages import (
     PROTOCOL_VERSION,
@@ -54,9 +55,10 @@ class ForkedProcess:
 class ZygoteProcess:
     """One zygote, as the worker sees it."""
 
-    def __init__(self, key: ZygoteKey, *, load_seconds: float) -> None:
-        """Nothing is started yet."""
+    def __init__(self, key: ZygoteKey, *, load_seconds: float, importable: Sequence[str] = ()) -> None:
+        """Nothing is started yet. `importable` are folders whose modules can be loaded."""
         self.key = key
+        self._importable = importable
         self._load_seconds = load_seconds
         self.children: dict[int, ForkedProcess] = {}
         self.alive = False
@@ -66,9 +68,10 @@ class ZygoteProcess:
     async def start(self) -> Ready:
         """Start it and wait until everything is loaded. Raises `ZygoteUnusable`."""
         ours, theirs = socket.socketpair()
+        importable = [f"--importable={folder}" for folder in self._importable]
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", f"{__package__}.zygote", str(theirs.fileno()), PROTOCOL_VERSION,
+                sys.executable, "-m", f"{__package__}.zygote", *importable, str(theirs.fileno()), PROTOCOL_VERSION,
                 *self.key.preload,
                 env=dict(self.key.environment), cwd=self.key.folder, pass_fds=[theirs.fileno()],
                 stdin=asyncio.subprocess.DEVNULL,
@@ -79,6 +82,11 @@ class ZygoteProcess:
         try:
             async with asyncio.timeout(self._load_seconds):
                 first = decode(await self._reader.readline())
+        except asyncio.CancelledError:
+            # The worker stops, and nothing waits for it any more.
+            self._process.kill()
+            self._writer.close()
+            raise
         except TimeoutError as exc:
             self._process.kill()
             await self.close()

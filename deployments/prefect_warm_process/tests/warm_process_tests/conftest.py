@@ -10,11 +10,11 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 
-from tests.integration.prefect_server import PrefectServer
-from tests.integration.worker import scenarios
-from tests.integration.worker.workers import Runs, Worker
+from warm_process_tests import scenarios
+from warm_process_tests.prefect_server import PrefectServer
+from warm_process_tests.workers import Runs, Worker
 
-SCENARIOS = "tests.integration.worker.scenarios"
+SCENARIOS = "warm_process_tests.scenarios"
 
 
 @pytest.fixture(scope="session")
@@ -42,20 +42,44 @@ def make_pool(client: SyncPrefectClient, scenario_folder: Path) -> Callable[[str
 
     def make(name: str, kind: str) -> Runs:
         client.create_work_pool(WorkPoolCreate(name=name, type=kind))
-        return Runs(client, deploy(client, name), scenario_folder)
+        return Runs(client, deploy(client, name, scenario_folder), scenario_folder)
 
     return make
 
 
-def deploy(client: SyncPrefectClient, pool: str, *, entrypoints: str = SCENARIOS) -> dict[str, UUID]:
-    """Make a deployment of every scenario in a pool."""
+#: A flow that is not installed, and lies in a folder that its deployment names.
+COPIED = """
+from prefect import flow
+from prefect.states import Completed
+
+@flow(persist_result=False)
+def tell():
+    return Completed(message=__file__)
+"""
+
+
+def deploy(client: SyncPrefectClient, pool: str, folder: Path) -> dict[str, UUID]:
+    """Make a deployment of every scenario in a pool, and of one that lies in a folder."""
     made = {}
+    code = folder / "code"
+    code.mkdir(exist_ok=True)
+    (code / "copied.py").write_text(COPIED)
+    made["copied"] = client.create_deployment(
+        client.create_flow(scenarios.succeed),
+        f"{pool}-copied",
+        entrypoint="copied.tell",
+        path=str(code),
+        pull_steps=[],
+        work_pool_name=pool,
+        enforce_parameter_schema=False,
+        parameter_openapi_schema={},
+    )
     for name, flow in vars(scenarios).items():
         if isinstance(flow, Flow):
             made[name] = client.create_deployment(
                 client.create_flow(flow),
                 f"{pool}-{name}",
-                entrypoint=f"{entrypoints}.{name}",
+                entrypoint=f"{SCENARIOS}.{name}",
                 pull_steps=[],
                 work_pool_name=pool,
                 enforce_parameter_schema=False,
@@ -64,7 +88,7 @@ def deploy(client: SyncPrefectClient, pool: str, *, entrypoints: str = SCENARIOS
     made["missing"] = client.create_deployment(
         client.create_flow(scenarios.succeed),
         f"{pool}-missing",
-        entrypoint=f"{entrypoints}_that_are_not_there.missing",
+        entrypoint=f"{SCENARIOS}_that_are_not_there.missing",
         pull_steps=[],
         work_pool_name=pool,
         enforce_parameter_schema=False,
@@ -78,9 +102,9 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[...,
     """Return a way to start workers, which end with the test."""
     with ExitStack() as stack:
 
-        def begin(pool: str, kind: str, *options: str, **variables: str) -> Worker:
+        def begin(pool: str, kind: str, *options: str, folder: Path | None = None, **variables: str) -> Worker:
             log = tmp_path / f"{pool}.log"
-            worker = Worker(pool, kind, *options, environment={**environment, **variables}, log=log)
+            worker = Worker(pool, kind, *options, environment={**environment, **variables}, log=log, folder=folder)
             return stack.enter_context(worker)
 
         yield begin

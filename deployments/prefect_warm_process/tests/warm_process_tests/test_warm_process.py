@@ -21,9 +21,9 @@ from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFi
 from prefect.states import Cancelling, Scheduled
 
 from prefect_warm_process.worker import WarmProcessWorker
-from tests.integration.prefect_server import PrefectServer
-from tests.integration.worker.scenarios import LONG
-from tests.integration.worker.workers import Runs, Worker, create_queue, until
+from warm_process_tests.prefect_server import PrefectServer
+from warm_process_tests.scenarios import LONG
+from warm_process_tests.workers import ROOT, Runs, Worker, create_queue, until
 
 KIND = "warm-process"
 
@@ -237,6 +237,39 @@ def test_stopped_twice_it_releases_runs_immediately(
     assert runs.read(run_id).state_name == "AwaitingRetry"
 
 
+@pytest.mark.parametrize("options", [(), ("--limit", "5")])
+def test_told_to_run_once_it_ends_with_its_runs(
+    make_pool: Callable[[str, str], Runs], environment: dict[str, str], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    pool = f"once{len(options)}"
+    runs = make_pool(pool, KIND)
+    made = [runs.make("wait", seconds=1), runs.make("fail")]
+    worker = Worker(pool, KIND, "--run-once", *options, environment=environment, log=tmp_path / "log")
+    done = worker.run_to_its_end()
+    assert done.returncode == 0, done.stderr
+    # The flow that fails has one of its own.
+    assert done.stderr.count("Traceback") == 1, done.stderr
+    assert "stopped!" in done.stdout
+    assert [runs.read(run_id).state_name for run_id in made] == ["Completed", "Failed"]
+
+
+def test_it_goes_on_when_nobody_reads_what_it_prints(
+    pool: str, runs: Runs, environment: dict[str, str], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    process = Worker(pool, KIND, environment=environment, log=log).start_for_a_hasty_reader()
+    try:
+        # It prints, and so does the worker when it stops.
+        assert runs.ended(runs.make("report_environment")).state_name == "Completed"
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+        assert "Traceback" not in log.read_text()
+        assert "BrokenPipe" not in log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_a_lost_zygote_takes_its_runs_along_and_the_next_run_has_a_new_one(
     pool: str, runs: Runs, start: Callable[..., Worker]
 ) -> None:
@@ -281,7 +314,7 @@ def test_changed_code_is_what_the_next_run_runs(
         parameter_openapi_schema={},
     )
     runs.deployments["changing"] = deployment
-    worker = start(pool, KIND, PYTHONPATH=f"{tmp_path}:{Path.cwd()}")
+    worker = start(pool, KIND, PYTHONPATH=f"{tmp_path}:{ROOT}")
     zygote = worker.zygote()
     assert runs.ended(runs.make("changing")).state.message == "old"  # type: ignore[union-attr]
     module.write_text(text.format("the new"))
@@ -291,7 +324,12 @@ def test_changed_code_is_what_the_next_run_runs(
 
 @pytest.mark.parametrize(
     ("module", "reason"),
-    [("starts_a_thread", "1 threads"), ("connects", "a connection"), ("hangs", "within 5 s"), ("dies", "status 7")],
+    [
+        ("starts_a_thread", "unsafe:starts_a_thread started a thread 'Thread-1 (sleep)'"),
+        ("connects", "unsafe:connects opened a connection"),
+        ("hangs", "within 5 s"),
+        ("dies", "status 7"),
+    ],
 )
 def test_what_cannot_be_preloaded_is_said_and_runs_start_the_slow_way(
     module: str, reason: str, make_pool: Callable[[str, str], Runs], start: Callable[..., Worker],
@@ -299,7 +337,7 @@ def test_what_cannot_be_preloaded_is_said_and_runs_start_the_slow_way(
 ) -> None:  # fmt: skip
     pool = f"unsafe-{module.replace('_', '-')}"
     runs = make_pool(pool, KIND)
-    preload(client, pool, f"tests.integration.worker.unsafe:{module}")
+    preload(client, pool, f"warm_process_tests.unsafe:{module}")
     worker = start(pool, KIND, WARM_PROCESS_LOAD_SECONDS="5")
     until(lambda: "without a zygote" in worker.said())
     assert reason in " ".join(worker.said().split())

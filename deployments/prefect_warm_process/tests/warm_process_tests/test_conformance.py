@@ -12,7 +12,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Scheduled
 
-from tests.integration.worker.workers import Runs, Worker, create_queue, until
+from warm_process_tests.workers import Runs, Worker, create_queue, until
 
 KINDS = ("process", "warm-process")
 
@@ -51,6 +51,7 @@ def play(runs: Runs, worker: Worker) -> dict[str, Outcome]:
     made["environment"] = runs.make("report_environment", job_variables={"env": {"FLAVOUR": "vanilla"}})
     made["no environment"] = runs.make("report_environment")
     made["no such module"] = runs.make("missing")
+    made["copied module"] = runs.make("copied")
     for name in CANCELLED:
         run_id = made[f"cancelled {name}"]
         runs.running(run_id)
@@ -86,7 +87,7 @@ def outcomes(
 
 
 NAMES = [*ALONE, *(f"cancelled {name}" for name in CANCELLED), "cancelled before", "environment", "no environment",
-         "no such module"]  # fmt: skip
+         "no such module", "copied module"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -110,6 +111,7 @@ def test_the_scenarios_do_what_they_are_for(outcomes: dict[str, dict[str, Outcom
         "environment": "Completed",
         "no environment": "Completed",
         "no such module": "Crashed",
+        "copied module": "Completed",
     }
     warm = outcomes["warm-process"]
     assert warm["be_killed"].hooks == ("hook Crashed",)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tests.integration.prefect_server import PrefectServer
-from tests.integration.worker.scenarios import LONG
-from tests.integration.worker.workers import Runs, Worker, until
-from tests.troubled_server import TroubledServer
+from warm_process_tests.prefect_server import PrefectServer
+from warm_process_tests.scenarios import LONG
+from warm_process_tests.troubled_server import TroubledServer
+from warm_process_tests.workers import Runs, Worker, until
 
 #: What a worker asks, from its first look for a run until that runs.
 REQUESTS = {

@@ -129,7 +129,7 @@ async def report_environment() -> Any:
 async def spoil() -> None:
     """Leave everything of the process in the worst state."""
     os.environ["FLAVOUR"] = "spoilt"
-    sys.modules["tests.integration.worker.scenarios"].__dict__["LONG"] = 0
+    sys.modules["warm_process_tests.scenarios"].__dict__["LONG"] = 0
     threading.Thread(target=time.sleep, args=(LONG,), daemon=True).start()
     for descriptor in range(3, 256):
         # Also the sockets that it inherited, if there were any; those of its own Prefect as well.
