@@ -182,6 +182,28 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     assert "cannot be made: File exists" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("lines", "environment", "expected"),
+    [
+        ("", {}, "http://127.0.0.1:4200/api 4200"),
+        ("DOWNLOADS_PREFECT_API_URL = 'http://127.0.0.1:4300/api'\n", {}, "http://127.0.0.1:4300/api 4300"),
+        ("", {"DOWNMAN_PREFECT_PORT": "4300"}, "http://127.0.0.1:4300/api 4300"),
+        ("", {"PREFECT_API_URL": "https://prefect.example.org:8443/api"}, "https://prefect.example.org:8443/api 4200"),
+    ],
+)
+def test_prefects_server_listens_where_the_site_looks_for_it(
+    lines: str, environment: Mapping[str, str], expected: str, tmp_path: Path
+) -> None:
+    make_site(tmp_path, lines)
+    code = (
+        "import os; from downman_ops.launch import service; from downman_ops.launch.service_settings import *; "
+        "service.load_service_env(None, part='setup'); "
+        "print(os.environ['PREFECT_API_URL'], ServiceSettings().prefect_port)"
+    )
+    done = typed("-c", code, folder=tmp_path, program=(sys.executable,), environment=environment)
+    assert done.stdout == f"{expected}\n", done.stderr
+
+
 def test_the_mail_server_is_that_of_the_sites_own_settings_unless_the_environment_names_one(tmp_path: Path) -> None:
     make_site(tmp_path, "EMAIL_HOST = 'mail.example.org'\nEMAIL_PORT = 587\nEMAIL_USE_TLS = True\n")
     code = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
+from downman.domain.loopback import is_this_machine
 from downman.environment import InvalidSettings, get_variable_name
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import databases
@@ -166,5 +167,10 @@ def _url_of(connection: "BaseDatabaseWrapper") -> str:
 
 
 def get_prefect_port(api_url: str) -> int | None:
-    """Return the port in the URL of Prefect's API, if it names one."""
-    return urlsplit(api_url).port
+    """Return the port in the URL of Prefect's API, if it names one of this machine: elsewhere it is a proxy's."""
+    try:
+        parts = urlsplit(api_url)
+        return parts.port if is_this_machine(parts.hostname or "") else None
+    except ValueError:
+        # The checks of the settings say what is wrong with it.
+        return None

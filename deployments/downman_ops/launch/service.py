@@ -98,7 +98,12 @@ def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
 def _prepare_own_site(part: str) -> None:
     """Take from the site's settings what the environment does not say, as far as the part needs it."""
     own_site.make_importable(Path.cwd())
-    own_site.make_folder(ServiceSettings().home.expanduser().resolve() / "prefect", variable="DOWNMAN_HOME")
+    given = ServiceSettings()
+    if {"prefect_host", "prefect_port"} & given.model_fields_set:
+        os.environ.setdefault("PREFECT_API_URL", f"http://{given.prefect_host}:{given.prefect_port}/api")
+    if part in {"prefect", "setup", "worker"}:
+        # Prefect makes its own folder, but not the one above it.
+        own_site.make_folder(given.home.expanduser().resolve() / "prefect", variable="DOWNMAN_HOME")
     # Prefect's server may run where the site is not installed; then the environment has all that it needs.
     if part != "prefect" or not os.environ.get("PREFECT_API_AUTH_STRING"):
         own_site.load(part)
