@@ -105,7 +105,7 @@ def _report(command: Command, options: Mapping[str, Any]) -> Report:
         return command.run(options)
     except PrefectUnavailable as exc:
         why = (
-            f"Prefect's server does not answer ({exc}). Orders are kept and go on when it is back; see "
+            f"Prefect's server does not answer ({exc}). Orders are kept and continue when it is back; see "
             "that it runs and that PREFECT_API_URL and PREFECT_API_AUTH_STRING are its own."
         )
         raise ReportUnavailable(_explain_stopped_demo() or why, ExitStatus.PREFECT_AWAY) from exc

@@ -9,13 +9,13 @@ from downman import login, problems
 from downman.domain.status import GenericStatus
 from downman.models import DownloadRequest, Resource
 from downman.schemas import (
+    FreeTextRequestIn,
     OrderIn,
     PlacedOut,
     Problem,
     RegisteredOut,
     RequestOut,
     ResourceOut,
-    WishIn,
     WishOut,
     to_raw_order,
 )
@@ -130,9 +130,9 @@ def order_again(request: HttpRequest, public_id: str) -> object:
 
 @api.post("generic-requests/", response={201: RegisteredOut, **BAD_BODIES}, summary="Submit a free-text request")
 @decorate_view(problems.small_json_only)
-def register_wish(request: HttpRequest, wish: WishIn) -> object:
+def register_free_text_request(request: HttpRequest, free_text_request: FreeTextRequestIn) -> object:
     """Store a free-text request; an administrator answers it."""
-    stored = generic.register(wish.to_free_text_request(), user=get_visitor(request))
+    stored = generic.register(free_text_request.to_free_text_request(), user=get_visitor(request))
     return Status(201, {"id": stored.public_id, "status": stored.status, "tracking_url": tracking.generic_url(stored)})
 
 
@@ -142,7 +142,7 @@ def register_wish(request: HttpRequest, wish: WishIn) -> object:
     summary="Status of a free-text request",
     auth=has_secret,
 )
-def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
+def track_free_text_request(request: HttpRequest, public_id: str, response: HttpResponse) -> object:
     """Tell its state, and the answer."""
     response["Cache-Control"] = "no-store"
     return tracking.find_generic(public_id)
@@ -154,7 +154,7 @@ def track_wish(request: HttpRequest, public_id: str, response: HttpResponse) -> 
     summary="Cancel a free-text request",
     auth=has_secret,
 )
-def cancel_wish(request: HttpRequest, public_id: str) -> object:
+def cancel_free_text_request(request: HttpRequest, public_id: str) -> object:
     """Take it back before it is answered."""
     generic.decide(tracking.find_generic(public_id).pk, GenericStatus.CANCELLED, actor=REQUESTER)
     return tracking.find_generic(public_id)

@@ -1,4 +1,4 @@
-"""Sends a file so that a broken download can go on: ranges and validators of RFC 9110, sections 13 and 14.
+"""Sends a file so that a broken download can be resumed: ranges and validators of RFC 9110, sections 13 and 14.
 
 django-sendfile2 hands files to nginx or Apache, which do this by themselves; for a site without one of them in front,
 it has no backend that does, and it overwrites the length that such a backend would set (docs/decisions).

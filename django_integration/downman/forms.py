@@ -56,7 +56,7 @@ class RequesterForm(forms.Form):
         self.fields["language"].choices = django_settings.LANGUAGES  # type: ignore[attr-defined]
 
 
-class WishForm(RequesterForm):
+class FreeTextRequestForm(RequesterForm):
     """A generic request: what somebody needs, in their own words."""
 
     description = forms.CharField(
@@ -79,16 +79,16 @@ class WishForm(RequesterForm):
     )
 
     def to_free_text_request(self) -> FreeTextRequest:
-        """Return the wish in the domain's words."""
+        """Return the free-text request in the domain's words."""
         return FreeTextRequest(**self.cleaned_data)
 
     def refuse(self, refusal: OrderRefused) -> None:
-        """Show why the wish was not taken at the field that has to change."""
+        """Show why the free-text request was not taken at the field that has to change."""
         self.add_error(refusal.field if refusal.field in self.fields else None, refusal.message)
 
 
 class OrderForm(RequesterForm):
-    """One order: the cart, which is in the address, and what goes with it."""
+    """One order: the cart, which is in the URL, and what goes with it."""
 
     minx = CoordinateField(label=_("West (min. x)"), required=False)
     miny = CoordinateField(label=_("South (min. y)"), required=False)
@@ -118,7 +118,7 @@ class OrderForm(RequesterForm):
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> "OrderForm":
-        """Read cart and choices from an address or from what was sent."""
+        """Read cart and choices from a URL or from what was sent."""
         user = get_visitor(request)
         if request.method != "POST":
             return cls(None, cart=request.GET.getlist("resource"), user=user)
@@ -136,7 +136,7 @@ class OrderForm(RequesterForm):
 
     @property
     def address(self) -> str:
-        """The address of the page with this cart."""
+        """The URL of the page with this cart."""
         query = QueryDict(mutable=True)
         query.setlist("resource", [resource.pk for resource in self.resources])
         return reverse("downloads:order") + (f"?{query.urlencode()}" if self.resources else "")

@@ -3,7 +3,7 @@
 import logging
 import re
 
-#: The token of a link, or the number in the address of an order.
+#: The token of a link, or the id in the URL of an order.
 _SECRET_PART = re.compile(r"[\w-]{32,}")
 
 

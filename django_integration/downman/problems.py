@@ -35,7 +35,7 @@ def problem(status: HTTPStatus, detail: str, *, errors: list[dict[str, str]] | N
 
 def database_unavailable() -> HttpResponse:
     """Make the answer for a database that cannot be reached."""
-    detail = _("The site cannot reach its database just now. Orders are not affected. Ask again in a few seconds.")
+    detail = _("The site cannot reach its database at the moment. Orders are not affected. Ask again in a few seconds.")
     answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
     answer["Retry-After"] = str(ASK_AGAIN_AFTER)
     return answer
@@ -90,11 +90,11 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(GenericRequest.DoesNotExist)
     @api.exception_handler(DownloadRequest.DoesNotExist)
     def unknown(_request: HttpRequest, _exc: Exception) -> HttpResponse:
-        return problem(HTTPStatus.NOT_FOUND, _("There is no such order. Check the address that you were given."))
+        return problem(HTTPStatus.NOT_FOUND, _("There is no such order. Check the URL that you were given."))
 
     @api.exception_handler(Http404)
     def nowhere(_request: HttpRequest, _exc: Exception) -> HttpResponse:
-        return problem(HTTPStatus.NOT_FOUND, _("There is nothing here. The addresses are in openapi.json."))
+        return problem(HTTPStatus.NOT_FOUND, _("There is nothing here. The URLs are in openapi.json."))
 
     @api.exception_handler(ValidationError)
     def invalid(_request: HttpRequest, exc: ValidationError) -> HttpResponse:

@@ -94,7 +94,7 @@ RequestOut = to_schema(
 )
 
 
-class WishIn(Schema):
+class FreeTextRequestIn(Schema):
     """A generic request: what somebody needs, in their own words."""
 
     model_config = ConfigDict(extra="forbid")
@@ -107,7 +107,7 @@ class WishIn(Schema):
     map_view: dict[str, Any] | None = Field(None, description="A view of the portal's map, in the portal's own words.")
 
     def to_free_text_request(self) -> FreeTextRequest:
-        """Return the wish in the domain's words."""
+        """Return the free-text request in the domain's words."""
         return FreeTextRequest(**self.model_dump())
 
 

@@ -1,4 +1,4 @@
-"""The addresses of the app; a site includes them where it likes."""
+"""The URLs of the app; a site includes them where it likes."""
 
 from django.urls import path, re_path
 

@@ -38,7 +38,7 @@ def load() -> None:
 
     from downman_flows.wiring import get_dependencies  # noqa: PLC0415
 
-    # Links in mails and reports need the addresses, mails their templates and languages.
+    # Links in e-mails and reports need the URLs, mails their templates and languages.
     _ = get_resolver().url_patterns
     engines.all()
     for language, _name in settings.LANGUAGES:

@@ -13,7 +13,7 @@ usage: downman [--env-file FILE] COMMAND ...
 
 Runs, shows and steers downman, the download manager for data portals."""
 END = """\
-downman COMMAND --help tells more of one command. Commands that show something
+downman COMMAND --help says more of one command. Commands that show something
 take --json (for scripts) and most of them --watch [SECONDS].
 
 It acts on the installation that FILE (NAME=value lines) describes; else on the

@@ -92,10 +92,10 @@ def _away(exc: PrefectUnavailable, settings: AppSettings) -> Finding:
         hint = "Set PREFECT_API_AUTH_STRING to what the server has as PREFECT_SERVER_API_AUTH_STRING."
         return wrong(PART, f"{where} refuses our login ({exc})", hint)
     hint = "See that the server runs (its service, or `downman service prefect`), and that PREFECT_API_URL is its own."
-    return wrong(PART, f"{where} does not answer ({exc}); orders are kept, and go on when it is back", hint)
+    return wrong(PART, f"{where} does not answer ({exc}); orders are kept, and continue when it is back", hint)
 
 
 def _where(settings: AppSettings) -> str:
-    """Return the address without a login that somebody may have written into it."""
+    """Return the URL without a login that somebody may have written into it."""
     parts = urlsplit(settings.prefect_api_url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,4 +1,4 @@
-"""The two databases of an installation, the site's and Prefect's, by address."""
+"""The two databases of an installation, the site's and Prefect's, by URL."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -13,12 +13,12 @@ CONNECT_SECONDS = 10
 
 
 def sibling(url: str, database: str) -> str:
-    """Return the address of another database of the same server."""
+    """Return the URL of another database of the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 def prefect_url(url: str) -> str:
-    """Return the address as Prefect's driver wants it: asyncpg, which says `ssl` where others say `sslmode`."""
+    """Return the URL as Prefect's driver wants it: asyncpg, which says `ssl` where others say `sslmode`."""
     parts = urlsplit(url)
     query = [("ssl" if name == "sslmode" else name, value) for name, value in parse_qsl(parts.query)]
     return urlunsplit(parts._replace(scheme="postgresql+asyncpg", query=urlencode(query)))

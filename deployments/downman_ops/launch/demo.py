@@ -97,9 +97,10 @@ def _choose_ports(settings: DemoSettings) -> int:
     if settings.smtp_port is not None:
         ports.require_free(settings.smtp_port, what="the mail sink", variable="DOWNMAN_SMTP_PORT")
         return settings.smtp_port
-    wish = settings.port + SMTP_OFFSET
-    taken = wish > HIGHEST_PORT or wish == settings.prefect_port or wish < 1024 or not ports.is_free(wish)  # noqa: PLR2004
-    return ports.any_free() if taken else wish
+    preferred = settings.port + SMTP_OFFSET
+    # Below 1024 only root may listen.
+    is_possible = 1024 <= preferred <= HIGHEST_PORT and preferred != settings.prefect_port  # noqa: PLR2004 - as said
+    return preferred if is_possible and ports.is_free(preferred) else ports.any_free()
 
 
 def _run_processes(demo: Demo, settings: DemoSettings) -> int:

@@ -39,12 +39,12 @@ class Demo:
 
     @property
     def site_url(self) -> str:
-        """The address of the site."""
+        """The URL of the site."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def prefect_url(self) -> str:
-        """The address of Prefect's pages."""
+        """The URL of Prefect's pages."""
         return f"http://{HOST}:{self.prefect_port}"
 
 

@@ -73,7 +73,7 @@ class DemoHome:
 
     @property
     def environment(self) -> Path:
-        """The file that tells commands in other terminals where the running demo's database is."""
+        """The file that shows commands in other terminals where the running demo's database is."""
         return self.root / "secrets" / "environment.json"
 
     def prepare(self) -> None:

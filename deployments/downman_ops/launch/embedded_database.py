@@ -54,7 +54,7 @@ class EmbeddedDatabase:
         return Path(tempfile.gettempdir()) / f"downman-{os.getuid()}-{name}"
 
     def url(self, database: str) -> str:
-        """Return the address of one of its databases."""
+        """Return the URL of one of its databases."""
         return f"postgresql://postgres@/{database}?host={self.socket_folder}"
 
     def start(self) -> None:

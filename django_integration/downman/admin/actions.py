@@ -95,8 +95,8 @@ def _is_active(link: DownloadLink) -> bool:
     return link.status == LinkStatus.ACTIVE
 
 
-def _is_unanswered(wish: GenericRequest) -> bool:
-    return wish.status == GenericStatus.REGISTERED
+def _is_unanswered(row: GenericRequest) -> bool:
+    return row.status == GenericStatus.REGISTERED
 
 
 _RESEND = AdminAction(
@@ -107,7 +107,7 @@ _RESEND = AdminAction(
     relation="notices",
 )
 
-#: By the name that each has in its address.
+#: By the name that each has in its URL.
 ORDER_ACTIONS: Mapping[str, AdminAction] = {
     "accept": AdminAction(
         label=_("Accept"),
@@ -147,8 +147,8 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
     "cancel-resource": AdminAction(
         label=_("Cancel"),
         question=_(
-            "Cancel {row}? The rest of the order goes on; what lies in one package with it is packaged again, without "
-            "it. This cannot be undone."
+            "Cancel {row}? The rest of the order continues; what lies in one package with it is packaged again, "
+            "without it. This cannot be undone."
         ),
         done=_("Cancelled: {row}."),
         do=lambda pk, actor, text: cancelling.cancel_resource(pk, actor=actor, note=text),

@@ -151,7 +151,7 @@ class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
 def _links(
     model: type[models.Model], pk: int, row_actions: Mapping[str, AdminAction], row: models.Model
 ) -> list[tuple[str, str]]:
-    """Return address and label of what can be done with a row now."""
+    """Return URL and label of what can be done with a row now."""
     return [
         (reverse(f"admin:{_url_name(model)}", args=[pk, name, row.pk]), str(action.label))
         for name, action in row_actions.items()

@@ -135,7 +135,7 @@ class NewestOnly(Paginator):  # type: ignore[type-arg]
 
 @admin.register(DownloadRequest)
 class RequestAdmin(ActionAdmin):
-    """Orders; the address of an order's page opens it to everybody and is not shown in lists."""
+    """Orders; the URL of an order's page opens it to everybody and is not shown in lists."""
 
     list_display = ("number", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
     list_filter = (Stage, "status", Language, "created_at")

@@ -120,11 +120,11 @@ class SourceRefused(PermanentError):
 
 
 class AddressRefused(PermanentError):
-    """The address, or one it redirects to, is not one that downman may open."""
+    """The URL, or one it redirects to, is not one that downman may open."""
 
     code = "address-refused"
     sentence = gettext_noop(
-        "The data lies at an address that this server may not open ({reason}). "
+        "The data lies at a URL that this server may not open ({reason}). "
         "Ask the portal's administrators to correct the catalogue."
     )
 

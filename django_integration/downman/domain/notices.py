@@ -12,7 +12,7 @@ class NoticeKind(StrEnum):
     RECEIVED = "received"  #: The order was stored; where it can be followed.
     PROGRESS = "progress"  #: Some parts can be taken; others are on their way.
     READY = "ready"  #: Everything can be taken.
-    READY_WITH_ERRORS = "ready_with_errors"  #: Some parts can be taken; the others will not come.
+    READY_WITH_ERRORS = "ready_with_errors"  #: Some parts can be downloaded; the others will not come.
     FAILED = "failed"  #: Nothing could be delivered, and why.
     REJECTED = "rejected"  #: An administrator rejected every part.
     CANCELLED = "cancelled"  #: An administrator cancelled the order.

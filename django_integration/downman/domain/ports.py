@@ -18,7 +18,7 @@ from downman.domain.request import BoundingBox
 
 @dataclass(frozen=True, kw_only=True)
 class FetchRequest:
-    """One thing to fetch: the catalogue's address with the requester's parameters, looked up just now."""
+    """One thing to fetch: the catalogue's URL with the requester's parameters, looked up when the work starts."""
 
     resource: str
     #: The name of its source.
@@ -144,7 +144,7 @@ class PackageStorage(Protocol):
 
 
 class Trigger(Protocol):
-    """Asks for a job to be run. It may fail or be slow: callers go on without it."""
+    """Asks for a job to be run. It may fail or be slow: callers continue without it."""
 
     def start(self, job: Job, *, key: str, at: datetime | None = None, request_id: int | None = None) -> str:
         """Ask for one run of the job, at once or at `at`, and give the run's id. The same `key` asks only once.

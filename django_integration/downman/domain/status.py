@@ -17,9 +17,9 @@ class RequestStatus(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"  #: Every part that is left waits for an administrator.
     QUEUED = "queued"  #: Waits for a worker: to start, or to try again later.
     PACKAGING = "packaging"  #: A worker is fetching and zipping it.
-    PARTLY_READY = "partly_ready"  #: Some parts can be taken; others are on their way or wait for a decision.
-    READY = "ready"  #: Everything that was ordered can be taken.
-    READY_WITH_ERRORS = "ready_with_errors"  #: Some parts can be taken; the others failed or were rejected for good.
+    PARTLY_READY = "partly_ready"  #: Some parts can be downloaded; others are on their way or wait for a decision.
+    READY = "ready"  #: Everything that was ordered can be downloaded.
+    READY_WITH_ERRORS = "ready_with_errors"  #: Some parts can be downloaded; the others failed or were rejected.
     FAILED = "failed"  #: Nothing could be delivered.
     REJECTED = "rejected"  #: An administrator rejected every part.
     CANCELLED = "cancelled"  #: Cancelled by the requester or an administrator; nothing can be taken.
@@ -36,12 +36,12 @@ class LocatorStatus(StrEnum):
     FETCHING = "fetching"  #: A worker is fetching, proving or zipping it.
     RETRYING = "retrying"  #: The source failed for a passing reason; a later run tries again.
     DELIVERED = "delivered"  #: It is in a package or behind a link of its own.
-    FAILED = "failed"  #: It failed for good; the error says why.
+    FAILED = "failed"  #: It failed permanently; the error says why.
     CANCELLED = "cancelled"  #: Cancelled or rejected; it will not be delivered.
 
 
 class GenericStatus(StrEnum):
-    """Where a generic request (a wish in free text, which people handle) stands."""
+    """Where a free-text request, which people handle, stands."""
 
     REGISTERED = "registered"  #: Waits for an administrator.
     COMPLETED = "completed"  #: An administrator has done what was asked for.
@@ -225,7 +225,7 @@ def get_final_statuses(transitions: Mapping[Status, frozenset[Status]]) -> froze
 SETTLED_LOCATORS = frozenset({LocatorStatus.DELIVERED, LocatorStatus.FAILED, LocatorStatus.CANCELLED})
 #: A locator in one of these is taken by the next run for its request, once its time has come.
 STARTABLE_LOCATORS = sources_of(LOCATOR_TRANSITIONS, LocatorStatus.FETCHING)
-#: A locator in one of these goes on only when an administrator says so.
+#: A locator in one of these continues only when an administrator says so.
 STOPPED_LOCATORS = frozenset({LocatorStatus.AWAITING_APPROVAL, LocatorStatus.ON_HOLD})
 #: A request in one of these has, or may get, work for a worker.
 OPEN_REQUESTS = frozenset({RequestStatus.QUEUED, RequestStatus.PACKAGING, RequestStatus.PARTLY_READY})

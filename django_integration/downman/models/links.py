@@ -1,4 +1,4 @@
-"""The address under which something can be taken."""
+"""The URL under which something can be downloaded."""
 
 import secrets
 
@@ -22,7 +22,7 @@ class LinkQuerySet(StateQuerySet["DownloadLink"]):
 
 
 class DownloadLink(models.Model):
-    """The address under which a package, or one file, can be taken until it expires."""
+    """The URL under which a package, or one file, can be downloaded until it expires."""
 
     token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
     request = models.ForeignKey(DownloadRequest, on_delete=models.CASCADE, related_name="links")
@@ -39,7 +39,7 @@ class DownloadLink(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     expires_at = models.DateTimeField(editable=False)
-    #: When its owner was told that it ends soon; empty again once it was extended.
+    #: When its owner was notified that it expires soon; empty again once it was extended.
     warned_at = models.DateTimeField(null=True, blank=True, editable=False)
     #: Of a sidecar file: the link of its main file, with which it ends.
     main_link = models.ForeignKey(

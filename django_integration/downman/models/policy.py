@@ -10,7 +10,7 @@ from downman.models.states import to_choices
 
 
 def validate_addresses(text: str) -> None:
-    """Refuse a line that is no address."""
+    """Refuse a line that is no e-mail address."""
     for address in text.split():
         validate_email(address)
 

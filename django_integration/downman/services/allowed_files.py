@@ -9,7 +9,7 @@ from downman.domain.errors import FileRefused, SourceMissing
 
 
 def resolve_allowed(url: str, roots: Sequence[Path]) -> Path:
-    """Return the real path behind a `file:///` address, every symbolic link followed.
+    """Return the real path behind a `file:///` URL, every symbolic link followed.
 
     Raises `FileRefused` when it does not lie below one of `roots` (themselves followed), or is no plain file, and
     `SourceMissing` when there is nothing. Whether it is there is told only of places that may be looked at.

@@ -1,4 +1,4 @@
-"""Cancelling an order, one of its resources, or one of its links: what is under way stops, what is left goes on."""
+"""Cancelling an order, one of its resources, or one of its links: what is under way stops, what is left continues."""
 
 from django.utils import timezone
 
@@ -31,8 +31,8 @@ def cancel_request(request_id: int, *, actor: str) -> RequestStatus:
 def cancel_resource(locator_id: int, *, actor: str, note: str = "") -> RequestStatus:
     """Cancel one part of a request; what was delivered together with it is packaged again, without it.
 
-    Its package can no longer be taken from this moment. `note` is what an administrator tells the requester. Raises
-    `IllegalTransition` when the part, or the request, has ended already.
+    Its package can no longer be downloaded from this moment. `note` is what an administrator writes to the requester.
+    Raises `IllegalTransition` when the part, or the request, has ended already.
     """
     request_id = ResourceLocator.objects.values_list("request_id", flat=True).get(pk=locator_id)
     with lock_order(request_id, actor=actor) as change:

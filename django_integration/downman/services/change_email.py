@@ -1,4 +1,4 @@
-"""Changing the address of an order, by an administrator."""
+"""Changing the e-mail address of an order, by an administrator."""
 
 from downman.services.notices import redirect_unsent
 from downman.services.requesters import checked_email

@@ -23,20 +23,20 @@ LONGEST_TEXT = 5000
 LONGEST_LINE = 200
 
 
-def register(wish: FreeTextRequest, *, user: models.Model | None = None) -> GenericRequest:
+def register(free_text_request: FreeTextRequest, *, user: models.Model | None = None) -> GenericRequest:
     """Store a free-text request, and enqueue the mails about it. Raises `OrderRefused`."""
-    description = _checked_text("description", wish.description)
+    description = _checked_text("description", free_text_request.description)
     if not description:
         raise OrderRefused(field="description", message=_("Describe what you need."))
     with transaction.atomic():
         stored = create_numbered(
             GenericRequest,
-            email=checked_email(wish.email),
-            language=checked_language(wish.language),
+            email=checked_email(free_text_request.email),
+            language=checked_language(free_text_request.language),
             description=description,
-            organisation=_checked_text("organisation", wish.organisation, longest=LONGEST_LINE),
-            usage=_checked_text("usage", wish.usage),
-            map_view=_checked_map_view(wish.map_view),
+            organisation=_checked_text("organisation", free_text_request.organisation, longest=LONGEST_LINE),
+            usage=_checked_text("usage", free_text_request.usage),
+            map_view=_checked_map_view(free_text_request.map_view),
             user=user,
         )
         enqueue_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
@@ -45,7 +45,7 @@ def register(wish: FreeTextRequest, *, user: models.Model | None = None) -> Gene
 
 
 def decide(generic_id: int, target: GenericStatus, *, actor: str, answer: str = "") -> None:
-    """Complete, reject or cancel it, with what is told to its requester. Raises `IllegalTransition`."""
+    """Complete, reject or cancel it, with what its requester is to read. Raises `IllegalTransition`."""
     with transaction.atomic():
         stored = GenericRequest.objects.select_for_update().get(pk=generic_id)
         if not GenericRequest.objects.filter(pk=generic_id).move_to(

@@ -33,7 +33,7 @@ CLOCK_TOLERANCE = timedelta(seconds=2)
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedPart:
-    """One locator that this run is to deliver, looked up in the catalogue just now."""
+    """One locator that this run is to deliver, looked up in the catalogue when the work starts."""
 
     locator_id: int
     #: Place in the order, from 0.

@@ -83,9 +83,15 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
 def _get_context(notice: Notice) -> dict[str, object]:
     common: dict[str, object] = {"site_url": site_address(get_script_prefix())}
     if notice.generic_request is not None:
-        wish = notice.generic_request
-        page, decision = generic_url(wish), decision_url("genericrequest", wish.pk)
-        return {**common, "wish": wish, "tracking_url": page, "decision_url": decision or page, "number": wish.number}
+        free_text_request = notice.generic_request
+        page, decision = generic_url(free_text_request), decision_url("genericrequest", free_text_request.pk)
+        return {
+            **common,
+            "free_text_request": free_text_request,
+            "tracking_url": page,
+            "decision_url": decision or page,
+            "number": free_text_request.number,
+        }
     if notice.request is None:
         raise AssertionError("A notice is about one thing; the database holds to it.")
     about = _context(track(notice.request))

@@ -6,7 +6,7 @@ from downman.settings import app_settings
 
 
 def administrators() -> tuple[str, ...]:
-    """Return the addresses of those who decide; one query."""
+    """Return the e-mail addresses of those who decide; one query."""
     record = PolicyRecord.objects.first()
     named = record.administrators.split() if record else []
     return tuple(named) or app_settings().administrators

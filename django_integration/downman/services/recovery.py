@@ -77,7 +77,7 @@ def _is_run(owner: str) -> bool:
 
 
 def _clear_if_over(request_id: int) -> None:
-    """Delete what a lost worker left of a request that ended meanwhile; otherwise its next run goes on with it."""
+    """Delete what a lost worker left of a request that ended meanwhile; otherwise its next run continues with it."""
     if not DownloadRequest.objects.filter(pk=request_id, status__in=OPEN_REQUESTS).exists():
         package_storage.discard_unrecorded(request_id)
         # Another machine's staging is swept there.
@@ -106,5 +106,5 @@ def _unstarted(lost: Iterable[int]) -> list[int]:
 def _overdue(before: datetime, lost: set[int]) -> list[tuple[int, UUID | None, int]]:
     waiting = DownloadRequest.objects.filter(status__in=OPEN_REQUESTS, due_at__lt=before, lease_until=None)
     rows = waiting.order_by("due_at").values_list("pk", "run_id", "attempt")[:BATCH]
-    # Those were handed to Prefect just now, by the same transaction that took them from their worker.
+    # Those were handed to Prefect a moment ago, by the same transaction that took them from their worker.
     return [row for row in rows if row[0] not in lost]

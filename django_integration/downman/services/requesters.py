@@ -16,7 +16,7 @@ _LONGEST_EMAIL = 254
 
 
 def checked_email(email: str) -> str:
-    """Return an address as it is kept; raises `OrderRefused` for what is none."""
+    """Return an e-mail address as it is stored; raises `OrderRefused` for what is none."""
     email = email.strip(" ")
     try:
         if len(email) > _LONGEST_EMAIL or not email.isprintable():

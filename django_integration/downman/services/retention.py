@@ -21,7 +21,7 @@ from downman.services.package_storage import delete_package
 from downman.services.transitions import lock_order
 from downman.settings import app_settings
 
-#: Links, packages and orders of one run; the next run goes on.
+#: Links, packages and orders of one run; the next run continues.
 BATCH = 1000
 
 

@@ -159,17 +159,17 @@ def track(request: DownloadRequest) -> TrackedRequest:
 
 
 def tracking_url(request: DownloadRequest) -> str:
-    """Return the whole address of the page on which the order can be followed."""
+    """Return the absolute URL of the page on which the order can be followed."""
     return site_address(reverse("downloads:tracking", args=[request.public_id]))
 
 
-def generic_url(wish: GenericRequest) -> str:
-    """Return the whole address of the page on which a free-text request can be followed."""
-    return site_address(reverse("downloads:generic-tracking", args=[wish.public_id]))
+def generic_url(free_text_request: GenericRequest) -> str:
+    """Return the absolute URL of the page on which a free-text request can be followed."""
+    return site_address(reverse("downloads:generic-tracking", args=[free_text_request.public_id]))
 
 
 def decision_url(model: str, pk: int) -> str:
-    """Return the whole address of the page on which administrators decide; empty where the site has no admin pages."""
+    """Return the absolute URL of the page on which administrators decide; empty where the site has no admin pages."""
     try:
         return site_address(reverse(f"admin:downloads_{model}_change", args=[pk]))
     except NoReverseMatch:
@@ -177,12 +177,12 @@ def decision_url(model: str, pk: int) -> str:
 
 
 def link_url(link: DownloadLink) -> str:
-    """Return the whole address under which it can be taken."""
+    """Return the absolute URL under which it can be downloaded."""
     return site_address(reverse("downloads:link", args=[link.token, link.name]))
 
 
 def site_address(path: str) -> str:
-    """Put the site's address before a path."""
+    """Put the site's URL before a path."""
     return app_settings().site_url.rstrip("/") + path
 
 

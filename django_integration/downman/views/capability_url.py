@@ -1,4 +1,4 @@
-"""What only the address opens."""
+"""What only its URL opens."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +15,7 @@ View = Callable[..., HttpResponse]
 
 
 def capability_url(view: View) -> View:
-    """Keep what only the address opens to those who have the address; answer an address that opens nothing."""
+    """Keep what only its URL opens to those who have that; answer a URL that opens nothing."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

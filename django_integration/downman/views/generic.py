@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, get_final_statuses
-from downman.forms import WishForm
+from downman.forms import FreeTextRequestForm
 from downman.login import opened_by_secret
 from downman.models import GenericRequest
 from downman.services import generic, tracking
@@ -25,8 +25,8 @@ from downman.visitors import get_visitor
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def generic_page(request: HttpRequest) -> HttpResponse:
-    """Show the form; store the wish that is sent."""
-    form = WishForm(request.POST if request.method == "POST" else None, user=get_visitor(request))
+    """Show the form; store the free-text request that is sent."""
+    form = FreeTextRequestForm(request.POST if request.method == "POST" else None, user=get_visitor(request))
     if form.is_valid():
         try:
             stored = generic.register(form.to_free_text_request(), user=form.user)
@@ -62,7 +62,11 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return redirect("downloads:generic-tracking", public_id)
 
 
-def _page(request: HttpRequest, wish: GenericRequest, *, refusal: str = "") -> HttpResponse:
-    context = {"wish": wish, "refusal": refusal, "is_final": wish.status in get_final_statuses(GENERIC_TRANSITIONS)}
+def _page(request: HttpRequest, free_text_request: GenericRequest, *, refusal: str = "") -> HttpResponse:
+    context = {
+        "free_text_request": free_text_request,
+        "refusal": refusal,
+        "is_final": free_text_request.status in get_final_statuses(GENERIC_TRANSITIONS),
+    }
     status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
     return render(request, "downloads/generic_tracking.html", context, status=status)

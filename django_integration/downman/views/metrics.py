@@ -21,7 +21,7 @@ OF_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_
 @non_atomic_requests
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the figures to those who may read them; to others this address is none."""
+    """Return the figures to those who may read them; for others there is nothing at this URL."""
     if not _may_read(request):
         return HttpResponse(status=HTTPStatus.NOT_FOUND, headers=NOT_KEPT)
     return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers=NOT_KEPT)

@@ -15,7 +15,7 @@ from downman.services import ordering
 @csrf_protect
 @require_http_methods(["GET", "HEAD", "POST"])
 def order_page(request: HttpRequest) -> HttpResponse:
-    """Show the cart of the address and what can be added; place the order that is sent."""
+    """Show the cart of the URL and what can be added; place the order that is sent."""
     form = OrderForm.from_request(request)
     if form.is_valid():
         try:

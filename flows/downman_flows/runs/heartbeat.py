@@ -1,6 +1,6 @@
 """Shows that a run is alive, and hears what was cancelled, from a thread of its own.
 
-Neither a long write, nor a slow source, nor a database that restarts lets the lease end while the work goes on.
+Neither a long write, nor a slow source, nor a database that restarts lets the lease end while the work continues.
 """
 
 import logging
@@ -77,7 +77,7 @@ class LeaseKeeper:
                 try:
                     self._renew_once()
                 except DISCONNECT_ERRORS:
-                    # The work goes on; whether the lease did is seen when the database is back.
+                    # The work continues; whether the lease did is seen when the database is back.
                     connection.close()
         except LeaseLost:
             self._lost = True

@@ -64,7 +64,7 @@ class PackageBuilder:
         ]
 
     def discard(self) -> None:
-        """Delete the package, which nobody was told of."""
+        """Delete the package, of which nobody was notified."""
         self._storage.delete(self.target)
         self._package = None
 

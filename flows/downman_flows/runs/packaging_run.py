@@ -40,7 +40,7 @@ def package_request(request_id: int, *, owner: str, dependencies: Dependencies) 
         retention.free_space()
         return Report.waits_for_space(request_id, needed=claim.needed_bytes, free=claim.free_bytes)
     logger.info("Request %s: %s parts to deliver.", request_id, len(claim.parts), extra={"request_id": request_id})
-    # An earlier run that was lost may have left a package that nobody was told of.
+    # An earlier run that was lost may have left a package of which nobody was notified.
     package_storage.discard_unrecorded(request_id, keep_attempt=claim.attempt)
     run = PackagingRun(claim, dependencies)
     try:
@@ -72,7 +72,7 @@ class PackagingRun:
         self._fetched: dict[int, Fetched] = {}
 
     def deliver(self) -> None:
-        """Fetch, package and record; afterwards staging holds only what a later run can go on from."""
+        """Fetch, package and record; afterwards staging holds only what a later run can resume from."""
         with (
             Fetching(self._claim.request_id, self._claim.parts, self._dependencies) as fetching,
             LeaseKeeper(self._claim, fetching, renews=self._dependencies.renews_leases) as lease,
@@ -112,7 +112,7 @@ class PackagingRun:
             if outcome.is_recorded(self._claim, builder.target):
                 # It was recorded, and the database was lost before it could say so.
                 return True
-            # For certain nobody was told of it; after any other error the record may stand.
+            # For certain nobody was notified of it; after any other error the record may stand.
             builder.discard()
             raise
         if status is None:

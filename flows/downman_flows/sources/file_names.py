@@ -9,9 +9,9 @@ FALLBACK = "download"
 
 
 def get_file_name(url: str, headers: httpx.Headers | None = None) -> str:
-    """Return the name from `Content-Disposition` (RFC 6266), else the last segment of the address.
+    """Return the name from `Content-Disposition` (RFC 6266), else the last segment of the URL.
 
-    It has no folders, but is not made safe otherwise. The address is the catalogue's, not one that was redirected to:
+    It has no folders, but is not made safe otherwise. The URL is the catalogue's, not one that was redirected to:
     those are often meaningless.
     """
     disposed = _last_segment(_disposition_name(headers.get("Content-Disposition", ""))) if headers is not None else ""

@@ -1,4 +1,4 @@
-"""Opens http and https addresses for others: every hop is checked before it is followed."""
+"""Opens http and https URLs for others: every hop is checked before it is followed."""
 
 import contextlib
 import ssl
@@ -54,7 +54,7 @@ class GuardedClient:
     ) -> Iterator[httpx.Response]:
         """Send a request, follow redirects, and give the answer with its body unread.
 
-        Raises `AddressRefused` for an address, or a redirect to one, that may not be opened; else the errors of
+        Raises `AddressRefused` for a URL, or a redirect to one, that may not be opened; else the errors of
         `http_errors`. An error while the body is read is the caller's to translate.
         """
         try:

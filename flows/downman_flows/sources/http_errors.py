@@ -1,6 +1,6 @@
 """The home of every error of httpx, and of every status, among downman's own errors.
 
-What a person reads never holds an address or a header: only a reason in a few words.
+What a person reads never holds a URL or a header: only a reason in a few words.
 """
 
 import ssl

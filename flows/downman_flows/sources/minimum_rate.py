@@ -14,7 +14,7 @@ class MinimumRate:
         self._bytes = 0
 
     def check(self, bytes_done: int, *, now: float) -> None:
-        """Raise `TransferInterrupted` when a whole span brought less than the least; a later try goes on from there."""
+        """Raise `TransferInterrupted` when a whole span brought less than the least; a later attempt resumes there."""
         if bytes_done < self._bytes:
             # Begun anew.
             self._since, self._bytes = now, bytes_done

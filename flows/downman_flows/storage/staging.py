@@ -14,7 +14,7 @@ class Staging:
     """The staging folder, as one process uses it.
 
     The folder of a locator is locked for as long as the process works with it. A process that dies lets go of it, and
-    the next run goes on with what lies there; a run that was only thought lost keeps it, and the next run takes another
+    the next run resumes what lies there; a run that was only thought lost keeps it, and the next run takes another
     folder: no two ever write into the same one.
     """
 
@@ -67,7 +67,7 @@ class Staging:
             self.make_root()
             # One by one: `parents` would give the request's folder the default mode.
             parent.mkdir(exist_ok=True, mode=0o700)
-            with contextlib.suppress(FileNotFoundError):  # somebody tidied up just now: again, with the next name
+            with contextlib.suppress(FileNotFoundError):  # somebody tidied up meanwhile: again, with the next name
                 folder.mkdir(exist_ok=True, mode=0o700)
                 descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 if _is_locked_now(descriptor):

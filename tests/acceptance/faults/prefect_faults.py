@@ -47,7 +47,7 @@ def run_twice(scene: Scene) -> None:
 
 @fault(
     "order is run twice from the start",
-    injected="its queue is paused, three runs for it are there, and the queue goes on",
+    injected="its queue is paused, three runs for it are there, and the queue is resumed",
     happens="one of the runs delivers, the others find nothing to do; one package, one mail",
 )
 def run_thrice_from_start(scene: Scene) -> None:
@@ -102,8 +102,8 @@ def deployment_deleted(scene: Scene) -> None:
 
 @fault(
     "queue is paused",
-    injected="the queue `package` is paused in Prefect before an order, and goes on after it",
-    happens="the order waits; delivered when the queue goes on",
+    injected="the queue `package` is paused in Prefect before an order, and resumed after it",
+    happens="the order waits; delivered when the queue is resumed",
 )
 def queue_paused(scene: Scene) -> None:
     with scene.prefect.queue(is_paused=True):

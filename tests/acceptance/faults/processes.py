@@ -23,7 +23,7 @@ GOES_ON_AFTER_SILENCE_SECONDS = 120.0
 @fault(
     "run is killed",
     injected="kill -9 of a run's process while it fetches",
-    happens="another run goes on where it broke off, within 10 s; delivered",
+    happens="another run resumes where it broke off, within 10 s; delivered",
 )
 def run_killed(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -37,7 +37,7 @@ def run_killed(scene: Scene) -> None:
 @fault(
     "worker's zygote is killed",
     injected="kill -9 of the process from which runs are forked, which takes the runs with it",
-    happens="the worker makes a new one, and another run goes on within 10 s; delivered",
+    happens="the worker makes a new one, and another run resumes within 10 s; delivered",
 )
 def zygote_killed(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -90,7 +90,7 @@ def all_killed(scene: Scene) -> None:
 @fault(
     "worker is stopped",
     injected="SIGTERM to the worker while one of its runs fetches; then a new worker",
-    happens="the run is handed back and goes on with the new worker where it stopped, within 10 s; delivered",
+    happens="the run is returned to the queue and resumes with the new worker where it stopped, within 10 s; delivered",
 )
 def worker_stopped(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -198,7 +198,7 @@ def site_killed_at_orders(scene: Scene) -> None:
 @fault(
     "site is killed right after it took an order",
     injected="kill -9 of the site as soon as it has answered 201",
-    happens="delivered, though the site may not have told Prefect; the site starts again",
+    happens="delivered, though the site may not have asked Prefect; the site starts again",
 )
 def site_killed_after_order(scene: Scene) -> None:
     placed = scene.order("plain/after.bin")
@@ -225,7 +225,7 @@ def prefect_killed(scene: Scene) -> None:
 @fault(
     "Prefect's server is killed while a run fetches",
     injected="kill -9 of Prefect's server in the middle of a transfer; a new one when the file has come",
-    happens="the run goes on and delivers; its end is told to Prefect when it is back",
+    happens="the run continues and delivers; its end is told to Prefect when it is back",
 )
 def prefect_killed_while_fetching(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -253,7 +253,7 @@ def prefect_frozen(scene: Scene) -> None:
 @fault(
     "PostgreSQL is killed while a run fetches",
     injected="kill -9 of PostgreSQL's first process in the middle of a transfer; a new one at once",
-    happens="the run goes on when it is back; delivered",
+    happens="the run continues when it is back; delivered",
 )
 def database_killed_while_fetching(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -297,7 +297,7 @@ def database_killed(scene: Scene) -> None:
 @fault(
     "PostgreSQL is restarted while a run fetches",
     injected="an orderly restart of PostgreSQL in the middle of a transfer",
-    happens="the run goes on when it is back; delivered",
+    happens="the run continues when it is back; delivered",
 )
 def database_restarted(scene: Scene) -> None:
     placed = scene.order_gated()

@@ -14,7 +14,7 @@ LONG = 35
 @fault(
     "source breaks off, then is well",
     injected="the connection is reset after a third and after two thirds of the file",
-    happens="the same run goes on where it broke off; delivered",
+    happens="the same run resumes where it broke off; delivered",
 )
 def breaks(scene: Scene) -> Iterator[None]:
     placed = scene.order("reset/2/x.bin")
@@ -40,7 +40,7 @@ def truncated(scene: Scene) -> Iterator[None]:
 @fault(
     "source stalls",
     injected="after half of the file not a byte comes for 30 s",
-    happens="the connection is given up and the same run goes on where it stopped; delivered",
+    happens="the connection is given up and the same run resumes where it stopped; delivered",
 )
 def stalls(scene: Scene) -> Iterator[None]:
     placed = scene.order("drowsy/x.bin")
@@ -51,7 +51,7 @@ def stalls(scene: Scene) -> Iterator[None]:
 
 @fault(
     "source never ends",
-    injected="it sends without announcing a length, and goes on",
+    injected="it sends without announcing a length, and does not stop",
     happens="stopped at the public limit; the order fails and a mail says why",
 )
 def endless(scene: Scene) -> Iterator[None]:
@@ -147,7 +147,7 @@ def certificate(scene: Scene) -> Iterator[None]:
 
 @fault(
     "source's name is gone",
-    injected="an address whose host name cannot be looked up",
+    injected="a URL whose host name cannot be looked up",
     happens="tried by later runs until it is given up; the order fails and a mail says why",
 )
 def no_name(scene: Scene) -> Iterator[None]:
@@ -172,7 +172,7 @@ def gone(scene: Scene) -> Iterator[None]:
 
 @fault(
     "source leads astray",
-    injected="a redirect to an address inside the network that is not allowed",
+    injected="a redirect to a network address inside the network that is not allowed",
     happens="not followed; the order fails at once and a mail says why",
 )
 def astray(scene: Scene) -> Iterator[None]:

@@ -12,7 +12,7 @@ class WarmProcessSettings(BaseSettings):
     stop_grace_seconds: float = Field(
         default=30,
         ge=0,
-        description="Seconds that runs may go on after SIGTERM, before they are released.",
+        description="Seconds that runs may continue after SIGTERM, before they are released.",
     )
     load_seconds: float = Field(
         default=120, gt=0, description="Seconds that preloading may take, before runs start without it."

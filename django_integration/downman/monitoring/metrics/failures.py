@@ -1,4 +1,4 @@
-"""Parts that failed for good."""
+"""Parts that failed permanently."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from downman.monitoring.metrics.samples import LAST_DAY, Gauge, Samples
 FAILURES = Gauge(
     name="failures_last_day",
     labels=("source", "error"),
-    meaning="Parts of orders that failed for good in the last 24 hours, by the kind of their source and the code of "
+    meaning="Parts of orders that failed permanently in the last 24 hours, by the kind of their source and the code of "
     "the error (docs/reference/errors.md)",
 )
 GAUGES = (FAILURES,)
