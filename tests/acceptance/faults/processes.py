@@ -225,7 +225,7 @@ def prefect_killed(scene: Scene) -> None:
 @fault(
     "Prefect's server is killed while a run fetches",
     injected="kill -9 of Prefect's server in the middle of a transfer; a new one when the file has come",
-    happens="the run continues and delivers; its end is told to Prefect when it is back",
+    happens="the run continues and delivers; its end is reported to Prefect when it is back",
 )
 def prefect_killed_while_fetching(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -239,7 +239,7 @@ def prefect_killed_while_fetching(scene: Scene) -> None:
 @fault(
     "Prefect's server is suspended",
     injected="SIGSTOP of Prefect's server before an order, SIGCONT after it",
-    happens="the order is answered with 201 in less than a second; delivered when Prefect goes on",
+    happens="the order is answered with 201 in less than a second; delivered when Prefect is resumed",
 )
 def prefect_frozen(scene: Scene) -> None:
     scene.parts.freeze(PREFECT)
