@@ -37,6 +37,10 @@ def free_ports(count: int) -> list[int]:
 class Installation:
     """A home with its ports and environment, as those meet it who use what runs there."""
 
+    #: Where commands are typed; none: where the tests are.
+    folder: Path | None = None
+    console_script = DOWNMAN
+
     def __init__(self, home: Path, **environment: str) -> None:
         """Choose the ports; nothing is started yet. `environment` adds to or overrides what the processes are given."""
         self.home = home.resolve()
@@ -67,7 +71,7 @@ class Installation:
 
     def downman(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command of the console script, as a person in another terminal would."""
-        return self._run([DOWNMAN, *words])
+        return self._run([self.console_script, *words])
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a Python module, such as `downman_site.manage`."""
@@ -76,6 +80,7 @@ class Installation:
     def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
+            cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -126,7 +131,8 @@ class DemoProcess(Installation):
         """Start it without waiting for anything."""
         self.lines, self._silent = [], False
         self.process = subprocess.Popen(
-            [DOWNMAN, "demo"],
+            [self.console_script, "demo"],
+            cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

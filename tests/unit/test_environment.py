@@ -6,8 +6,8 @@ from pydantic_settings import BaseSettings
 from downman_ops import settings
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import service_settings
+from downman_ops.launch.demo_home import MARK
 from downman_ops.launch.environment import CLASSES, get_all_secret_names, get_known_names, resolve_environment
-from downman_ops.launch.orphan_processes import MARK
 from tests.reference_pages.rejections import EXAMPLES, rejection
 
 SECRET = "nobody-may-read-this"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from downman_ops.launch import prefect_environment
-from downman_ops.launch.demo_home import DemoHome
-from downman_ops.launch.orphan_processes import MARK
+from downman_ops.launch.demo_home import MARK, DemoHome
 from downman_ops.launch.ports import HOST
 
 #: What a person may set differently.

@@ -13,6 +13,8 @@ from downman_ops.errors import ConfigurationError
 
 #: Below this the databases could not even start properly, let alone packages be made.
 LEAST_FREE_BYTES = 500_000_000
+#: Set for every process below the launcher; its value is the demo's home.
+MARK = "DOWNMAN_DEMO_PROCESS_OF"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from downman.environment import (
 from downman.secret_files import SUFFIX, read_secret_files
 from downman.settings import AppSettings, PrefectConnection
 from downman_ops.errors import ConfigurationError
-from downman_ops.launch.orphan_processes import MARK
+from downman_ops.launch.demo_home import MARK
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.settings import DemoSettings, PoolSettings
 from prefect_warm_process.settings import WarmProcessSettings

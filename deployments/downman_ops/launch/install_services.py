@@ -9,21 +9,22 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from downman_ops.data_files import checkout, data_file
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch.env_file import read_file
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.launch.service_user import USER, check_service_user, has_user
 from downman_ops.launch.systemd_names import name_folder
 
-CHECKOUT = Path(__file__).parents[3]
 #: The units and what goes with them.
-HERE = CHECKOUT / "deployments" / "systemd"
+HERE = data_file("systemd")
 UNITS = (
     "downman.target", "downman-prefect.service", "downman-setup.service", "downman-site.service",
     "downman-package@.service", "downman-worker.service",
@@ -74,9 +75,9 @@ class Installation:
                 yield Step(what=f"make the folder {folder}", do=partial(self._make, folder, mode))
         yield from self._secret_steps()
         yield from self._file_step(self.environment, (HERE / "downman.env").read_text(), 0o600, keep=True)
-        yield from self._file_step(self.command, name_folder(HERE / "downman.sh", CHECKOUT), 0o755)
+        yield from self._file_step(self.command, _name_home(HERE / "downman.sh"), 0o755)
         for name in UNITS:
-            yield from self._file_step(self.units / name, name_folder(HERE / name, CHECKOUT), 0o644)
+            yield from self._file_step(self.units / name, _name_home(HERE / name), 0o644)
         yield from self._enabling_steps()
         yield from self._delete_steps(RETIRED_UNITS)
 
@@ -181,6 +182,22 @@ class Installation:
         _run("systemctl", *root, "--quiet", *words)
 
 
+def _find_home() -> Path:
+    """Return the folder that the services name. Raises `ConfigurationError`."""
+    if found := checkout():
+        return found
+    if sys.prefix == sys.base_prefix:
+        raise ConfigurationError(
+            "The services need a virtual environment of downman's own, such as /opt/downman: python3 -m venv "
+            "/opt/downman, install downman[worker,server] in it, and run /opt/downman/bin/downman install."
+        )
+    return Path(sys.prefix)
+
+
+def _name_home(file: Path) -> str:
+    return name_folder(file, _find_home(), is_checkout=checkout() is not None)
+
+
 def _default(field: str) -> Any:
     return ServiceSettings.model_fields[field].default
 
@@ -205,7 +222,7 @@ def run(what: str, words: Sequence[str]) -> int:
         if installation.is_this_machine and os.geteuid() != 0:
             raise ConfigurationError("Only root can do this; become root, or name a folder with --root.")
         if what == "install" and installation.is_this_machine:
-            check_service_user(CHECKOUT)
+            check_service_user(_find_home())
         steps = list(installation.install_steps() if what == "install" else installation.uninstall_steps())
         return _carry_out(steps, installation, what, yes=arguments.yes)
     except OSError as exc:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import psutil
 
-#: Set for every process below the launcher; its value is the demo's home.
-MARK = "DOWNMAN_DEMO_PROCESS_OF"
+from downman_ops.launch.demo_home import MARK
+
 GRACE_SECONDS = 3
 
 

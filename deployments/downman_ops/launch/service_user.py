@@ -24,11 +24,11 @@ def has_user() -> bool:
         return False
 
 
-def check_service_user(checkout: Path) -> None:
+def check_service_user(home: Path) -> None:
     """Raise `ConfigurationError` where the service user cannot run downman; only root can ask."""
     python = Path(sys.executable)
     needed = {
-        checkout.resolve(): _MOVE,
+        home.resolve(): _MOVE,
         python.resolve(): _OTHER_PYTHON,
         Path(sys.base_prefix).resolve(): _OTHER_PYTHON,
         python: _MOVE,
@@ -46,13 +46,14 @@ def check_service_user(checkout: Path) -> None:
         why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise ConfigurationError(
             f"As the user {USER}, as which the services run, {python} cannot load downman ({why}). "
-            f"See that others may read {checkout} and {python.parent.parent}."
+            f"See that others may read {home} and {python.parent.parent}."
         )
 
 
-_MOVE = "Move the checkout to a folder that everybody can enter, such as /opt/downman, and run make install there."
+_MOVE = "Move downman to a folder that everybody can enter, such as /opt/downman, and install the services from there."
 _OTHER_PYTHON = (
-    "Take a Python that is installed for everybody, as in: make clean install PYTHON=/usr/bin/python3; or move it."
+    "Take a Python that is installed for everybody, such as /usr/bin/python3 (in a checkout: make clean install "
+    "PYTHON=/usr/bin/python3); or move it."
 )
 
 

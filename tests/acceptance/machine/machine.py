@@ -127,7 +127,7 @@ class Machine:
             # The same interpreter: what another one needs besides is not among them.
             f"/run/python/bin/python{sysconfig.get_python_version()} -m venv --without-pip {checkout}/.venv\n"
             f"mount -t overlay overlay -o lowerdir=/run/packages,upperdir={over}/up,workdir={over}/work {target}\n"
-            f"rm {target}/__editable__*\n"
+            f"rm {target}/_downman.pth {target}/_prefect_warm_process.pth\n"
             f"printf '{checkout}/%s\\n' django_integration flows deployments deployments/prefect_warm_process/src"
             f" > {target}/downman.pth\n"
             # What pip makes of [project.scripts].
