@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.db import OperationalError
+from django.http import HttpResponse
+from django.test import AsyncRequestFactory, Client, RequestFactory
 from django.urls import clear_script_prefix, set_script_prefix
 
+from downman.middleware import DatabaseUnavailableMiddleware
 from downman.models import Notice, Resource
 from downman.services.mails import compose
 from tests.integration.orders import EMAIL, delivered, wish
@@ -76,3 +79,12 @@ def test_so_do_the_mails(resource: Resource) -> None:
             urls = IN_MAILS.findall(text)
             assert urls
             assert [url for url in urls if not url.startswith(f"{SITE}{PREFIX}/")] == [], notice.kind
+
+
+@pytest.mark.parametrize("factory", [AsyncRequestFactory, RequestFactory])
+def test_the_api_is_known_by_servers_of_both_kinds_behind_a_proxy_that_cuts_it_off(factory: Any) -> None:
+    request = factory().get("/downloads/api/resources/")
+    middleware = DatabaseUnavailableMiddleware(lambda _request: HttpResponse())
+    answer = middleware.process_exception(request, OperationalError("away"))
+    assert answer is not None
+    assert answer["Content-Type"] == "application/problem+json"
