@@ -19,9 +19,10 @@ from prefect_warm_process.queue_slots import QueueSlots
 from prefect_warm_process.subscription import PoolSubscription
 from prefect_warm_process.supervision import Supervision
 
-#: Seconds after which a run is looked for again, and again, that an event has announced but the server has not offered:
-#: the event may come before its run can be read. One that is never offered was another worker's, or its queue is full.
-LOOK_AGAIN_SECONDS = (0.1, 0.4, 1.6, 6.4)
+#: Seconds after which a run is looked for again that an event has announced but the server has not offered: the event
+#: may come before its run can be read. Each further pause is three times the time that has passed, up to the second
+#: figure; a run that is not offered by then was another worker's, or its queue is full.
+LOOK_AGAIN_SECONDS, ANNOUNCED_SECONDS = 0.1, 10.0
 #: Seconds after which a poll is repeated that the server has not answered; twice as many after each further one.
 AWAY_SECONDS, MAX_AWAY_SECONDS = 0.5, 10.0
 #: How much the intervals of polling vary, plus one for a poll that fails.
@@ -56,8 +57,8 @@ class Polling(WorkerSteps):
         self._slots = QueueSlots()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
-        #: The runs of which events have come but that have not been offered, and how often they were looked for.
-        self._announced: dict[UUID, int] = {}
+        #: The runs of which events have come but that have not been offered, and since when.
+        self._announced: dict[UUID, float] = {}
         self._looking_again: asyncio.TimerHandle | None = None
         self._failed_looks = 0
         self._subscription: PoolSubscription | None = None
@@ -174,19 +175,18 @@ class Polling(WorkerSteps):
             self._failed_looks += 1
         else:
             self._failed_looks = 0
+            now = time.monotonic()
             self._announced = {
-                flow_run_id: looks + 1
-                for flow_run_id, looks in self._announced.items()
-                if looks < len(LOOK_AGAIN_SECONDS)
+                flow_run_id: since for flow_run_id, since in self._announced.items() if now < since + ANNOUNCED_SECONDS
             }
             if not self._announced:
                 return
-            pause = LOOK_AGAIN_SECONDS[min(self._announced.values()) - 1]
+            pause = max(LOOK_AGAIN_SECONDS, 3 * (now - max(self._announced.values())))
         self._looking_again = asyncio.get_running_loop().call_later(pause, self._wake.set)
 
     def _wake_to_poll(self, flow_run_id: UUID | None = None) -> None:
         if flow_run_id is not None and flow_run_id not in self.submitting | self.supervision.executing:
-            self._announced[flow_run_id] = 0
+            self._announced[flow_run_id] = time.monotonic()
         self._wake.set()
 
     async def submit_offered(self, offered: list[WorkerFlowRunResponse]) -> list[FlowRun]:

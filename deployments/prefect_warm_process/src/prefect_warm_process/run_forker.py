@@ -72,5 +72,8 @@ def get_importable() -> list[str]:
 
     Not a folder in which anybody may write: whoever does would have his module loaded.
     """
-    folder = Path.cwd()
-    return [] if folder.stat().st_mode & stat.S_IWOTH else [str(folder)]
+    try:
+        folder = Path.cwd()
+        return [] if folder.stat().st_mode & stat.S_IWOTH else [str(folder)]
+    except OSError:  # it was deleted
+        return []
