@@ -7,7 +7,8 @@ PYTEST_ARGS ?=
 # The worker type, a distribution of its own, and where it is tested with the other Prefect that it supports.
 WORKER := deployments/prefect_warm_process
 PREFECT_38 := $(VENV)/prefect-3.8
-PREFECT_38_ARGS ?=
+# Left out: what takes time and has nothing to do with Prefect's version.
+PREFECT_38_ARGS ?= -k 'not (twice or environment_of_its_own or cannot_be_preloaded or changed_code or run_once)'
 # For `make soak`: --minutes 5
 SOAK_ARGS ?=
 # For `make chaos`: --orders 50 --minutes 2 --seed 7
