@@ -185,7 +185,7 @@ def _install(arguments: argparse.Namespace) -> None:
             raise
     for name in (arguments.stamp.name, *filter(None, arguments.also.split(","))):
         (folder / name).touch()
-    environment.log.unlink()
+    environment.log.unlink(missing_ok=True)
     environment.unfinished.unlink()
     _say(f"Installed in {time.monotonic() - began:.0f} s.")
 
