@@ -125,6 +125,7 @@ def test_a_client_that_leaves_takes_its_open_file_with_it(site: SmallSite, serve
     def open_files() -> int:
         return [file.path for file in process.open_files()].count(package)
 
+    until(lambda: open_files() == 0)
     with httpx.stream("GET", url, trust_env=False) as answer:
         blocks = answer.iter_raw(MEGABYTE)
         next(blocks)
