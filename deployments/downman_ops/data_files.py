@@ -7,6 +7,8 @@ install finds them there. Nobody else knows these places.
 from importlib.resources import files
 from pathlib import Path
 
+#: The folders, by their names; beside them is `prefect.yaml`.
+FOLDERS = ("nginx", "prometheus", "systemd")
 _PACKAGE = Path(str(files("downman_ops")))
 _FROM_WHEEL = _PACKAGE / "data"
 

@@ -67,6 +67,12 @@ def _uninstall(words: Sequence[str], _env_file: Path | None) -> int:
     return install_services.run("uninstall", words)
 
 
+def _files(words: Sequence[str], _env_file: Path | None) -> int:
+    from downman_ops.cli.files import run  # noqa: PLC0415
+
+    return run(words)
+
+
 def _manage(words: Sequence[str], env_file: Path | None) -> int:
     from downman_ops.cli.installation import load_installation  # noqa: PLC0415
 
@@ -105,6 +111,7 @@ PROGRAMS: Mapping[str, Program] = {
     ),
     "install": Program(help="Installs the services for systemd, after asking.", run=_install),
     "uninstall": Program(help="Takes the services away, after asking; data stay.", run=_uninstall),
+    "files": Program(help="Prints where the files for nginx, Prometheus and systemd are.", run=_files),
     "manage": Program(help="Runs one of Django's commands: downman manage COMMAND ...", run=_manage, is_foreign=True),
     "prefect": Program(
         help="Runs one of Prefect's commands with our server and login: downman prefect COMMAND ...",

@@ -76,6 +76,13 @@ def test_the_services_of_an_environment_name_it(with_demo: FreshEnvironment, tmp
     assert "/opt/downman" not in unit
 
 
+def test_it_says_where_its_files_are(with_demo: FreshEnvironment) -> None:
+    folders = [Path(line) for line in with_demo.must("downman", "files").splitlines()]
+    assert [folder.name for folder in folders] == ["nginx", "prometheus", "systemd"]
+    assert all(folder.is_relative_to(with_demo.root) and any(folder.iterdir()) for folder in folders)
+    assert Path(with_demo.must("downman", "files", "nginx").strip(), "downman.conf").is_file()
+
+
 def test_a_demo_outside_of_a_checkout_delivers_a_package(demo: InstalledDemo) -> None:
     with Portal(demo) as person:
         ready = person.wait(person.order("countries", "jacksboro-dem"))
