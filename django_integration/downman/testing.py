@@ -12,9 +12,11 @@ from typing import Any, ClassVar, NamedTuple
 
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from django.test.utils import TestContextDecorator
 
 from downman.domain.jobs import Job
 from downman.models import DownloadRequest, Notice
+from downman.services import dispatch
 from downman.services.mails import Mail, compose
 
 
@@ -52,13 +54,26 @@ class RecordingTrigger:
         return frozenset(run_ids)
 
 
+class _Isolated(override_settings):
+    """Forgets at each beginning what was requested before, also what is not asked of Prefect a second time."""
+
+    def enable(self) -> None:
+        """Begin: around a block, a function or each test of a class."""
+        RecordingTrigger.requested.clear()
+        dispatch.forget_windows()
+        super().enable()
+
+    def decorate_class(self, cls: type) -> type:
+        """Hold for the class, as Django's own, and begin anew for each of its tests."""
+        return TestContextDecorator.decorate_class(self, super().decorate_class(cls))
+
+
 def isolated(folder: Path) -> override_settings:
     """Return settings for a test: packages and staging in a folder of its own, a trigger that remembers.
 
     Use it with `with`, or as a decorator.
     """
-    RecordingTrigger.requested.clear()
-    return override_settings(
+    return _Isolated(
         DOWNLOADS_TRIGGER=f"{__name__}.{RecordingTrigger.__name__}",
         DOWNLOADS_PACKAGE_DIR=folder / "packages",
         DOWNLOADS_STAGING_DIR=folder / "staging",

@@ -17,8 +17,9 @@ from django.db import transaction
 from django.dispatch import Signal
 from django.template import engines
 from django.template.loader_tags import BlockNode
-from django.test import Client
+from django.test import Client, SimpleTestCase
 from django.urls import include, path, reverse
+from django.utils import timezone
 
 from downman import signals, testing
 from downman.domain.request import OrderLine
@@ -250,6 +251,40 @@ def test_the_helpers_work_within_a_test_of_pytest(
         assert str(placed.run_id) == testing.RecordingTrigger().start(asked.job, key=asked.key)
         assert testing.package_order(placed).status == "ready"
         assert [mail.recipient for mail in testing.compose_mails(placed)] == [EMAIL, EMAIL]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_isolated_test_begins_with_nothing_requested(
+    resource: Resource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # All of it is in one window of the mails.
+    now = timezone.now()
+    monkeypatch.setattr("downman.services.dispatch.timezone.now", lambda: now)
+
+    def jobs() -> list[str]:
+        order("dem")
+        return sorted(run.job for run in testing.RecordingTrigger.requested)
+
+    both = ["package-request", "send-notices"]
+    for _ in range(2):
+        with testing.isolated(tmp_path):
+            assert jobs() == both
+    decorated = testing.isolated(tmp_path)(jobs)
+    assert [decorated(), decorated()] == [both, both]
+
+    @testing.isolated(tmp_path)
+    class Case(SimpleTestCase):
+        databases = "__all__"
+
+        def test_one(self) -> None:
+            assert jobs() == both
+
+        def test_two(self) -> None:
+            assert jobs() == both
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert (result.testsRun, result.failures, result.errors) == (2, [], [])
 
 
 def test_without_what_workers_need_the_helper_says_what_to_install() -> None:

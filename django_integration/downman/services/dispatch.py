@@ -91,6 +91,11 @@ def start_sending() -> bool:
     return True
 
 
+def forget_windows() -> None:
+    """Forget for which windows a run was asked for: a test is not to depend on the one before it."""
+    _asked.clear()
+
+
 class CircuitBreaker:
     """Lets Prefect alone for a while after it made somebody wait in vain, so that no queue of vain tries builds up."""
 
