@@ -137,6 +137,54 @@ def test_the_settings_of_a_site_are_found_in_its_manage_py(tmp_path: Path) -> No
     assert done.stdout == "Atlantic/Canary\n", done.stderr
 
 
+@pytest.mark.parametrize("words", [("manage", "check"), ("bootstrap", "--show")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("of", "mode", "owner", "why"),
+    [
+        (".", 0o1777, None, "everybody may write it"),
+        ("manage.py", 0o666, None, "everybody may write it"),
+        (".", 0o755, 12345, "it is not yours"),
+        ("manage.py", 0o644, 12345, "it is not yours"),
+    ],
+)
+def test_what_strangers_may_have_put_into_the_folder_is_not_run(
+    of: str, mode: int, owner: int | None, why: str, words: Sequence[str], tmp_path: Path
+) -> None:
+    if owner is not None and os.geteuid() != 0:
+        pytest.skip("only root can give a file to somebody else")
+    make_site(tmp_path, "from pathlib import Path\nPath(__file__).with_name('ran').touch()\n")
+    (tmp_path / of).chmod(mode)
+    if owner is not None:
+        os.chown(tmp_path / of, owner, -1)
+    done = typed(*words, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"downman: {tmp_path / of} belongs to "), done.stderr
+    assert f" and {why}: code in it is not run; go to the folder of your site with cd, or name" in done.stderr
+    assert "DJANGO_SETTINGS_MODULE" in done.stderr
+    assert not (tmp_path / "portal" / "ran").exists()
+
+
+def test_no_service_starts_where_everybody_may_put_modules(tmp_path: Path) -> None:
+    (tmp_path / "prefect.py").write_text("print('run')")
+    tmp_path.chmod(0o1777)
+    done = typed("service", "worker", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"downman: Everybody may write into {tmp_path}: no service is started there, ")
+
+
+def test_settings_that_are_named_are_used_even_where_everybody_may_write(tmp_path: Path) -> None:
+    site, everybodys = tmp_path / "site", tmp_path / "everybodys"
+    site.mkdir()
+    everybodys.mkdir()
+    make_site(site)
+    make_site(everybodys)
+    everybodys.chmod(0o1777)
+    named = {"DJANGO_SETTINGS_MODULE": "portal.settings", "PYTHONPATH": str(site)}
+    code = "import os, sys, portal; print(portal.__file__, os.getcwd() in [*sys.path, os.environ['PYTHONPATH']])"
+    done = typed("manage", "shell", "--no-imports", "-c", code, folder=everybodys, environment=named)
+    assert done.stdout == f"{site / 'portal' / '__init__.py'} False\n", done.stderr
+
+
 def test_a_demo_that_is_named_is_meant_and_not_the_site_in_the_folder(tmp_path: Path) -> None:
     make_site(tmp_path)
     (tmp_path / "secrets").mkdir()

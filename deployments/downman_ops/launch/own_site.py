@@ -12,6 +12,7 @@ from downman.domain.loopback import is_this_machine
 from downman.environment import InvalidSettings, get_variable_name
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import databases
+from downman_ops.launch.strangers import is_writable_by_all, refuse_strangers
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -30,16 +31,30 @@ _MAIL = ("DOWNMAN_MAIL_HOST", "DOWNMAN_MAIL_PORT", "DOWNMAN_MAIL_USER", "DOWNMAN
 
 
 def find_settings_module(folder: Path) -> str | None:
-    """Return the settings that `manage.py` in a folder names, if there is one."""
+    """Return the settings that `manage.py` in a folder names, if there is one.
+
+    Raises `ConfigurationError` where others may have put it there.
+    """
+    manage = folder / "manage.py"
     try:
-        found = _NAMED_IN_MANAGE.search((folder / "manage.py").read_text())
+        found = _NAMED_IN_MANAGE.search(manage.read_text())
     except (OSError, UnicodeDecodeError):
         return None
-    return found[1] if found else None
+    if found is None:
+        return None
+    refuse_strangers(
+        folder, manage, instead=f"go to the folder of your site with cd, or name its settings in {SETTINGS_MODULE}"
+    )
+    return found[1]
 
 
 def make_importable(folder: Path) -> None:
-    """Let this process and those that it starts import what `python manage.py` could."""
+    """Let this process and those that it starts import what `python manage.py` could.
+
+    Not from a folder that everybody may write: the settings are then named, and may lie elsewhere.
+    """
+    if is_writable_by_all(folder):
+        return
     if str(folder) not in sys.path:
         # Last, so that nothing is hidden.
         sys.path.append(str(folder))

@@ -18,6 +18,7 @@ from downman_ops.launch import own_site, prefect_environment
 from downman_ops.launch.demo_environment import DEMO_SETTINGS
 from downman_ops.launch.env_file import load_env
 from downman_ops.launch.service_settings import ServiceSettings
+from downman_ops.launch.strangers import is_writable_by_all
 from downman_ops.settings import PoolSettings
 
 #: The settings of the reference site for production; one's own are named by DJANGO_SETTINGS_MODULE.
@@ -51,6 +52,12 @@ def run(words: Sequence[str], env_file: Path | None = None) -> int:
     worker.add_argument("--queues", help="the queues that it serves, with commas (all of the pool)")
     worker.add_argument("--name", help="the name under which it is seen")
     arguments = parser.parse_args(words)
+    if is_writable_by_all(Path.cwd()):
+        # Python looks there first for all that the part imports.
+        raise ConfigurationError(
+            f"Everybody may write into {Path.cwd()}: no service is started there, as it would run what others have put "
+            "into it; go elsewhere with cd."
+        )
     settings = _prepare(env_file, part=arguments.part)
     programs: Mapping[str, Callable[[], list[str]]] = {
         "prefect": lambda: _prefect(settings),
@@ -81,8 +88,12 @@ def is_own_site() -> bool:
 def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
     load_env(env_file)
     # A file describes an installation wherever the command is typed.
-    if env_file is None and (module := own_site.find_settings_module(Path.cwd())):
-        os.environ.setdefault(own_site.SETTINGS_MODULE, module)
+    if (
+        env_file is None
+        and not os.environ.get(own_site.SETTINGS_MODULE)
+        and (module := own_site.find_settings_module(Path.cwd()))
+    ):
+        os.environ[own_site.SETTINGS_MODULE] = module
     if is_own_site():
         _prepare_own_site(part)
     settings = ServiceSettings()
