@@ -9,7 +9,7 @@ from urllib.parse import quote
 from django.utils.module_loading import import_string
 
 from downman.domain.errors import TriggerUnavailable
-from downman.domain.jobs import Job
+from downman.domain.jobs import EXECUTING_RUN_STATES, Job
 from downman.domain.ports import Trigger
 from downman.prefect_api import PAGE, PrefectApi, PrefectUnavailable
 from downman.settings import app_settings, prefect_names
@@ -49,7 +49,7 @@ class PrefectTrigger:
         return str(run["id"])
 
     def live(self, run_ids: Sequence[str]) -> frozenset[str]:
-        """Return those of the runs that have not ended; asks in pages of 200."""
+        """Return those of the runs that are executed or will be; asks in pages of 200."""
         found: set[str] = set()
         for start in range(0, len(run_ids), PAGE):
             page = list(run_ids[start : start + PAGE])
@@ -69,9 +69,13 @@ class PrefectTrigger:
 
 
 def _may_still_work(run: Mapping[str, Any]) -> bool:
-    """Return whether a run has not ended, and does not wait in a queue that was deleted, for ever."""
-    waits_nowhere = run["state_type"] == "SCHEDULED" and run["work_queue_id"] is None
-    return run["state_type"] not in ENDED and not waits_nowhere
+    """Return whether a run is executed, or waits in the site's own pool.
+
+    Where a queue was deleted (it has no pool then), or in the pool of before a change of `DOWNLOADS_POOL`, no worker of
+    the site looks: a run would wait there for ever.
+    """
+    waits_for_us = run["state_type"] not in ENDED and run["work_pool_name"] == prefect_names().pool
+    return waits_for_us or run["state_type"] in EXECUTING_RUN_STATES
 
 
 class NoTrigger:

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
-from prefect.states import Crashed
+from prefect.states import Crashed, Running
 
 from downman.domain.errors import TriggerUnavailable
-from downman.domain.jobs import Job
+from downman.domain.jobs import DEFAULT_POOL, Job
 from downman.models import DownloadRequest, Resource
 from downman.services import recovery
 from downman.services.dispatch import start_packaging, start_sending
@@ -103,6 +103,25 @@ def test_an_order_is_asked_for_once_and_found_again_when_its_run_dies(
     assert recovery.recover_stalled().started == (request.pk,)
     second = run_of(request)
     assert second.name == f"package-request-{request.pk}-2"
+    assert recovery.recover_stalled().started == ()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_change_of_pool_an_order_does_not_wait_in_the_old_one(
+    prefect: PrefectServer, resource: Resource, settings: Any
+) -> None:
+    waiting, working = order("dem"), order("dem")
+    DownloadRequest.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    assert all(start_packaging(request.pk) for request in (waiting, working))
+    first, executed = run_of(waiting), run_of(working)
+    ask(lambda client: client.set_flow_run_state(executed.id, Running(), force=True))
+
+    settings.DOWNLOADS_POOL = "moved"
+    run_bootstrap(pool="moved")
+    assert recovery.recover_stalled().started == (waiting.pk,)
+    second = run_of(waiting)
+    assert (first.work_pool_name, second.work_pool_name) == (DEFAULT_POOL, "moved")
+    assert second.state_name == "Scheduled"
     assert recovery.recover_stalled().started == ()
 
 
