@@ -17,7 +17,9 @@ from downman.streaming import StreamedFile
 
 #: How a web server in front is told which file to send; the ranges are its work then.
 _HANDED_OVER = ("X-Accel-Redirect", "X-Sendfile")
-_ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
+_ONE_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
+#: Digits of a position; more are past the end of every file, and Python refuses to convert thousands of them.
+_MOST_DIGITS = 18
 
 
 class _Part:
@@ -87,7 +89,7 @@ def starts_a_download(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 def _asks_for_the_start(request: HttpRequest) -> bool:
     match = _ONE_RANGE.fullmatch(request.headers.get("Range", "").replace(" ", ""))
-    return match is None or (bool(match[1]) and int(match[1]) == 0)
+    return match is None or (bool(match[1]) and _position(match[1]) == 0)
 
 
 def _parse_range(request: HttpRequest, size: int) -> tuple[int, int] | None:
@@ -97,13 +99,18 @@ def _parse_range(request: HttpRequest, size: int) -> tuple[int, int] | None:
         return None
     first, last = match.groups()
     if not first:
-        length = min(int(last), size)
+        length = min(_position(last), size)
         return size - length, length
-    start = int(first)
-    end = min(int(last), size - 1) if last else size - 1
-    if last and int(last) < start:
+    start = _position(first)
+    end = min(_position(last), size - 1) if last else size - 1
+    if last and _position(last) < start:
         return None
     return start, max(0, end - start + 1)
+
+
+def _position(digits: str) -> int:
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def _still_same(request: HttpRequest, *, etag: str, modified: int) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.http import FileResponse
 
 #: Threads that read for all downloads of a process; each is taken for one block at a time.
@@ -29,10 +31,19 @@ class StreamedFile(FileResponse):
             async for part in blocks:
                 yield part
             return
+        # A download takes as long as its client likes; the database serves so many at a time.
+        await sync_to_async(_leave_database)()
         # Django's handler has set another size meanwhile.
         self.block_size = ASYNC_BLOCK
         while (block := await _next(blocks)) is not None:
             yield block
+
+
+def _leave_database() -> None:
+    """Close the connections of the thread in which the view ran: under ASGI it is the request's own until its end."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
 
 
 async def _next(blocks: Iterator[bytes]) -> bytes | None:

@@ -5,11 +5,13 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+import psycopg2
 import pytest
 from django.http import StreamingHttpResponse
 from django.middleware.gzip import GZipMiddleware
@@ -24,6 +26,8 @@ from tests.integration.worker.workers import until
 MEGABYTE = 1024 * 1024
 #: The package, and what the site's process may grow by while two clients download it at once.
 SIZE, MOST_GROWTH = 300 * MEGABYTE, 60 * MEGABYTE
+#: Clients that begin a download and read no further.
+SLOW_CLIENTS = 20
 MAKE_LINK = """
 import django, sys
 django.setup()
@@ -131,6 +135,25 @@ def test_a_client_that_leaves_takes_its_open_file_with_it(site: SmallSite, serve
         next(blocks)
         assert open_files() == 1
     until(lambda: open_files() == 0)
+
+
+def test_downloads_leave_the_database_to_others(served: tuple[str, psutil.Process], postgres: EmbeddedDatabase) -> None:
+    url, _ = served
+
+    with closing(psycopg2.connect(postgres.url("postgres"))) as asking, ExitStack() as clients:
+        asking.autocommit = True
+
+        def sessions() -> set[int]:
+            with asking.cursor() as cursor:
+                cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = 'asgi'")
+                return {pid for (pid,) in cursor.fetchall()}
+
+        before = sessions()
+        for _ in range(SLOW_CLIENTS):
+            answer = clients.enter_context(httpx.stream("GET", url, trust_env=False, timeout=60))
+            assert answer.status_code == 200
+            next(answer.iter_raw(1024))
+        until(lambda: sessions() <= before)
 
 
 def test_another_middleware_may_change_what_streams(db: None, tmp_path: Path) -> None:

@@ -68,6 +68,9 @@ def test_the_whole_file_comes_with_what_is_needed_to_resume_and_to_check(client:
         ("bytes=-5", -5, None),
         ("bytes=-999999", 0, None),
         ("bytes=0-999999", 0, None),
+        (f"bytes=10-{'9' * 4400}", 10, None),
+        (f"bytes=-{'9' * 4400}", 0, None),
+        (f"bytes={'0' * 4400}-9", 0, 10),
     ],
 )
 def test_one_range_gives_that_part(client: Client, link: DownloadLink, asked: str, start: int, end: int | None) -> None:
@@ -79,13 +82,15 @@ def test_one_range_gives_that_part(client: Client, link: DownloadLink, asked: st
     assert answer["Content-Length"] == str(len(DATA[start:end]))
 
 
-@pytest.mark.parametrize("asked", ["bytes=5-1", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=1-2;x"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=5-1", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6", "bytes=1-2;x", "bytes=\u0661-"]
+)
 def test_a_range_that_is_none_or_several_gives_the_whole(client: Client, link: DownloadLink, asked: str) -> None:
     answer = client.get(url(link), headers={"Range": asked})
     assert (answer.status_code, body(answer)) == (200, DATA)
 
 
-@pytest.mark.parametrize("asked", ["bytes=10240-", "bytes=99999-100000", "bytes=-0"])
+@pytest.mark.parametrize("asked", ["bytes=10240-", "bytes=99999-100000", "bytes=-0", f"bytes={'9' * 4400}-"])
 def test_a_range_behind_the_end_cannot_be_satisfied(client: Client, link: DownloadLink, asked: str) -> None:
     answer = client.get(url(link), headers={"Range": asked})
     assert (answer.status_code, answer["Content-Range"]) == (416, f"bytes */{len(DATA)}")
@@ -134,6 +139,7 @@ def test_a_link_that_has_ended_gives_a_friendly_page(
 
 def test_an_unknown_link_and_a_lost_package_give_friendly_pages(client: Client, link: DownloadLink) -> None:
     assert client.get("/downloads/links/unknown/x.zip").status_code == 404
+    assert client.get("/downloads/links/a%00b/x.zip").status_code == 404
     package_path(link.target).unlink()
     assert client.get(url(link)).status_code == 404
     assert count(link) == 0

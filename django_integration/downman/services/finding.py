@@ -21,7 +21,7 @@ def find_order(text: str) -> DownloadRequest:
     """
     text = text.strip().removeprefix("#")
     if text.isascii() and text.isdecimal():
-        if int(text) > _LARGEST_ID:
+        if len(text) > len(str(_LARGEST_ID)) or int(text) > _LARGEST_ID:
             raise DownloadRequest.DoesNotExist
         return DownloadRequest.objects.get(pk=int(text))
     if number := parse_number(text):

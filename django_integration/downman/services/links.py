@@ -7,6 +7,13 @@ from downman.domain.status import LinkStatus
 from downman.models import DownloadLink
 
 
+def find_link(token: str) -> DownloadLink | None:
+    """Return the link with this token, and its order; None for whatever else stands in a URL."""
+    if "\0" in token:  # PostgreSQL stores no such text, and psycopg2 refuses to send it
+        return None
+    return DownloadLink.objects.select_related("request").filter(token=token).first()
+
+
 def status_now(link: DownloadLink) -> LinkStatus:
     """Return the link's state at this moment: its time may be over before the cleaning has come by."""
     if link.status == LinkStatus.ACTIVE and link.expires_at <= timezone.now():

@@ -32,7 +32,7 @@ READING_BACKENDS = ("django_sendfile.backends.simple", "django_sendfile.backends
 @opened_by_secret
 def download(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
     """Send what the link leads to, or a friendly page that says why not."""
-    link = DownloadLink.objects.select_related("request").filter(token=token).first()
+    link = links.find_link(token)
     if link is None:
         return render(request, "downloads/link_unknown.html", status=HTTPStatus.NOT_FOUND)
     status = links.status_now(link)
