@@ -34,6 +34,8 @@ FOREIGN = frozenset(
         "install/celery/",
         "portal/settings.py",
         "portal/urls.py",
+        "portal/apps.py",
+        "portal/tests.py",
         "downman.env",
         "manifest.json",
         "requests/",

@@ -20,4 +20,4 @@ class Command(BaseCommand):
             count = import_catalogue(options["file"].read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, CatalogueError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"{count} resources are in the catalogue.")
+        self.stdout.write(f"{count} resource{'s are' if count != 1 else ' is'} in the catalogue.")

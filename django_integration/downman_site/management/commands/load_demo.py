@@ -24,4 +24,4 @@ class Command(BaseCommand):
             count = import_catalogue(text)
         except CatalogueError as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(f"{count} resources are in the catalogue.")
+        self.stdout.write(f"{count} resource{'s are' if count != 1 else ' is'} in the catalogue.")
