@@ -19,19 +19,29 @@ from prefect_warm_process._prefect_compat import (
     ProcessManager,
     create_isolated_termination_scope,
 )
-from prefect_warm_process.zygote_process import ForkedProcess
 
 logger = logging.getLogger("prefect.worker.warm_process")
 
 
-class Forks(Protocol):
-    """Has the children of one run forked."""
+class Child(Protocol):
+    """A process of a run: the leader of a group, in which is also what it has started."""
 
-    async def engine(self, environment: dict[str, str]) -> ForkedProcess:
-        """Fork the child that runs the flow, with some more variables."""
+    @property
+    def pid(self) -> int:
+        """Its number."""
 
-    async def hooks(self, kind: str, state: State[Any]) -> ForkedProcess:
-        """Fork a child that runs the flow's hooks of a kind."""
+    async def wait(self) -> int:
+        """Wait for its end; return its exit status or, below zero, the signal that ended it."""
+
+
+class Children(Protocol):
+    """Starts the children of one run."""
+
+    async def engine(self, environment: dict[str, str]) -> Child:
+        """Start the child that runs the flow, with some more variables."""
+
+    async def hooks(self, kind: str, state: State[Any]) -> Child:
+        """Start a child that runs the flow's hooks of a kind."""
 
 
 class ProcessGroups(ProcessManager):
@@ -45,7 +55,7 @@ class ProcessGroups(ProcessManager):
         handle = self.get(flow_run_id)
         if handle is None:
             return
-        child: Any = handle.raw_process  # a ForkedProcess: only ours are added
+        child: Any = handle.raw_process  # a Child: only ours are added
         if not force:
             with suppress(ProcessLookupError):
                 handle.graceful_kill()
@@ -61,7 +71,7 @@ class Execution:
     """One run while it is executed."""
 
     flow_run: FlowRun
-    forks: Forks
+    children: Children
     began: float = field(default_factory=time.monotonic)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
@@ -74,22 +84,22 @@ class Execution:
 class Starter:
     """Starts the process of a run, as Prefect's executor wants it."""
 
-    def __init__(self, forks: Forks, channel: ControlChannel) -> None:
-        """Take what forks the run's children, and the channel through which it can be signalled."""
-        self._forks = forks
+    def __init__(self, children: Children, channel: ControlChannel) -> None:
+        """Take what starts the run's children, and the channel through which it can be signalled."""
+        self._children = children
         self._channel = channel
 
     async def start(
         self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Fork the child and wait for its end."""
+        """Start the child and wait for its end."""
         environment = {"PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false"}
         with suppress(RuntimeError):
             # Without a channel a run can still be ended, only less gently.
             port, token = self._channel.register(flow_run.id)
             environment |= {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token}
         try:
-            child = await self._forks.engine(environment)
+            child = await self._children.engine(environment)
         except BaseException:
             self._channel.unregister(flow_run.id)
             raise
@@ -118,7 +128,7 @@ class Hooks:
         if execution is None:
             return
         try:
-            child = await execution.forks.hooks(kind, state)
+            child = await execution.children.hooks(kind, state)
             status = await child.wait()
         except Exception:
             logger.exception("The hooks of flow run '%s' could not be run.", flow_run.name)

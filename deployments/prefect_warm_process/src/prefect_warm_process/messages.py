@@ -72,6 +72,16 @@ class Ended:
     status: int
 
 
+def encode_task(task: Task) -> bytes:
+    """Return a task alone."""
+    return json.dumps(asdict(task)).encode()
+
+
+def decode_task(encoded: bytes) -> Task:
+    """Return the task that was encoded."""
+    return Task(**json.loads(encoded))
+
+
 #: Tells worker and zygote apart that were loaded before and after an update of this file.
 PROTOCOL_VERSION = str(zlib.crc32(Path(__file__).read_bytes()))
 

@@ -35,7 +35,7 @@ from prefect_warm_process._prefect_compat import (
     StateProposer,
     finalize_cancelled_state,
 )
-from prefect_warm_process.execution import Execution, Forks, Hooks, ProcessGroups, Starter
+from prefect_warm_process.execution import Children, Execution, Hooks, ProcessGroups, Starter
 from prefect_warm_process.heartbeats import emit_heartbeat
 from prefect_warm_process.rescheduling import schedule_again
 
@@ -100,16 +100,16 @@ class Supervision:
         return set(self._executions)
 
     async def execute(
-        self, flow_run: FlowRun, forks: Forks, *, started: Callable[[int], None]
+        self, flow_run: FlowRun, children: Children, *, started: Callable[[int], None]
     ) -> FlowRunExecutionResult | None:
         """Run a flow in a child and ensure that its state says how it ended; `started` gets the child's number.
 
         None: the run could not be started, which its state says, or it was released.
         """
-        execution = self._executions[flow_run.id] = Execution(flow_run, forks)
+        execution = self._executions[flow_run.id] = Execution(flow_run, children)
         executor = FlowRunExecutor(
             flow_run=flow_run,
-            starter=Starter(forks, self._channel),
+            starter=Starter(children, self._channel),
             process_manager=self._processes,
             state_proposer=self._proposer,
             hook_runner=self._hooks,

@@ -11,9 +11,10 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +26,15 @@ from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 from prefect_warm_process.broken_pipes import silence_broken_output
+from prefect_warm_process.execution import Child
 from prefect_warm_process.job_configuration import WarmProcessJobConfiguration, WarmProcessVariables
+from prefect_warm_process.messages import Task
 from prefect_warm_process.polling import Polling
-from prefect_warm_process.run_forker import RunForker, get_importable, get_run_folder
+from prefect_warm_process.run_children import RunChildren, get_importable, get_run_folder
 from prefect_warm_process.settings import WarmProcessSettings
 from prefect_warm_process.subscription import PoolSubscription
 from prefect_warm_process.supervision import Supervision
+from prefect_warm_process.unforked import start_interpreter
 from prefect_warm_process.worker_stats import EVERY_SECONDS, emit_worker_stats
 from prefect_warm_process.zygote_key import ZygoteKey
 from prefect_warm_process.zygote_pool import ZygotePool
@@ -147,20 +151,19 @@ class WarmProcessWorker(Polling, ProcessWorker):
         configuration: ProcessJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
-        """Run one flow run in a forked child, and return how it ended."""
+        """Run one flow run in a child, forked if possible, and return how it ended."""
         assert isinstance(configuration, WarmProcessJobConfiguration)  # noqa: S101 - the class named above
         key = configuration.get_zygote_key(self._folder.name)
         if configuration.is_for_prefect:
             return await super().run(flow_run, configuration, task_status)
-        if not await self._can_fork(key, flow_run):
-            # An interpreter cannot be told to look there last, as a zygote is.
-            path = [configuration.env.get("PYTHONPATH"), *self._importable]
-            configuration.env["PYTHONPATH"] = os.pathsep.join(filter(None, path))
-            return await super().run(flow_run, configuration, task_status)
+        if await self._can_fork(key, flow_run):
+            start: Callable[[Task], Awaitable[Child]] = partial(self._zygotes.fork, key)
+        else:
+            start = partial(start_interpreter, key, importable=self._importable)
         with get_run_folder(configuration) as folder:
             result = await self.supervision.execute(
                 flow_run,
-                RunForker(self._zygotes, key, configuration, flow_run, folder),
+                RunChildren(start, configuration, flow_run, folder),
                 started=(task_status or anyio.TASK_STATUS_IGNORED).started,
             )
         if result is None:

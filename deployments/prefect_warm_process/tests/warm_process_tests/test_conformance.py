@@ -12,9 +12,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Scheduled
 
+from warm_process_tests.test_warm_process import preload
 from warm_process_tests.workers import Runs, Worker, create_queue, until
 
 KINDS = ("process", "warm-process")
+#: The warm one, where nothing can be forked.
+UNFORKED = "unforked"
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,24 @@ def outcome(runs: Runs, run_id: UUID) -> Outcome:
 
 @pytest.fixture(scope="module")
 def outcomes(
-    make_pool: Callable[[str, str], Runs], environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    make_pool: Callable[[str, str], Runs],
+    environment: dict[str, str],
+    client: SyncPrefectClient,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, dict[str, Outcome]]:
     """Return how every scenario ended with each kind of worker."""
     found = {}
-    for kind in KINDS:
-        pool = f"conformance-{kind}"
+    for way in (*KINDS, UNFORKED):
+        pool = f"conformance-{way}"
+        kind = "warm-process" if way == UNFORKED else way
         runs = make_pool(pool, kind)
+        if way == UNFORKED:
+            preload(client, pool, "warm_process_tests.unsafe:connects")
         log = tmp_path_factory.mktemp(pool) / "worker.log"
         with Worker(pool, kind, environment=environment, log=log) as worker:
-            found[kind] = play(runs, worker)
+            worker.has_zygotes = way == "warm-process"
+            found[way] = play(runs, worker)
+            assert ("without a zygote" in worker.said()) is (way == UNFORKED)
     return found
 
 
@@ -92,7 +103,11 @@ NAMES = [*ALONE, *(f"cancelled {name}" for name in CANCELLED), "cancelled before
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_ends_as_with_prefects_own_worker(name: str, outcomes: dict[str, dict[str, Outcome]]) -> None:
-    assert outcomes["warm-process"][name] == outcomes["process"][name]
+    expected = outcomes["process"][name]
+    assert {way: outcomes[way][name] for way in ("warm-process", UNFORKED)} == {
+        "warm-process": expected,
+        UNFORKED: expected,
+    }
 
 
 def test_the_scenarios_do_what_they_are_for(outcomes: dict[str, dict[str, Outcome]]) -> None:

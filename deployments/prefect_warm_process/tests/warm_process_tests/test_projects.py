@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from prefect_warm_process.run_forker import get_importable
+from prefect_warm_process.run_children import get_importable
 from warm_process_tests.scenarios import succeed
 from warm_process_tests.test_warm_process import KIND, preload, seconds_of
 from warm_process_tests.workers import ROOT, Runs, Worker
@@ -26,7 +26,7 @@ from prefect.states import Completed
 
 @flow(persist_result=False)
 def tell():
-    return Completed(message=f"{sched.__file__} {os.getcwd()}")
+    return Completed(message=f"{sched.__file__}|{os.getcwd()}")
 """
 NUMERIC_FLOW = """
 import json
@@ -79,18 +79,18 @@ def test_modules_where_the_worker_was_started_can_be_imported_but_hide_none(
 ) -> None:  # fmt: skip
     pool = f"project-{is_forked}".lower()
     runs = make_pool(pool, KIND)
-    project = tmp_path / "project"
+    project = tmp_path / "a: project"
     project.mkdir()
     (project / "project_flow.py").write_text(FLOW)
-    if is_forked:
-        (project / "sched.py").write_text("raise AssertionError('not the one of Python')")
+    for shadow in ("sched", "random"):
+        (project / f"{shadow}.py").write_text("raise AssertionError('not the one of Python')")
     preload(client, pool, preloaded)
     runs.deployments["tell"] = deploy(client, pool, "project_flow.tell")
     worker = start(pool, KIND, folder=project)
     run = runs.ended(runs.make("tell"))
     assert run.state is not None
     assert run.state_name == "Completed", worker.said()
-    module, folder = (run.state.message or "").split()
+    module, folder = (run.state.message or "").split("|")
     assert not Path(module).is_relative_to(project)
     assert Path(folder) != project, "with Prefect's own worker a run has a folder of its own as well"
     assert ("without a zygote" in worker.said()) is not is_forked

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +67,13 @@ def seconds_of(runs: Runs, run_id: UUID) -> float:
     return float((run.end_time - run.created).total_seconds())
 
 
+def seconds_to_load(*modules: str) -> float:
+    """Return the seconds that an interpreter of its own takes to load modules, now and on this machine."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", f"import {', '.join(modules)}"], check=True)
+    return time.monotonic() - began
+
+
 def test_it_is_listed_among_the_worker_types() -> None:
     assert "warm-process" in WarmProcessWorker.get_all_available_worker_types()
 
@@ -76,8 +85,9 @@ def test_a_run_starts_without_loading_anything_and_without_being_polled_for(
     worker.zygote()
     runs.ended(runs.make("succeed"))
     taken = [seconds_of(runs, runs.make("succeed")) for _ in range(5)]
-    # Prefect's own worker takes three seconds of loading alone; the benchmark measures, this only distinguishes them.
-    assert statistics.median(taken) < 2
+    loading = seconds_to_load("prefect.main", "prefect.flow_engine")
+    # The benchmark measures; this only distinguishes them.
+    assert statistics.median(taken) < loading
 
 
 def test_each_run_has_a_process_of_its_own_and_leaves_none(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
@@ -338,7 +348,7 @@ def test_what_cannot_be_preloaded_is_said_and_runs_start_the_slow_way(
     pool = f"unsafe-{module.replace('_', '-')}"
     runs = make_pool(pool, KIND)
     preload(client, pool, f"warm_process_tests.unsafe:{module}")
-    worker = start(pool, KIND, WARM_PROCESS_LOAD_SECONDS="5")
+    worker = start(pool, KIND, WARM_PROCESS_LOAD_SECONDS="5" if module == "hangs" else "60")
     until(lambda: "without a zygote" in worker.said())
     assert reason in " ".join(worker.said().split())
     assert runs.ended(runs.make("succeed")).state_name == "Completed"

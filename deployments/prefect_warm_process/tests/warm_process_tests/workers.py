@@ -43,7 +43,8 @@ class Worker:
     ) -> None:
         """Nothing is started yet. `folder` is where it is to be started."""
         self._folder = folder
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind]
+        # Like the command `prefect`, it does not load its own modules from where it is started (-P).
+        command = [sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", pool, "--type", kind]
         self._command = [*command, *options]
         self._environment = {
             "PYTHONPATH": str(ROOT),
@@ -51,7 +52,7 @@ class Worker:
             # The stock worker knows no other way to learn of a run; the warm one gets events.
             **({"PREFECT_WORKER_QUERY_SECONDS": "1"} if kind == "process" else {}),
         }
-        self.is_warm = kind == "warm-process"
+        self.has_zygotes = kind == "warm-process"
         self.log = log
 
     def __enter__(self) -> Self:
@@ -120,7 +121,7 @@ class Worker:
 
     def zygotes(self) -> list[psutil.Process]:
         """Return the processes from which it forks."""
-        return psutil.Process(self.pid).children() if self.is_warm else []
+        return psutil.Process(self.pid).children() if self.has_zygotes else []
 
     def zygote(self) -> psutil.Process:
         """Wait until there is one of them, and give it."""

@@ -1,62 +1,59 @@
-"""Forks the children of one run: one for its flow, and one for each kind of hook."""
+"""Starts the children of one run: one for its flow, and one for each kind of hook."""
 
 import stat
 import tempfile
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun, State
 
+from prefect_warm_process.execution import Child
 from prefect_warm_process.job_configuration import WarmProcessJobConfiguration
 from prefect_warm_process.messages import Task
-from prefect_warm_process.zygote_key import ZygoteKey, get_run_variables
-from prefect_warm_process.zygote_pool import ZygotePool
-from prefect_warm_process.zygote_process import ForkedProcess
+from prefect_warm_process.zygote_key import get_run_variables
 
 
-class RunForker:
-    """Has the children of one run forked."""
+class RunChildren:
+    """Starts the children of one run."""
 
     def __init__(
         self,
-        zygotes: ZygotePool,
-        key: ZygoteKey,
+        start: Callable[[Task], Awaitable[Child]],
         configuration: WarmProcessJobConfiguration,
         flow_run: FlowRun,
         folder: str,
     ) -> None:
-        """Take the run, and the zygote and folder for it."""
-        self._zygotes = zygotes
-        self._key = key
+        """Take the run, what starts a child for a task of it, and its folder."""
+        self._start = start
         self._flow_run = flow_run
         self._variables = get_run_variables(configuration.env)
         self._folder = folder
         self._output = configuration.stream_output
 
-    async def engine(self, environment: dict[str, str]) -> ForkedProcess:
-        """Fork the child that runs the flow, with some more variables."""
-        return await self._fork("run_engine", {"flow_run_id": str(self._flow_run.id)}, environment)
+    async def engine(self, environment: dict[str, str]) -> Child:
+        """Start the child that runs the flow, with some more variables."""
+        return await self._start_task("run_engine", {"flow_run_id": str(self._flow_run.id)}, environment)
 
-    async def hooks(self, kind: str, state: State[Any]) -> ForkedProcess:
-        """Fork a child that runs the flow's hooks of a kind."""
+    async def hooks(self, kind: str, state: State[Any]) -> Child:
+        """Start a child that runs the flow's hooks of a kind."""
         arguments = {
             "kind": kind,
             "flow_run": self._flow_run.model_dump(mode="json"),
             "state": state.model_dump(mode="json"),
         }
-        return await self._fork("run_hooks", arguments, {})
+        return await self._start_task("run_hooks", arguments, {})
 
-    async def _fork(self, task: str, arguments: dict[str, Any], environment: dict[str, str]) -> ForkedProcess:
-        return await self._zygotes.fork(
-            self._key,
+    async def _start_task(self, task: str, arguments: dict[str, Any], environment: dict[str, str]) -> Child:
+        return await self._start(
             Task(
                 name=task,
                 arguments=arguments,
                 environment={**self._variables, **environment},
                 folder=self._folder,
                 output=self._output,
-            ),
+            )
         )
 
 
