@@ -164,6 +164,14 @@ def test_what_strangers_may_have_put_into_the_folder_is_not_run(
     assert not (tmp_path / "portal" / "ran").exists()
 
 
+@pytest.mark.parametrize("part", ["prefect", "setup", "site", "worker"])
+def test_a_service_of_no_site_is_told_to_go_to_one(part: str, tmp_path: Path) -> None:
+    done = typed("service", part, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("downman: Nothing here says which site is meant: go to its folder"), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_service_starts_where_everybody_may_put_modules(tmp_path: Path) -> None:
     (tmp_path / "prefect.py").write_text("print('run')")
     tmp_path.chmod(0o1777)

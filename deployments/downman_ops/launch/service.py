@@ -85,6 +85,11 @@ def is_own_site() -> bool:
     return os.environ.get(own_site.SETTINGS_MODULE) not in {None, PRODUCTION_SETTINGS, DEMO_SETTINGS}
 
 
+def _names_an_installation() -> bool:
+    ours = (own_site.SETTINGS_MODULE, "DOWNMAN_", "DOWNLOADS_")
+    return any(name.startswith(ours) and name != "DOWNMAN_HOME" for name in os.environ)
+
+
 def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
     load_env(env_file)
     # A file describes an installation wherever the command is typed.
@@ -96,6 +101,11 @@ def _prepare(env_file: Path | None, *, part: str) -> ServiceSettings:
         os.environ[own_site.SETTINGS_MODULE] = module
     if is_own_site():
         _prepare_own_site(part)
+    elif not _names_an_installation():
+        raise ConfigurationError(
+            "Nothing here says which site is meant: go to its folder, the one with manage.py; or name its settings in "
+            f"{own_site.SETTINGS_MODULE}, or the file of your services (--env-file)."
+        )
     settings = ServiceSettings()
     home = settings.home.expanduser().resolve()
     defaults = {**prefect_environment.DEFAULTS, "DJANGO_SETTINGS_MODULE": PRODUCTION_SETTINGS, "PYTHONUNBUFFERED": "1"}

@@ -68,7 +68,10 @@ def wait_for_prefect(seconds: float) -> None:
     while not api.is_up():
         if time.monotonic() > deadline:
             raise ConfigurationError(
-                f"Prefect at {settings.url} did not answer for {seconds:.0f} s, or refuses PREFECT_API_AUTH_STRING."
+                f"Prefect at {settings.url} did not answer for {seconds:.0f} s, or refuses the login. Start its server "
+                "(`downman service prefect`); or name where it is, and its login: PREFECT_API_URL and "
+                "PREFECT_API_AUTH_STRING, or DOWNLOADS_PREFECT_API_URL and DOWNLOADS_PREFECT_API_AUTH_STRING in the "
+                "settings of a site."
             )
         time.sleep(POLL_SECONDS)
 
