@@ -224,6 +224,35 @@ def test_what_is_wrong_with_a_sites_settings_is_a_sentence(
     assert (done.returncode, done.stderr[: len(said)], "Traceback" in done.stderr) == (1, said, False), done.stderr
 
 
+NOT_INSTALLED = 'downman: portal.settings: downman is not in INSTALLED_APPS; add "downman" to them.\n'
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("orders",), ("service", "worker"), ("service", "setup")], ids=" ".join)
+def test_a_site_without_the_app_is_told_so(words: Sequence[str], tmp_path: Path) -> None:
+    make_site(tmp_path, "INSTALLED_APPS = ['django.contrib.auth', 'django.contrib.contenttypes']\n")
+    done = typed(*words, folder=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", NOT_INSTALLED)
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("service", "worker"), ("service", "prefect")], ids=" ".join)
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("x = (", "SyntaxError: '(' was never closed"),
+        ("import os; KEY = os.environ['NO_SUCH']", "KeyError: 'NO_SUCH'"),
+        ("raise RuntimeError('one\\nand two')", "RuntimeError: one and two"),
+        ("import nothing_such", "No module named 'nothing_such'"),
+    ],
+)
+def test_settings_that_fail_are_a_sentence_with_file_and_line(
+    lines: str, said: str, words: Sequence[str], tmp_path: Path
+) -> None:
+    make_site(tmp_path, lines)
+    done = typed(*words, folder=tmp_path)
+    expected = f"downman: portal.settings: {said} ({tmp_path / 'portal' / 'settings.py'}, line 3)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)
+
+
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     make_site(

@@ -72,9 +72,10 @@ def _report(command: Command, words: Sequence[str], env_file: Path | None) -> in
     runner.add_options(parser, command)
     options = vars(parser.parse_args(words))
     from downman_ops.cli.installation import load_installation  # noqa: PLC0415 - only what acts on one needs it
+    from downman_ops.launch.django_setup import set_django_up  # noqa: PLC0415 - as above
 
     load_installation(env_file, part="manage")
-    programs.set_django_up()
+    set_django_up()
     from django.db import connections  # noqa: PLC0415 - Django is set up now
 
     try:

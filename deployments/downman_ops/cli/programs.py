@@ -18,17 +18,6 @@ class Program:
     is_foreign: bool = False
 
 
-def set_django_up() -> None:
-    """Set Django up. Raises `ConfigurationError` where its settings cannot be used."""
-    import django  # noqa: PLC0415 - `--help` does without
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
-
-    try:
-        django.setup()
-    except (ImproperlyConfigured, ImportError) as exc:
-        raise ConfigurationError(str(exc)) from exc
-
-
 # Each is imported when it runs: most would load what the others need not.
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
 
 from downman.domain.loopback import is_this_machine
-from downman.environment import InvalidSettings, get_variable_name
+from downman.environment import get_variable_name
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import databases
+from downman_ops.launch.django_setup import explaining_settings
 from downman_ops.launch.strangers import is_writable_by_all, refuse_strangers
 
 if TYPE_CHECKING:
@@ -65,16 +66,10 @@ def make_importable(folder: Path) -> None:
 
 def read_site_settings() -> "AppSettings":
     """Return the settings of the app in the site. Raises `ConfigurationError` where they cannot be read."""
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - `--help` does without
+    from downman.settings import app_settings  # noqa: PLC0415 - `--help` does without
 
-    from downman.settings import app_settings  # noqa: PLC0415
-
-    try:
+    with explaining_settings():
         return app_settings()
-    except InvalidSettings as exc:
-        raise ConfigurationError(str(exc)) from exc
-    except (ImproperlyConfigured, ImportError) as exc:
-        raise ConfigurationError(f"{os.environ[SETTINGS_MODULE]}: {exc}") from exc
 
 
 def load(part: str) -> None:
@@ -145,10 +140,8 @@ def ensure_prefect_database() -> str:
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
     from django.db import DatabaseError, connection  # noqa: PLC0415
 
-    try:
+    with explaining_settings():
         django.setup()
-    except (ImproperlyConfigured, ImportError, ValueError) as exc:
-        raise ConfigurationError(f"{os.environ[SETTINGS_MODULE]}: {exc}") from exc
     if connection.vendor != "postgresql":
         raise ConfigurationError(f"The site's database is {connection.display_name}; set DATABASES to a PostgreSQL.")
     try:

@@ -16,6 +16,7 @@ from downman.domain.jobs import Queue
 from downman_ops.errors import ConfigurationError
 from downman_ops.launch import own_site, prefect_environment
 from downman_ops.launch.demo_environment import DEMO_SETTINGS
+from downman_ops.launch.django_setup import explaining_settings, set_django_up
 from downman_ops.launch.env_file import load_env
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.launch.strangers import is_writable_by_all
@@ -201,15 +202,11 @@ def _worker(settings: ServiceSettings, arguments: argparse.Namespace) -> list[st
 
 def _check_site(*, warn: bool = True) -> None:
     """Set Django up; refuse to start with what its checks call an error, and print what they warn of."""
-    import django  # noqa: PLC0415 - only site and setup need it here
-    from django.core.checks import ERROR, run_checks  # noqa: PLC0415
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+    set_django_up()
+    from django.core.checks import ERROR, run_checks  # noqa: PLC0415 - only site and setup need it here
 
-    try:
-        django.setup()
+    with explaining_settings():
         found = [message for message in run_checks(include_deployment_checks=True) if not message.is_silenced()]
-    except (ImproperlyConfigured, ImportError, ValueError) as exc:
-        raise ConfigurationError(f"{os.environ['DJANGO_SETTINGS_MODULE']}: {exc}") from exc
     wrong = [message for message in found if message.level >= ERROR]
     if wrong:
         raise ConfigurationError(
