@@ -14,6 +14,7 @@ from prefect.states import Crashed, Running
 
 from downman.domain.errors import TriggerUnavailable
 from downman.domain.jobs import DEFAULT_POOL, Job
+from downman.domain.numbering import new_number
 from downman.models import DownloadRequest, Resource
 from downman.services import recovery
 from downman.services.dispatch import start_packaging, start_sending
@@ -96,14 +97,26 @@ def test_an_order_is_asked_for_once_and_found_again_when_its_run_dies(
     DownloadRequest.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     assert start_packaging(request.pk)
     first = run_of(request)
-    assert first.name == f"package-request-{request.pk}-1"
+    assert first.name == f"package-request-{request.pk}-{request.number}-1"
     assert recovery.recover_stalled().started == ()
 
     crash(first.id)
     assert recovery.recover_stalled().started == (request.pk,)
     second = run_of(request)
-    assert second.name == f"package-request-{request.pk}-2"
+    assert second.name == f"package-request-{request.pk}-{request.number}-2"
     assert recovery.recover_stalled().started == ()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_with_the_id_of_one_in_an_earlier_database_gets_a_run_of_its_own(
+    prefect: PrefectServer, resource: Resource
+) -> None:
+    earlier = order("dem")
+    assert start_packaging(earlier.pk)
+    crash(run_of(earlier).id)
+    DownloadRequest.objects.filter(pk=earlier.pk).update(number=new_number(), run_id=None)
+    assert start_packaging(earlier.pk)
+    assert run_of(earlier).state_name == "Scheduled"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,14 +7,13 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import translation
 
-from downman.domain.jobs import Job
 from downman.domain.status import UNSENT_NOTICES
 from downman.models import DownloadRequest
 from downman.prefect_api import PrefectApi, PrefectUnavailable
 from downman.services import finding
+from downman.services.dispatch import to_package_key
 from downman.services.links import status_now
 from downman.services.tracking import get_error_text
-from downman.settings import prefect_names
 from downman_ops.commands import Report, Table
 
 #: Events, e-mails or links that are shown; the newest.
@@ -212,7 +211,7 @@ def _runs(order: DownloadRequest) -> Table:
 def _read_runs(order: DownloadRequest) -> Iterable[dict[str, Any]]:
     """Return the order's runs: each bears the name under which it was asked for (`services.dispatch`)."""
     numbers = range(order.attempt, max(0, order.attempt - MOST_RUNS), -1)
-    names = [prefect_names().to_run_key(Job.PACKAGE_REQUEST, order.pk, number) for number in numbers]
+    names = [to_package_key(order, number) for number in numbers]
     api = PrefectApi.from_settings(timeout_seconds=ANSWER_SECONDS)
     wanted = {"flow_runs": {"name": {"any_": names}}, "sort": "EXPECTED_START_TIME_DESC"}
     return list(api.pages("flow_runs/filter", wanted, most=MOST_RUNS)) if names else []

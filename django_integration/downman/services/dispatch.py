@@ -45,13 +45,21 @@ def start_sending_on_commit() -> None:
     transaction.on_commit(lambda: _in_background(start_sending), robust=True)
 
 
+def to_package_key(request: DownloadRequest, attempt: int) -> str:
+    """Return the idempotency key and name of an order's run.
+
+    Not by the order's id alone: in another database that number is another order, whose old run Prefect would give.
+    """
+    return prefect_names().to_run_key(Job.PACKAGE_REQUEST, request.pk, request.number, attempt)
+
+
 def start_packaging(request_id: int) -> bool:
     """Ask for the request's next run at its time; say whether Prefect could be reached."""
-    request = DownloadRequest.objects.only("attempt", "due_at").get(pk=request_id)
+    request = DownloadRequest.objects.only("number", "attempt", "due_at").get(pk=request_id)
     if request.due_at is None:
         # A run has it already, or it has ended: there is nothing to ask for.
         return True
-    key = prefect_names().to_run_key(Job.PACKAGE_REQUEST, request_id, request.attempt)
+    key = to_package_key(request, request.attempt)
     at = request.due_at if request.due_at > timezone.now() else None
     try:
         run_id = current_trigger().start(Job.PACKAGE_REQUEST, key=key, at=at, request_id=request_id)

@@ -160,11 +160,11 @@ def test_a_retry_is_a_new_run_that_prefect_has_at_once(prefect: PrefectServer) -
     def runs() -> dict[str, str]:
         return {run["run"]: run["state"] for run in downman("show", request.pk, "--json").json["runs"]}
 
-    until(lambda: f"package-request-{request.pk}-2" in runs())
+    until(lambda: f"package-request-{request.pk}-{request.number}-2" in runs())
     said = downman("retry", request.pk, "--as", "root")
     assert said.status == 0
     assert said.out.startswith(f"Order {request.number}: 2 parts to be tried now.")
-    until(lambda: runs().get(f"package-request-{request.pk}-3") == "Scheduled")
+    until(lambda: runs().get(f"package-request-{request.pk}-{request.number}-3") == "Scheduled")
     request.refresh_from_db()
     assert request.attempt == 3
 
