@@ -110,6 +110,26 @@ def test_a_second_time_changes_nothing(prefect_server: PrefectServer) -> None:
     assert all(f"queue {queue}: unchanged" in lines for queue in Queue)
 
 
+def test_two_setups_of_a_new_pool_at_once_are_one(prefect_server: PrefectServer) -> None:
+    settings, file = PoolSettings(pool="hurried"), read_prefect_file()
+
+    async def both() -> tuple[list[str], list[str]]:
+        async def one() -> list[str]:
+            return [line async for line in bootstrap(settings, file)]
+
+        return await asyncio.gather(one(), one())
+
+    try:
+        first, second = asyncio.run(both())
+    finally:
+        EventsWorker.drain_all()
+    lines = first + second
+    assert lines.count("work pool hurried: created, type warm-process") == 1
+    assert lines.count("work pool hurried: created by another setup at the same time") == 1
+    status, text = show(prefect_server, DOWNMAN_POOL="hurried")
+    assert status == 0, text
+
+
 def test_automations_are_there_once_and_are_restored(prefect_server: PrefectServer) -> None:
     def known() -> dict[str, Any]:
         return {item.name: item for item in ask(lambda client: client.read_automations()) if "downman" in item.name}

@@ -6,7 +6,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.filters import WorkQueueFilter
 from prefect.client.schemas.objects import WorkPool, WorkQueue
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect_email import EmailServerCredentials
 
 from downman.domain.jobs import Queue
@@ -32,10 +32,11 @@ async def ensure_pool(client: PrefectClient, settings: PoolSettings) -> list[str
         # Prefect cannot change the type; the deployments are put on the new pool right after this.
         await client.delete_work_pool(settings.pool)
         done = f"work pool {settings.pool}: replaced, type {settings.worker_type} instead of {pool.type}"
-    template = _job_template(settings)
-    await client.create_work_pool(
-        WorkPoolCreate(name=settings.pool, type=settings.worker_type, base_job_template=template)
-    )
+    wanted = WorkPoolCreate(name=settings.pool, type=settings.worker_type, base_job_template=_job_template(settings))
+    try:
+        await client.create_work_pool(wanted)
+    except ObjectAlreadyExists:
+        return [f"work pool {settings.pool}: created by another setup at the same time"]
     return [done]
 
 
@@ -95,9 +96,12 @@ async def ensure_queues(client: PrefectClient, settings: PoolSettings) -> list[s
 async def _ensure_queue(client: PrefectClient, queue: Queue, found: WorkQueue | None, settings: PoolSettings) -> str:
     limit, priority = settings.get_concurrency(queue), settings.get_priority(queue)
     if found is None:
-        await client.create_work_queue(
-            queue.value, concurrency_limit=limit, priority=priority, work_pool_name=settings.pool
-        )
+        try:
+            await client.create_work_queue(
+                queue.value, concurrency_limit=limit, priority=priority, work_pool_name=settings.pool
+            )
+        except ObjectAlreadyExists:
+            return f"queue {queue}: created by another setup at the same time"
         return f"queue {queue}: created, limit {limit}, priority {priority}"
     if (found.concurrency_limit, found.priority) == (limit, priority):
         return f"queue {queue}: unchanged"
