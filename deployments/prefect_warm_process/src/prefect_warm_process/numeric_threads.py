@@ -22,20 +22,23 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 }
 #: What counts for a library whose own variables are not set.
 FOR_ALL = "OMP_NUM_THREADS"
+ONE = "1"
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Have the libraries that are loaded meanwhile start no threads; the environment is the same afterwards."""
+    """Have the libraries that are loaded meanwhile start no threads; the environment is as they leave it afterwards."""
     names = [name for of_library in VARIABLES.values() for name in of_library]
     before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    os.environ.update(dict.fromkeys(names, ONE))
     try:
         yield
     finally:
         for name, value in before.items():
+            if os.environ.get(name) != ONE:
+                continue  # what was loaded has set it itself
             if value is None:
-                os.environ.pop(name, None)
+                del os.environ[name]
             else:
                 os.environ[name] = value
 

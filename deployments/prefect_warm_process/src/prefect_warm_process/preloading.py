@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 from pydantic import BaseModel
 
 #: Modules that every flow run needs, among them those that Prefect loads only when a run needs them.
@@ -35,9 +36,9 @@ class Preloading:
     """What is loaded into this process before it is forked, and what of it must not be in two processes."""
 
     def __init__(self) -> None:
-        """Note the threads and connections that are there already."""
+        """Note the threads, connections and processes that are there already."""
         self._origins: dict[str, str] = {}
-        self._known = _threads() | _connections()
+        self._known = _threads() | _connections() | set(_children())
 
     def load(self, names: Iterable[str]) -> list[str]:
         """Load modules, and call functions given as `module:function`. Return what failed, one sentence each."""
@@ -62,7 +63,7 @@ class Preloading:
                         getattr(loaded, function)()
                 except Exception as exc:  # noqa: BLE001 - foreign code; a run that needs it fails with the whole story
                     failed.append(f"{name}: {type(exc).__name__}: {exc}")
-                self._look(_threads() | _connections(), name)
+                self._look(_threads() | _connections() | set(_children()), name)
         finally:
             builtins.__import__ = original
         return failed
@@ -77,6 +78,11 @@ class Preloading:
         left += [
             f"{self._origins.get(connection, 'what was preloaded')} opened a connection"
             for connection in sorted(_connections() - self._known)
+        ]
+        left += [
+            f"{self._origins.get(child, 'what was preloaded')} started a process {name!r}"
+            for child, name in sorted(_children().items())
+            if child not in self._known
         ]
         # A library starts one for each processor.
         return "; ".join(dict.fromkeys(left))
@@ -97,6 +103,16 @@ def _connections() -> set[str]:
             target = str(descriptor.readlink())
             if target.startswith("socket:"):
                 found.add(target)
+    return found
+
+
+def _children() -> dict[str, str]:
+    """Return the names of the processes that this one has started and that have not ended."""
+    found = {}
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE:
+                found[f"process:{child.pid}"] = child.name()
     return found
 
 

@@ -58,9 +58,12 @@ class RunChildren:
 
 
 def get_run_folder(configuration: WarmProcessJobConfiguration) -> AbstractContextManager[str]:
-    """Return the run's own folder, or a new one that goes with the run."""
+    """Return the run's own folder, or a new one that goes with the run. Raises `NotADirectoryError`."""
     if configuration.working_dir is not None:
-        return nullcontext(str(Path(configuration.working_dir).resolve()))
+        folder = Path(configuration.working_dir).resolve()
+        if not folder.is_dir():
+            raise NotADirectoryError(f"The working directory {folder} does not exist.")
+        return nullcontext(str(folder))
     return tempfile.TemporaryDirectory(suffix="prefect")
 
 

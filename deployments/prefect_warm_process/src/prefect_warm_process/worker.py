@@ -156,11 +156,11 @@ class WarmProcessWorker(Polling, ProcessWorker):
         key = configuration.get_zygote_key(self._folder.name)
         if configuration.is_for_prefect:
             return await super().run(flow_run, configuration, task_status)
-        if await self._can_fork(key, flow_run):
-            start: Callable[[Task], Awaitable[Child]] = partial(self._zygotes.fork, key)
-        else:
-            start = partial(start_interpreter, key, importable=self._importable)
         with get_run_folder(configuration) as folder:
+            if await self._can_fork(key, flow_run):
+                start: Callable[[Task], Awaitable[Child]] = partial(self._zygotes.fork, key)
+            else:
+                start = partial(start_interpreter, key, importable=self._importable)
             result = await self.supervision.execute(
                 flow_run,
                 RunChildren(start, configuration, flow_run, folder),

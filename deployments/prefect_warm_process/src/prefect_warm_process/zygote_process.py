@@ -69,38 +69,49 @@ class ZygoteProcess:
         """Start it and wait until everything is loaded. Raises `ZygoteUnusable`."""
         ours, theirs = socket.socketpair()
         importable = [f"--importable={folder}" for folder in self._importable]
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", f"{__package__}.zygote", *importable, str(theirs.fileno()), PROTOCOL_VERSION,
-                *self.key.preload,
-                env=dict(self.key.environment), cwd=self.key.folder, pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                # Ctrl-C at the terminal is the worker's to handle.
-                start_new_session=True,
-            )  # fmt: skip
+        try:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", f"{__package__}.zygote", *importable, str(theirs.fileno()), PROTOCOL_VERSION,
+                    *self.key.preload,
+                    env=dict(self.key.environment), cwd=self.key.folder, pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    # Ctrl-C at the terminal is the worker's to handle.
+                    start_new_session=True,
+                )  # fmt: skip
+        except OSError as exc:
+            ours.close()
+            raise ZygoteUnusable(f"it could not be started in {self.key.folder!r}: {exc.strerror}") from exc
         self._reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=MAX_MESSAGE)
         try:
             async with asyncio.timeout(self._load_seconds):
                 first = decode(await self._reader.readline())
         except asyncio.CancelledError:
             # The worker stops, and nothing waits for it any more.
-            self._process.kill()
+            self._kill()
             self._writer.close()
             raise
         except TimeoutError as exc:
-            self._process.kill()
+            self._kill()
             await self.close()
             raise ZygoteUnusable(f"it had not loaded everything within {self._load_seconds:g} s") from exc
         except (ValueError, ConnectionError) as exc:
             await self.close()
             raise ZygoteUnusable(f"its process ended with status {self._process.returncode} while loading") from exc
         if isinstance(first, Refused):
+            # It would wait for the threads and processes for which it was refused.
+            self._kill()
             await self.close()
             raise ZygoteUnusable(first.reason)
         assert isinstance(first, Ready)  # noqa: S101 - the only other first word
         self.alive = True
         self._listening = asyncio.create_task(self._listen())
         return first
+
+    def _kill(self) -> None:
+        """End it with all that was started while it loaded."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def fork(self, task: Task) -> ForkedProcess | None:
         """Have a child forked. None: the code on disk has changed. Raises `ZygoteUnusable`."""

