@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,12 @@ _TEMPORARY = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this session a temporary folder of its own."""
+    """Give this session a temporary folder of its own, and let what it starts end by Ctrl-C.
+
+    A shell has what it starts in the background (`&`) ignore Ctrl-C, and all that this starts in its turn.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if OWN_TEMPORARY_ROOT not in os.environ and config.option.basetemp is None:
         folder = Path(tempfile.mkdtemp(prefix="downman-tests-"))
         config.stash[_TEMPORARY] = folder
