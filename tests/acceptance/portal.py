@@ -111,6 +111,10 @@ class Portal:
         """Return the files that lie in staging."""
         return [path for path in (self.demo.home / "staging").rglob("*") if path.is_file()]
 
+    def wait_until_nothing_is_staged(self) -> None:
+        """Wait for the run to clear its staging, which it does after it has recorded how the order stands."""
+        self.poll(self.staged, lambda left: not left)
+
     def shell(self, code: str) -> str:
         """Run Python inside the site, as an administrator's `manage.py shell`."""
         done = self.demo.downman("manage", "shell", "--no-imports", "-c", code)

@@ -58,7 +58,7 @@ def test_every_fault_is_said_the_good_part_comes_and_nothing_is_left(portal: Por
     assert package.names == ["good.bin", "manifest.json"]
     assert package.read("good.bin") == DATA
     assert len(package.manifest["left_out"]) == len(BAD)
-    assert portal.staged() == []
+    portal.wait_until_nothing_is_staged()
     _received, progress = portal.mails(order_id, 2)
     assert order["links"][0]["url"] in text_of(progress)
 

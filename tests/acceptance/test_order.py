@@ -55,7 +55,7 @@ def test_two_resources_arrive_whole_with_their_mails_and_runs(portal: Portal, de
     (table,) = demo.ask_prefect("POST", "/artifacts/filter", of_run)
     assert [row["status"] for row in json.loads(table["data"])] == ["delivered", "delivered"]
     assert order_id not in json.dumps([run["parameters"], run["name"]])
-    assert portal.staged() == []
+    portal.wait_until_nothing_is_staged()
 
 
 def test_a_broken_download_goes_on_where_it_broke(portal: Portal, tmp_path: Path) -> None:

@@ -146,7 +146,8 @@ def ensure_prefect_database() -> str:
         raise ConfigurationError(f"The site's database is {connection.display_name}; set DATABASES to a PostgreSQL.")
     try:
         connection.ensure_connection()
-        url, name = _url_of(connection), f"{connection.connection.info.dbname}{PREFECT_SUFFIX}"
+        name = f"{connection.connection.info.dbname}{PREFECT_SUFFIX}"
+        url = _url_of(connection, name)
     except (DatabaseError, ImproperlyConfigured) as exc:
         reason = " ".join(str(exc).split())
         raise ConfigurationError(f"The site's database cannot be reached: {reason}") from exc
@@ -160,10 +161,10 @@ def ensure_prefect_database() -> str:
     return url
 
 
-def _url_of(connection: "BaseDatabaseWrapper") -> str:
+def _url_of(connection: "BaseDatabaseWrapper", database: str) -> str:
+    """Return the URL of a database on the server of this connection, with its login."""
     # What the driver ended up with: host, user and password may also come from a service file or PGPASSFILE.
     info = connection.connection.info
-    name = f"{info.dbname}{PREFECT_SUFFIX}"
     login = quote(info.user, safe="") + (f":{quote(info.password, safe='')}" if info.password else "")
     options = {name: value for name in ("sslmode",) if (value := connection.settings_dict["OPTIONS"].get(name))}
     host = f"{info.host}:{info.port}"
@@ -171,7 +172,7 @@ def _url_of(connection: "BaseDatabaseWrapper") -> str:
         # A Unix socket is named among the options.
         host, options = "", {"host": info.host, "port": str(info.port), **options}
     query = f"?{urlencode(options)}" if options else ""
-    return f"postgresql://{login}@{host}/{quote(name, safe='')}{query}"
+    return f"postgresql://{login}@{host}/{quote(database, safe='')}{query}"
 
 
 def get_prefect_port(api_url: str) -> int | None:

@@ -1,10 +1,7 @@
 """The wheels, built once, and the environments with them, each made once."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from downman_ops.launch.embedded_database import EmbeddedDatabase
 from tests.acceptance.installed.environments import FreshEnvironment, Wheels, build_wheels
 
 
@@ -12,17 +9,6 @@ from tests.acceptance.installed.environments import FreshEnvironment, Wheels, bu
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     """Return the wheels of this checkout."""
     return build_wheels(tmp_path_factory.mktemp("dist"))
-
-
-@pytest.fixture(scope="package")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
-    """Return a server in which each site has a database of its own."""
-    server = EmbeddedDatabase(folder=tmp_path_factory.mktemp("postgres") / "server")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="package")

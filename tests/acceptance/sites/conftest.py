@@ -1,4 +1,4 @@
-"""One PostgreSQL, one site made by the how-to alone, with its Prefect server, and a second one, for all tests here."""
+"""One site made by the how-to alone, with its Prefect server, and a second one, for all tests here."""
 
 from collections.abc import Iterator
 
@@ -8,17 +8,6 @@ from downman.prefect_api import PrefectApi
 from downman_ops.launch.embedded_database import EmbeddedDatabase
 from tests.acceptance.sites import own_packages
 from tests.acceptance.sites.made_site import MadeSite
-
-
-@pytest.fixture(scope="package")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedDatabase]:
-    """Return a server for all sites; each has a database of its own."""
-    server = EmbeddedDatabase(folder=tmp_path_factory.mktemp("postgres") / "server")
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="package")
