@@ -223,6 +223,17 @@ class AppSettings(BaseSettings):
         default="downman@localhost",
         description="Sender of all e-mails. If not set, Django's `DEFAULT_FROM_EMAIL` is used where the site sets it.",
     )
+    internal_mail_domains: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Domains, with all below them, to which the site's mail server delivers though the Internet does "
+        "not know them, such as `intranet.local`. People may order with e-mail addresses there.",
+    )
+    mail_smtputf8: bool = Field(
+        default=True,
+        description="Whether the mail server takes e-mail addresses with letters beyond ASCII before the @ (SMTPUTF8, "
+        "RFC 6531). If not, an order with such an address is refused.",
+    )
     mail_block: str = Field(
         default="",
         description="Name of the Prefect block with the mail server and its login. If empty: that of the pool and "

@@ -53,12 +53,12 @@ class MailServer:
         with self._translated():
             self._connected()
 
-    def send(self, message: EmailMessage) -> None:
-        """Send one message."""
+    def send(self, message: EmailMessage, *, sender: str, recipient: str) -> None:
+        """Send one message to one recipient, whatever its headers say."""
         with self._translated():
             connection = self._connected()
             try:
-                connection.send_message(message)
+                connection.send_message(message, from_addr=sender, to_addrs=[recipient])
             except smtplib.SMTPNotSupportedError as exc:
                 text = "takes no e-mail addresses with letters beyond ASCII"
                 raise MailServerError(MailFault.MESSAGE_REFUSED, text) from exc

@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
-from django.core.validators import validate_email
 
+from downman.email_addresses import InvalidEmailAddress, normalize_email
 from downman_ops.commands import ExitStatus, Report, Table
 from downman_ops.doctor.database import check_database, tables_answer
 from downman_ops.doctor.findings import Finding, State, run_check, warning
@@ -26,8 +25,8 @@ def examine(options: Mapping[str, Any]) -> Report:
     address = options["mail"]
     if address is not None:
         try:
-            validate_email(address)
-        except ValidationError as exc:
+            address = normalize_email(address, any_domain=True)
+        except InvalidEmailAddress as exc:
             raise CommandError("--mail needs an e-mail address, such as you@example.org.") from exc
     threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doctor")
     try:

@@ -137,5 +137,5 @@ def _send_test(server: "MailServer", recipient: str) -> Finding:
     message["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost")
     message["Auto-Submitted"] = "auto-generated"
     message.set_content("downman's doctor was asked to send this. E-mails about orders are sent in the same way.\n")
-    server.send(message)
+    server.send(message, sender=parseaddr(sender)[1], recipient=recipient)
     return ok(TEST_PART, f"taken by the mail server, with the Message-ID {message['Message-ID']}")

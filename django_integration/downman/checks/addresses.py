@@ -6,10 +6,9 @@ from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
 from django.core.checks import CheckMessage
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
 from downman.checks.findings import message
+from downman.email_addresses import InvalidEmailAddress, normalize_email
 from downman.settings import AppSettings
 
 #: Prefixes of the largest networks for private use: 10.0.0.0/8 and fc00::/7.
@@ -68,7 +67,7 @@ def _is_origin(url: str) -> bool:
 
 def _is_email_address(text: str) -> bool:
     try:
-        validate_email(text)
-    except ValidationError:
+        normalize_email(text, any_domain=True)
+    except InvalidEmailAddress:
         return False
     return True

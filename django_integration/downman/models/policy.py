@@ -2,17 +2,22 @@
 
 from typing import Any
 
-from django.core.validators import MinValueValidator, validate_email
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from downman.domain.policy import PackagingMode
+from downman.email_addresses import InvalidEmailAddress, normalize_email
 from downman.models.states import to_choices
 
 
 def validate_addresses(text: str) -> None:
-    """Refuse a line that is no e-mail address."""
+    """Refuse a line that is no e-mail address; those of administrators may be on the site's own network."""
     for address in text.split():
-        validate_email(address)
+        try:
+            normalize_email(address, any_domain=True)
+        except InvalidEmailAddress as exc:
+            raise ValidationError("Write one e-mail address on each line, like name@example.org.") from exc
 
 
 class PolicyRecord(models.Model):

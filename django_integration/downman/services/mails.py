@@ -1,5 +1,6 @@
 """Puts notices into words: one mail with a text and an HTML form, in the language of the person who ordered."""
 
+import contextlib
 from dataclasses import dataclass
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -14,6 +15,7 @@ from django.urls import get_script_prefix
 from django.utils import timezone, translation
 
 from downman.domain.status import SETTLED_LOCATORS, LinkStatus, LocatorStatus
+from downman.email_addresses import InvalidEmailAddress, normalize_email
 from downman.models import Notice
 from downman.services.tracking import TrackedRequest, decision_url, generic_url, site_address, track
 from downman.settings import app_settings
@@ -62,11 +64,11 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
     Raises `InvalidRecipient` when the recipient's address holds what no header may hold.
     """
     message = EmailMessage(policy=SMTP)
-    message["From"] = _address(*parseaddr(sender))
-    try:
-        message["To"] = _address("", mail.recipient)
-    except (ValueError, HeaderParseError) as exc:
-        raise InvalidRecipient(str(exc)) from exc
+    message["From"] = to_sender(sender)
+    recipient = to_recipient(mail.recipient)
+    message["To"] = recipient
+    if [address.addr_spec for address in message["To"].addresses] != [recipient.addr_spec]:
+        raise InvalidRecipient("a header holds something else than it")
     message["Subject"] = mail.subject
     message["Date"] = format_datetime(timezone.now())
     message["Message-ID"] = mail.message_id
@@ -78,6 +80,24 @@ def to_email_message(mail: Mail, sender: str) -> EmailMessage:
     # Last: what was set before goes to the text alone.
     message["Content-Language"] = mail.language
     return message
+
+
+def to_recipient(address: str) -> Address:
+    """Return the one address to which a mail goes; raises `InvalidRecipient`, also for what earlier versions took."""
+    try:
+        local, _at, domain = normalize_email(address, any_domain=True).rpartition("@")
+        return Address(username=local, domain=domain)
+    except (InvalidEmailAddress, ValueError, HeaderParseError) as exc:
+        raise InvalidRecipient(str(exc)) from exc
+
+
+def to_sender(text: str) -> Address:
+    """Return the sender that the site names: an address, perhaps after a name."""
+    name, address = parseaddr(text)
+    with contextlib.suppress(InvalidEmailAddress):
+        address = normalize_email(address, any_domain=True)
+    local, _at, domain = address.rpartition("@")
+    return Address(display_name=name, username=local, domain=domain)
 
 
 def _get_context(notice: Notice) -> dict[str, object]:
@@ -129,9 +149,3 @@ def _tidied(text: str) -> str:
             # The space of "-- ", which mail programs take for the signature, stays.
             lines.append(line if line.strip() else "")
     return "\n".join(lines) + "\n"
-
-
-def _address(name: str, address: str) -> Address:
-    """Keep it one address, whatever it holds; a domain with other letters than ASCII is written in its ASCII form."""
-    local, _at, domain = address.rpartition("@")
-    return Address(display_name=name, username=local, domain=domain.encode("idna").decode())

@@ -3,30 +3,41 @@
 import re
 
 from django.conf import settings as django_settings
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-from django.utils.translation import get_supported_language_variant
+from django.utils.translation import get_supported_language_variant, gettext_noop
 from django.utils.translation import gettext as _
 
 from downman.domain.errors import OrderRefused
+from downman.email_addresses import AddressFault, InvalidEmailAddress, normalize_email, to_address_key
+from downman.settings import app_settings
 
 #: RFC 5646, as far as a web site needs it.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
-_LONGEST_EMAIL = 254
+_SENTENCES = {
+    AddressFault.SYNTAX: gettext_noop("This is not an e-mail address. Write it like name@example.org."),
+    AddressFault.PRIVATE_DOMAIN: gettext_noop(
+        "No e-mail can be sent to this address: the Internet does not know what stands after the @. "
+        "Write it like name@example.org."
+    ),
+    AddressFault.NOT_ASCII: gettext_noop(
+        "This portal cannot send e-mails to an address with such letters before the @. Write another address."
+    ),
+}
 
 
 def checked_email(email: str) -> str:
-    """Return an e-mail address as it is stored; raises `OrderRefused` for what is none."""
-    email = email.strip(" ")
+    """Return an e-mail address as it is stored: its one spelling; raises `OrderRefused` for what is none."""
+    settings = app_settings()
     try:
-        if len(email) > _LONGEST_EMAIL or not email.isprintable():
-            raise ValidationError("")
-        validate_email(email)
-    except ValidationError as exc:
-        raise OrderRefused(
-            field="email", message=_("This is not an e-mail address. Write it like name@example.org.")
-        ) from exc
-    return email
+        return normalize_email(
+            email.strip(" "), internal_domains=settings.internal_mail_domains, smtputf8=settings.mail_smtputf8
+        )
+    except InvalidEmailAddress as exc:
+        raise OrderRefused(field="email", message=_(_SENTENCES[exc.fault])) from exc
+
+
+def address_key(email: str) -> str:
+    """Return what all spellings of one mailbox share, to count its orders and e-mails; raises `OrderRefused`."""
+    return to_address_key(checked_email(email))
 
 
 def checked_language(language: str) -> str:

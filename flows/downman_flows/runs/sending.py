@@ -8,7 +8,7 @@ from prefect_email import EmailServerCredentials
 from downman.domain.jobs import Job
 from downman.models import Notice
 from downman.services import notices
-from downman.services.mails import InvalidRecipient, compose, to_email_message
+from downman.services.mails import InvalidRecipient, compose, to_email_message, to_recipient, to_sender
 from downman.settings import app_settings
 from downman_flows.mail_server import MailServer
 from downman_flows.mail_server_errors import MailServerError
@@ -45,7 +45,8 @@ def send_due(credentials: EmailServerCredentials) -> Sent:
 
 def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
     try:
-        server.send(to_email_message(compose(notice), sender))
+        message = to_email_message(compose(notice), sender)
+        server.send(message, sender=to_sender(sender).addr_spec, recipient=to_recipient(notice.recipient).addr_spec)
     except MailServerError as exc:
         _reschedule(notice, exc.reply, is_permanent=exc.is_permanent)
     except InvalidRecipient as exc:
