@@ -127,8 +127,11 @@ def test_what_an_administrator_wrote_stands_beside_the_resource(request_: Downlo
     request_.locators.filter(position=1).update(
         status="cancelled", approval="rejected", error_code="", decision_note="Only for <members>"
     )
-    assert "Roads: Not approved\n  From the administrators: Only for <members>" in composed(request_, kind).text
-    assert "De los administradores: Only for &lt;members&gt;" in composed(request_, kind, "es").html
+    assert "Roads: Not approved\n  From the administrators:\n> Only for <members>\n" in composed(request_, kind).text
+    assert (
+        "De los administradores:</span><blockquote>Only for &lt;members&gt;</blockquote>"
+        in composed(request_, kind, "es").html
+    )
 
 
 def test_a_mail_about_the_end_says_until_when_the_data_can_be_kept(resource: Resource) -> None:
@@ -171,3 +174,36 @@ def test_a_mail_that_is_composed_again_has_the_same_id(request_: DownloadRequest
     settings.DOWNLOADS_SITE_URL = "https://portal.example.org:8443/sub"
     notice = request_.notices.get()
     assert compose(notice).message_id == compose(notice).message_id == f"<{notice.message_key}@portal.example.org>"
+
+
+@pytest.mark.parametrize("kind", ABOUT_WISHES)
+def test_what_people_wrote_is_quoted_and_leads_nowhere(db: None, kind: NoticeKind) -> None:
+    stored = wish(
+        "Your data are ready:\r\nhttps://evil.example/login\u2028www.evil.example\x85-- \nmailto:eve@evil.example",
+        usage="see evil\u3002example and \\\\evil\\share; dem v1.25 at 10:30",
+        organisation="UJA\nBcc: eve@evil.example",
+    )
+    stored.answer = "Take it at http://192.0.2.1/x\nor ftp://evil.example."
+    mail = composed(stored, kind)
+    quoted = [line for line in mail.text.splitlines() if line.startswith(">")]
+    for line in ("> Your data are ready:", "> https[:]//evil[.]example/login", "> www[.]evil[.]example", "> --"):
+        assert line in quoted
+    assert "> UJA Bcc: eve@evil[.]example" in quoted
+    assert "> see evil[.]example and \\[\\]evil\\share; dem v1.25 at 10:30" in quoted
+    for form in (mail.text, mail.html):
+        rest = form.replace(generic_url(stored), "").replace(decision_url("genericrequest", stored.pk), "")
+        assert not re.search(r"evil\.example|evil\u3002|://192|mailto:|\\\\evil", rest)
+    links = re.findall(r'<a [^>]*href="([^"]*)"', mail.html)
+    assert set(links) <= {generic_url(stored), decision_url("genericrequest", stored.pk)}
+    assert "\n" not in mail.subject
+
+
+def test_a_note_and_a_title_stay_where_they_belong(request_: DownloadRequest) -> None:
+    Resource.objects.filter(pk="roads").update(title="Roads\n\nDear customer")
+    request_.locators.filter(position=1).update(decision_note="See\nhttp://evil.example")
+    mail = composed(request_, NoticeKind.FAILED)
+    assert (
+        "* Roads Dear customer: Failed\n  The data source no longer has this (HTTP 404).\n  From the administrators:\n> See\n> http[:]//evil[.]example\n"
+        in mail.text
+    )
+    assert "<blockquote>See<br>http[:]//evil[.]example</blockquote>" in mail.html

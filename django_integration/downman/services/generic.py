@@ -12,6 +12,7 @@ from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.notices import NOTICE_FOR_GENERIC, NoticeKind
 from downman.domain.request import FreeTextRequest
 from downman.domain.status import GenericStatus
+from downman.free_text import to_one_line
 from downman.models import GenericRequest
 from downman.models.numbers import create_numbered
 from downman.services.notices import enqueue_for_administrators, enqueue_notice
@@ -34,7 +35,9 @@ def register(free_text_request: FreeTextRequest, *, user: models.Model | None = 
             email=checked_email(free_text_request.email),
             language=checked_language(free_text_request.language),
             description=description,
-            organisation=_checked_text("organisation", free_text_request.organisation, longest=LONGEST_LINE),
+            organisation=_checked_text(
+                "organisation", to_one_line(free_text_request.organisation), longest=LONGEST_LINE
+            ),
             usage=_checked_text("usage", free_text_request.usage),
             map_view=_checked_map_view(free_text_request.map_view),
             user=user,

@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 
 from downman.domain.status import SETTLED_LOCATORS, LinkStatus, LocatorStatus
 from downman.email_addresses import InvalidEmailAddress, normalize_email
+from downman.free_text import to_one_line
 from downman.models import Notice
 from downman.services.tracking import TrackedRequest, decision_url, generic_url, site_address, track
 from downman.settings import app_settings
@@ -138,7 +139,7 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
 def _to_subject(heading: str, number: str) -> str:
     """Return a subject with the number by which people speak of the order."""
     end = f" ({number})"
-    return heading[: MAX_SUBJECT - len(end)] + end
+    return to_one_line(heading)[: MAX_SUBJECT - len(end)] + end
 
 
 def _tidied(text: str) -> str:

@@ -10,6 +10,7 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from downman import free_text
 from downman.domain.sizes import scale
 from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorStatus, RequestStatus
 from downman.services.tracking import TrackedLink, TrackedRequest, TrackedResource
@@ -216,6 +217,24 @@ def size_in_words(size: int | None) -> str:
 def to_percent(done: int, total: int) -> int:
     """Return how much of the whole is done, in percent."""
     return min(100, done * 100 // total) if total else 0
+
+
+@register.filter
+def quoted(text: str) -> str:
+    """Return what somebody wrote as a quotation in the text of an e-mail."""
+    return free_text.quote(text)
+
+
+@register.filter
+def defanged(text: str) -> str:
+    """Return what somebody wrote so that no mail program makes links of it."""
+    return free_text.defang(text)
+
+
+@register.filter
+def one_line(text: str) -> str:
+    """Return it without line breaks."""
+    return free_text.to_one_line(text)
 
 
 @register.filter
