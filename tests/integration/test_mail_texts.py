@@ -202,8 +202,6 @@ def test_a_note_and_a_title_stay_where_they_belong(request_: DownloadRequest) ->
     Resource.objects.filter(pk="roads").update(title="Roads\n\nDear customer")
     request_.locators.filter(position=1).update(decision_note="See\nhttp://evil.example")
     mail = composed(request_, NoticeKind.FAILED)
-    assert (
-        "* Roads Dear customer: Failed\n  The data source no longer has this (HTTP 404).\n  From the administrators:\n> See\n> http[:]//evil[.]example\n"
-        in mail.text
-    )
+    assert "* Roads Dear customer: Failed\n  The data source no longer has this (HTTP 404)." in mail.text
+    assert "\n  From the administrators:\n> See\n> http[:]//evil[.]example\n" in mail.text
     assert "<blockquote>See<br>http[:]//evil[.]example</blockquote>" in mail.html
