@@ -3,6 +3,10 @@
 The answer to a refused one is the name of its `AddressFault`; to another, the address to which the mail goes.
 """
 
+from tests.bad_inputs import Case, shown
+
+TITLE = "E-mail addresses"
+
 REFUSED: tuple[tuple[str, str, str], ...] = (
     (
         "a full-width comma and @, which NFKC turns into a second recipient",
@@ -77,4 +81,12 @@ ONE_MAILBOX: tuple[tuple[str, str, str], ...] = (
     ("64 characters before the @", "a" * 64 + "@example.org", "a" * 64 + "@example.org"),
     ("a domain that RFC 6761 wants taken like any other", "ana@a.example", "ana@a.example"),
     ("a domain for tests", "ana@a.test", "ana@a.test"),
+)
+
+#: What each `AddressFault` means to whoever typed it.
+_ANSWERS = {"SYNTAX": "422: it is not an e-mail address", "PRIVATE_DOMAIN": "422: mail cannot be sent to that domain"}
+
+CASES = (
+    *(Case(input=f"{what}: {shown(address)}", answer=_ANSWERS[fault]) for what, address, fault in REFUSED),
+    *(Case(input=f"{what}: {shown(address)}", answer=f"goes to {shown(used)}") for what, address, used in ONE_MAILBOX),
 )

@@ -57,6 +57,10 @@ def tracked_files() -> frozenset[str]:
     return frozenset(listing.stdout.splitlines())
 
 
+#: Pages whose names are what others send.
+NAMES_FROM_OUTSIDE = frozenset({"bad-inputs.md"})
+
+
 def get_anchors(page: Path) -> frozenset[str]:
     """Return the anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", prose(page), flags=re.MULTILINE)
@@ -119,6 +123,8 @@ def test_what_a_page_names_exists(page: Path) -> None:
     dotted = {name for name in CODE.findall(prose(page)) if DOTTED.match(name) and not PATH.match(name)} - FOREIGN
 
     assert list(broken_links(page)) == [], "no such page, or no such heading in it"
+    if page.name in NAMES_FROM_OUTSIDE:
+        return
     assert list(unknown_files(page, tracked_files())) == [], "no such file in the project"
     assert sorted(name for name in dotted if not names_something(name)) == [], "no such module, or no such name in it"
 

@@ -26,6 +26,7 @@ from downman_ops.settings import DemoSettings, PoolSettings
 from downman_site.environment import REQUIRED, SiteEnvironment
 from prefect_warm_process.settings import WarmProcessSettings
 from tests.acceptance.faults.page import faults_page
+from tests.bad_inputs import bad_inputs_page
 from tests.reference_pages.rejections import EXAMPLES, rejection
 
 ROOT = Path(__file__).parents[2]
@@ -353,4 +354,5 @@ def pages() -> dict[Path, str]:
         PAGES / "metrics.md": metrics_page(),
         PAGES / "commands.md": commands_page(),
         PAGES / "faults.md": faults_page(table),
+        PAGES / "bad-inputs.md": bad_inputs_page(table),
     }
