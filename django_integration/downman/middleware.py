@@ -1,4 +1,4 @@
-"""What the site answers while its database cannot be reached."""
+"""What the site answers while its database cannot be reached, and headers for all of its pages."""
 
 import logging
 import sys
@@ -13,8 +13,23 @@ from django.template.loader import render_to_string
 from django.urls import get_script_prefix, reverse
 
 from downman.problems import ASK_AGAIN_AFTER, DATABASE_UNAVAILABLE, database_unavailable
+from downman.security_headers import set_security_headers
 
 logger = logging.getLogger(__name__)
+
+
+class SecurityHeadersMiddleware:
+    """Gives all pages of a site the headers that those of the app have; those that a page has set stay."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Stand around the rest of the site."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the rest of the site answer, and set the headers."""
+        response = self.get_response(request)
+        set_security_headers(response)
+        return response
 
 
 class DatabaseUnavailableMiddleware:
@@ -51,11 +66,16 @@ def _answer(request: HttpRequest) -> HttpResponse:
     # An ASGI server behind a proxy that cuts the prefix off leaves it out of `request.path`.
     path = get_script_prefix().rstrip("/") + request.path_info
     if path.startswith(reverse("downloads:api:api-root")):
-        return database_unavailable()
+        answer = database_unavailable()
+        answer["Cache-Control"] = "no-store"
+        set_security_headers(answer)
+        return answer
     # Without the request: the template must not come upon the visitor or the session, which lie in the database.
     page = render_to_string("downloads/database_unavailable.html")
-    return HttpResponse(
+    answer = HttpResponse(
         page,
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         headers={"Retry-After": str(ASK_AGAIN_AFTER), "Cache-Control": "no-store"},
     )
+    set_security_headers(answer)
+    return answer

@@ -251,6 +251,11 @@ class AppSettings(BaseSettings):
         description="Whether a site whose `LoginRequiredMiddleware` demands a login of everybody demands it also for "
         "what a secret in the URL opens: an order's page, its package, and its part of the API.",
     )
+    content_security_policy: str | None = Field(
+        default=None,
+        description="Content-Security-Policy of the app's pages. If not set: only the site's own scripts, styles "
+        "and pictures, and no frames around them; if empty, the app sets none, for a site that sets its own.",
+    )
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="Token that Prometheus must send to read the metrics (`Authorization: Bearer ...`). If empty, only "

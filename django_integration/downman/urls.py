@@ -1,14 +1,15 @@
 """The URLs of the app; a site includes them where it likes."""
 
-from django.urls import path, re_path
+from django.urls import URLPattern, URLResolver, path, re_path
 
 from downman import login
 from downman.api import api
+from downman.security_headers import with_security_headers
 from downman.views import generic, health, links, metrics, order, tracking
 
 app_name = "downloads"
 
-urlpatterns = [
+_PATTERNS: list[URLPattern | URLResolver] = [
     path("order/", order.order_page, name="order"),
     path("requests/<uuid:public_id>/", tracking.tracking_page, name="tracking"),
     path("requests/<uuid:public_id>/cancel/", tracking.cancel, name="cancel"),
@@ -28,3 +29,5 @@ urlpatterns = [
     re_path(r"^health/ready/?$", health.ready, name="health-ready"),
     re_path(r"^metrics/?$", metrics.metrics, name="metrics"),
 ]
+
+urlpatterns = with_security_headers(_PATTERNS)

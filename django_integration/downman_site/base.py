@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "downman.middleware.SecurityHeadersMiddleware",
     # Before all that need the database, which may be unavailable.
     "downman.middleware.DatabaseUnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -90,5 +91,9 @@ def logging(level: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without tokens"]}},
         "root": {"handlers": ["stderr"], "level": level},
         # It would log every request to Prefect.
-        "loggers": {"httpx": {"level": "WARNING"}},
+        "loggers": {
+            "httpx": {"level": "WARNING"},
+            # The requests that `runserver` answers; Django gives it a handler of its own, without our filter.
+            "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        },
     }

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,14 +11,14 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.acceptance.demo import DemoProcess
+from tests.browsers import open_chromium
 
 #: From placing an order until it can be taken, with room for a busy machine.
 READY_SECONDS = 90
@@ -82,20 +81,7 @@ def browse(demo: DemoProcess, tmp_path: Path) -> Iterator[OpenBrowser]:
     drivers: list[Chrome] = []
 
     def opened(language: str) -> Browser:
-        browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-        assert browser, "Chromium is missing: apt-get install chromium"
-        assert driver, "Chromium's driver is missing: apt-get install chromium-driver"
-        options = ChromeOptions()
-        options.binary_location = browser
-        for argument in (
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--window-size=1200,1000", f"--user-data-dir={tmp_path / f'profile-{len(drivers)}'}",
-        ):  # fmt: skip
-            options.add_argument(argument)
-        preferences = {"intl.accept_languages": language, "download.default_directory": str(tmp_path / "downloads")}
-        options.add_experimental_option("prefs", preferences)
-        drivers.append(Chrome(options=options, service=Service(driver)))
+        drivers.append(open_chromium(tmp_path / f"profile-{len(drivers)}", tmp_path / "downloads", language))
         # A click comes back before the page that it leads to is there.
         drivers[-1].implicitly_wait(15)
         return Browser(drivers[-1], demo.url, tmp_path / "downloads")

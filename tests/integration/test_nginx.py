@@ -1,6 +1,7 @@
 """Packages sent by a real nginx, to which the site hands them over; with the configuration that we give away."""
 
 import hashlib
+import os
 import ssl
 import subprocess
 import time
@@ -23,12 +24,16 @@ from tests.integration.packages import package_path
 
 CONFIGURATION = Path("deployments/nginx/downman.conf")
 DATA = bytes(range(256)) * 4096
+TOKEN = "Kq3-vT_9" + "x1Y" * 12
+ORDER = "5f0c1d1e-6a4b-4c3d-9e8f-0a1b2c3d4e5f"
+ENCODED = "".join(f"%{ord(letter):02x}" for letter in TOKEN)
 
 
 class Front(NamedTuple):
-    """The address of nginx, and the file of whom to trust there."""
+    """The addresses of nginx, and the file of whom to trust there."""
 
     url: str
+    plain: str
     certificate: Path
 
 
@@ -48,6 +53,7 @@ def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[Front]:
     }.items():
         assert block.count(written) == 1, written
         block = block.replace(written, meant)
+    block = block.replace("/var/log/nginx/", f"{folder}/")
     block = block.replace("portal.example.org", "localhost")
     places = "".join(
         f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -55,6 +61,7 @@ def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[Front]:
     file = folder / "nginx.conf"
     file.write_text(
         f"user root;\ndaemon off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\nevents {{}}\n"
+        # As Debian has it: what a server does not say itself is logged with whole requests.
         f"http {{\naccess_log {folder}/access.log;\n{places}{block}}}\n"
     )
     process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(file)])
@@ -68,7 +75,7 @@ def nginx(folder: Path, *, site: str, packages: Path) -> Iterator[Front]:
                 assert process.poll() is None, (folder / "error.log").read_text()
                 assert time.monotonic() < deadline
         assert (answer.status_code, answer.headers["Location"]) == (301, "https://127.0.0.1/x")
-        yield Front(f"https://127.0.0.1:{port}", certificate)
+        yield Front(f"https://127.0.0.1:{port}", f"http://127.0.0.1:{plain}", certificate)
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -156,3 +163,51 @@ def test_what_has_ended_or_is_lost_gives_the_friendly_page(site: httpx.Client, l
 
 def test_figures_for_monitoring_stay_on_this_machine(site: httpx.Client) -> None:
     assert site.get("/downloads/metrics").status_code == 404
+
+
+def logged(folder: Path) -> str:
+    """Return all that nginx has written, whatever the file."""
+    return "".join(file.read_text() for file in folder.glob("*.log"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        (f"/downloads/links/{TOKEN}/data.zip", "/downloads/links/..."),
+        (f"/downloads/links/{TOKEN}/", "/downloads/links/..."),
+        (f"/downloads/links/{ENCODED}/", "/downloads/links/..."),
+        (f"/downloads/requests/{ORDER}/cancel/", "/downloads/requests/..."),
+        (f"/downloads/api/requests/{ORDER}/", "/downloads/api/requests/..."),
+        (f"/downloads/api/requests/{ORDER.replace('-', '')}/", "/downloads/api/requests/..."),
+        (f"/downloads/generic/{ORDER}/", "/downloads/generic/..."),
+        (f"/downloads/verify/{TOKEN}:1vN0xQ:{TOKEN}/", "/downloads/verify/..."),
+        (f"/portal/nobody//{TOKEN}", "/portal/nobody//..."),
+        ("/downloads/order/?resource=dem&email=ana@example.org&key=short", "/downloads/order/"),
+        ("/admin/downloads/downloadrequest/?q=ana@example.org", "/admin/downloads/downloadrequest/"),
+        (f"/?{TOKEN}", "/"),
+        ("/downloads/order", "/downloads/order"),
+    ],
+)
+def test_nginx_logs_no_secret_of_a_path_no_query_and_no_page_that_led_there(
+    front: tuple[Front, Path], asked: str, kept: str
+) -> None:
+    (at, folder), secrets = front, {TOKEN, TOKEN[:25], ENCODED, ORDER, ORDER.replace("-", ""), "ana", "short"}
+    for file in folder.glob("*.log"):
+        os.truncate(file, 0)
+    # Nothing answers behind it: nginx has an error to report, too.
+    with httpx.Client(base_url=at.url, verify=ssl.create_default_context(cafile=at.certificate)) as client:
+        answer = client.get(asked, headers={"Referer": f"{at.url}/downloads/requests/{ORDER}/?key=short"})
+    httpx.get(f"{at.plain}{asked}", trust_env=False)
+    assert answer.status_code == 502
+    said = logged(folder)
+    assert [f'"GET {kept} HTTP/1.1" {status}' in said for status in (502, 301)] == [True, True], said
+    assert "site: 502" in said
+    assert [secret for secret in secrets if secret in said] == []
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Front, Path]]:
+    """An nginx with no site behind it."""
+    folder = tmp_path_factory.mktemp("front")
+    with nginx(folder, site=f"127.0.0.1:{free_ports(1)[0]}", packages=folder / "packages") as at:
+        yield at, folder

@@ -44,6 +44,7 @@ def get_processes(demo: Demo) -> list[ProcessSpec]:
     site = [
         "gunicorn", "downman_site.wsgi:application", f"--bind={HOST}:{demo.port}", "--worker-class=gthread",
         f"--threads={SITE_THREADS}", f"--workers={SITE_PROCESSES}", "--graceful-timeout=3", "--log-level=warning",
+        "--logger-class=downman_ops.launch.gunicorn_log.Logger",
     ]  # fmt: skip
     return [
         ProcessSpec(

@@ -180,6 +180,7 @@ def _site(settings: ServiceSettings) -> list[str]:
         "-m", "gunicorn", f"{module}:{name}", f"--bind={settings.site_bind}", "--worker-class=gthread",
         f"--workers={settings.site_processes}", f"--threads={settings.site_threads}", "--graceful-timeout=30",
         f"--log-level={settings.log_level.lower()}", "--worker-tmp-dir=/dev/shm",
+        "--logger-class=downman_ops.launch.gunicorn_log.Logger",
     ]  # fmt: skip
 
 
