@@ -44,6 +44,10 @@ class StagedFile:
     proof: str
     #: When the source says it changed, where it says so.
     modified_at: datetime | None = None
+    #: What the source declares it to be: `image/tiff`, in lower case and without parameters; empty where it does not.
+    media_type: str = ""
+    #: Where it came from in the end, after all redirects; empty where that is nothing new. It may hold secrets.
+    final_url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,8 @@ from downman_flows.sources.network_addresses import CheckedAddress, Network, che
 Trace = Callable[[str, Mapping[str, Any]], None]
 
 _HEADERS = {"User-Agent": "downman", "Accept": "*/*", "Accept-Encoding": "identity"}
+#: Where a request keeps its URL: what it is sent to has an address in the place of the name.
+_FINAL_URL = "downman_url"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -90,6 +92,7 @@ class GuardedClient:
             extensions["trace"] = trace
         failure: Exception | None = None
         for address in target.addresses:
+            extensions[_FINAL_URL] = str(target.url)
             request = self._client.build_request(
                 method,
                 target.url.copy_with(host=address, fragment=None),
@@ -101,3 +104,8 @@ class GuardedClient:
             except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
                 failure = exc
         raise failure or httpx.ConnectError("There is no address to connect to.")
+
+
+def get_final_url(response: httpx.Response) -> str:
+    """Return the URL that was answered, after all redirects, with its name for a host."""
+    return str(response.request.extensions[_FINAL_URL])

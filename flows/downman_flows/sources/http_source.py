@@ -69,6 +69,8 @@ class HttpSource:
                 crc32=received.hashes.crc32,
                 proof=received.proof,
                 modified_at=received.modified_at,
+                media_type=received.media_type,
+                final_url=received.final_url,
             )
         ]
 

@@ -11,13 +11,14 @@ from downman.domain.ports import Progress
 from downman_flows.sources.body import Body
 from downman_flows.sources.encodings import decoder_for
 from downman_flows.sources.file_names import get_file_name
-from downman_flows.sources.http_client import GuardedClient, Trace
+from downman_flows.sources.http_client import GuardedClient, Trace, get_final_url
 from downman_flows.sources.http_errors import interrupted, parse_date, to_error, to_status_error
 from downman_flows.sources.integrity import (
     get_content_length,
     get_content_range,
     get_digests,
     get_etag_md5,
+    get_media_type,
     wrong_digest,
 )
 from downman_flows.sources.partial import Partial, ResumeInfo
@@ -40,6 +41,9 @@ class Received:
     hashes: Hashes
     proof: str
     modified_at: datetime | None
+    #: As in `StagedFile`.
+    media_type: str
+    final_url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,8 @@ class Transfer:
             hashes=body.kept,
             proof=proofs[0] if proofs else _proof_by_framing(response, total, encoded=decoder is not None),
             modified_at=parse_date(response.headers.get("Last-Modified")),
+            media_type=get_media_type(response.headers),
+            final_url=get_final_url(response),
         )
 
     def _save_resume_info(self, response: httpx.Response, total: int | None) -> None:
