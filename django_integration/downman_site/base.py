@@ -1,5 +1,6 @@
 """Settings that the demo and the reference site in production share."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "axes",
     "ninja",  # serves the scripts of the API's page from this site
     "downman",
     "downman_site",
@@ -48,7 +50,23 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
+# Failed log-ins are counted: see downman_site/login_limits.py.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# So many from one network to one account; `login_limits.PER_NETWORK` times as many from it to all of them.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Who goes on does not wait longer than the page says.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "downman_site.login_limits.client_network"
+AXES_HANDLER = "downman_site.login_limits.Handler"
+AXES_LOCKOUT_CALLABLE = "downman_site.login_limits.refuse"
+# Who has logged in, Django's own log of the admin shows.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 ROOT_URLCONF = "downman_site.urls"
 WSGI_APPLICATION = "downman_site.wsgi.application"
