@@ -152,6 +152,5 @@ class DemoSettings(EnvironmentSettings):
     )
     limits: Literal["on", "off"] = Field(
         default="on",
-        description="`off`: nobody is limited in how much they order, for loads. (There is no such limit yet; the "
-        "parts of one order are limited by `DOWNLOADS_CART_LIMIT`.)",
+        description="`off`: nobody is limited in how much they order, for loads. `DOWNLOADS_CART_LIMIT` still holds.",
     )

@@ -21,12 +21,12 @@ from downman.schemas import (
 )
 from downman.services import cancelling, extending, generic, ordering, tracking
 from downman.services.transitions import REQUESTER
-from downman.visitors import get_visitor
+from downman.visitors import get_requester
 
 #: What a call about one order answers when it cannot be done.
 REFUSALS = dict.fromkeys((401, 404, 409, 503), Problem)
 #: The same for a call that takes a body.
-BAD_BODIES = dict.fromkeys((401, 413, 415, 422, 503), Problem)
+BAD_BODIES = dict.fromkeys((401, 413, 415, 422, 429, 503), Problem)
 
 
 def logged_in(request: HttpRequest) -> bool:
@@ -66,8 +66,8 @@ def list_resources(request: HttpRequest) -> object:
 @decorate_view(problems.small_json_only)
 def place_request(request: HttpRequest, order: OrderIn) -> object:
     """Store an order; it is packaged as soon as its turn comes."""
-    visitor = get_visitor(request)
-    return _placed(ordering.place_request(order.to_order(), raw_order=to_raw_order(order), user=visitor))
+    who = get_requester(request)
+    return _placed(ordering.place_request(order.to_order(), raw_order=to_raw_order(order), **who))
 
 
 @api.get("requests/{public_id}/", response={200: RequestOut, **REFUSALS}, summary="Order status", auth=has_secret)
@@ -122,17 +122,21 @@ def extend_request(request: HttpRequest, public_id: str) -> object:
     return tracking.track(tracking.find_request(public_id))
 
 
-@api.post("requests/{public_id}/again/", response={201: PlacedOut, 422: Problem, **REFUSALS}, summary="Order once more")
+@api.post(
+    "requests/{public_id}/again/",
+    response={201: PlacedOut, 422: Problem, 429: Problem, **REFUSALS},
+    summary="Order once more",
+)
 def order_again(request: HttpRequest, public_id: str) -> object:
     """Place a new order of what an earlier one did not give, or gives no longer, with the same choices."""
-    return _placed(ordering.order_again(tracking.find_request(public_id), user=get_visitor(request)))
+    return _placed(ordering.order_again(tracking.find_request(public_id), **get_requester(request)))
 
 
 @api.post("generic-requests/", response={201: RegisteredOut, **BAD_BODIES}, summary="Submit a free-text request")
 @decorate_view(problems.small_json_only)
 def register_free_text_request(request: HttpRequest, free_text_request: FreeTextRequestIn) -> object:
     """Store a free-text request; an administrator answers it."""
-    stored = generic.register(free_text_request.to_free_text_request(), user=get_visitor(request))
+    stored = generic.register(free_text_request.to_free_text_request(), **get_requester(request))
     return Status(201, {"id": stored.public_id, "status": stored.status, "tracking_url": tracking.generic_url(stored)})
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from downman.domain.errors import ExtensionRefused, IllegalTransition, OrderRefused
+from downman.domain.errors import ExtensionRefused, IllegalTransition, LimitReached, OrderRefused
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.settings import app_settings
 
@@ -25,9 +25,17 @@ DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 ASK_AGAIN_AFTER = 10
 
 
-def problem(status: HTTPStatus, detail: str, *, errors: list[dict[str, str]] | None = None) -> HttpResponse:
-    """Make the answer for an error."""
-    body: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+def problem(
+    status: HTTPStatus, detail: str, *, errors: list[dict[str, str]] | None = None, **members: str
+) -> HttpResponse:
+    """Make the answer for an error; `members` extend it (RFC 9457, 3.2)."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        **members,
+    }
     if errors:
         body["errors"] = errors
     return JsonResponse(body, status=status.value, content_type="application/problem+json")
@@ -38,6 +46,13 @@ def database_unavailable() -> HttpResponse:
     detail = _("The site cannot reach its database at the moment. Orders are not affected. Ask again in a few seconds.")
     answer = problem(HTTPStatus.SERVICE_UNAVAILABLE, detail)
     answer["Retry-After"] = str(ASK_AGAIN_AFTER)
+    return answer
+
+
+def limit_problem(exc: LimitReached) -> HttpResponse:
+    """Make the answer for who has reached a limit (RFC 6585, 4), with the name of that limit."""
+    answer = problem(HTTPStatus.TOO_MANY_REQUESTS, exc.message, limit=exc.limit)
+    answer["Retry-After"] = str(exc.retry_after)
     return answer
 
 
@@ -70,6 +85,10 @@ def install(api: NinjaAPI) -> None:
         return problem(
             HTTPStatus.UNPROCESSABLE_ENTITY, exc.message, errors=[{"field": exc.field, "detail": exc.message}]
         )
+
+    @api.exception_handler(LimitReached)
+    def too_many(_request: HttpRequest, exc: LimitReached) -> HttpResponse:
+        return limit_problem(exc)
 
     @api.exception_handler(IllegalTransition)
     @api.exception_handler(ExtensionRefused)

@@ -146,6 +146,7 @@ class Problem(Schema):
     status: int
     detail: str
     errors: list[FieldProblem] = Field(default_factory=list)
+    limit: str | None = Field(None, description="With status 429: the limit that was reached, as `limits/` names it.")
 
 
 def to_raw_order(order: OrderIn) -> dict[str, Any]:

@@ -21,6 +21,8 @@ _ONE: Mapping[Any, str] = {
     Path: "a path",
     Mapping[str, str]: "dotted paths by their names",
 }
+#: A proxy that connects to the site by a socket of the machine has no address.
+UNIX_SOCKET = "unix"
 #: What Prefect takes as the name of a block, which is made from that of the pool.
 _POOL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MANY: Mapping[Any, str] = {int: "whole numbers", Path: "paths", IPv4Network | IPv6Network: "networks"}
@@ -61,9 +63,14 @@ def _to_paths(value: Any) -> dict[str, str]:
     return {name: path.strip() for name, path in value.items()}
 
 
+def _to_proxy(value: Any) -> IPv4Network | IPv6Network | str:
+    return value if value == UNIX_SOCKET else _to_network(value)
+
+
 #: A path may be written as text.
 Folder = Annotated[Path, Strict(strict=False)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_to_network)]
+Proxy = Annotated[IPv4Network | IPv6Network | Literal["unix"], PlainValidator(_to_proxy)]
 # Beyond these bounds dates overflow, the database cannot hold a size, a machine cannot hold what runs, and what is lost
 # is never missed.
 Days = Annotated[int, Field(le=36_500)]
@@ -71,6 +78,9 @@ Hours = Annotated[int, Field(le=24 * 36_500)]
 Seconds = Annotated[int, Field(le=366 * 24 * 3600)]
 Bytes = Annotated[int, Field(le=10**18)]
 Parts = Annotated[int, unit("parts")]
+Orders = Annotated[int, unit("orders"), Field(le=1_000_000)]
+Mails = Annotated[int, unit("e-mails"), Field(le=1_000_000)]
+Bits = Annotated[int, unit("bits")]
 Runs = Annotated[int, unit("runs"), Field(le=10_000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DottedPaths = Annotated[Mapping[str, str], PlainValidator(_to_paths)]

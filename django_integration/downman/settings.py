@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from downman.domain.jobs import DEFAULT_POOL, PrefectNames
+from downman.domain.limits import Limits
 from downman.domain.loopback import is_this_machine
 from downman.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, PackagingMode, RetryPolicy
 from downman.environment import (
@@ -31,7 +32,22 @@ from downman.environment import (
     unknown_name,
 )
 from downman.secret_files import SUFFIX
-from downman.setting_types import Bytes, Days, Delays, DottedPaths, Folder, Hours, Network, Parts, PoolName, Seconds
+from downman.setting_types import (
+    Bits,
+    Bytes,
+    Days,
+    Delays,
+    DottedPaths,
+    Folder,
+    Hours,
+    Mails,
+    Network,
+    Orders,
+    Parts,
+    PoolName,
+    Proxy,
+    Seconds,
+)
 
 PREFIX = "DOWNLOADS_"
 NO_TIME_ZONES = "Django's USE_TZ is False."
@@ -140,6 +156,58 @@ class AppSettings(BaseSettings):
     validity_days: Days = Field(default=7, ge=1, description="Days for which a link can be used.")
     max_public_bytes: Bytes = Field(
         default=300 * MEGABYTE, ge=1, description="Size of one part above which an administrator must approve it."
+    )
+    limits: bool = Field(
+        default=True, description="Whether limits hold at all; `false` is for loads and for sites without strangers."
+    )
+    limit_window_seconds: Seconds = Field(
+        default=Limits.window_seconds, ge=1, description="Seconds for which orders and free-text requests are counted."
+    )
+    limit_orders_per_network: Orders = Field(
+        default=Limits.orders_per_network,
+        ge=0,
+        description="Orders and free-text requests of one client network in that time; 0: any number.",
+    )
+    limit_orders_per_person: Orders = Field(
+        default=Limits.orders_per_person,
+        ge=0,
+        description="Orders and free-text requests of one person (a user of the site, otherwise an e-mail address) in "
+        "that time; 0: any number.",
+    )
+    limit_open_orders: Orders = Field(
+        default=Limits.open_orders,
+        ge=0,
+        description="Orders of one person that have not come to their end; 0: any number.",
+    )
+    limit_bytes_under_way: Bytes = Field(
+        default=Limits.bytes_under_way,
+        ge=0,
+        description="Size of all parts of one person that are still to come, as far as it is known; 0: any size.",
+    )
+    limit_bytes_kept: Bytes = Field(
+        default=Limits.bytes_kept,
+        ge=0,
+        description="Size of all packages of one person that can be downloaded; 0: any size.",
+    )
+    limit_mails_per_day: Mails = Field(
+        default=Limits.mails_per_day,
+        ge=0,
+        description="E-mails to one address in 24 hours; what goes beyond is sent later; 0: any number.",
+    )
+    limit_ipv4_prefix: Bits = Field(
+        default=Limits.ipv4_prefix, ge=1, le=32, description="Leading bits of an IPv4 address that make its network."
+    )
+    limit_ipv6_prefix: Bits = Field(
+        default=Limits.ipv6_prefix, ge=1, le=128, description="Leading bits of an IPv6 address that make its network."
+    )
+    limit_staff: bool = Field(
+        default=False, description="Whether limits hold for users who may log in to the admin (`is_staff`), too."
+    )
+    trusted_proxies: tuple[Proxy, ...] = Field(
+        default=(),
+        strict=False,
+        description="Networks of the proxies in front of the site, whose `X-Forwarded-For` is believed, such as "
+        "`127.0.0.1/32`; `unix` for one that connects by a socket of the machine. The header of all others is ignored.",
     )
     max_resource_bytes: Bytes = Field(
         default=50_000 * MEGABYTE, ge=1, description="Size of one part above which it is never fetched."

@@ -19,6 +19,8 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from downman.client_address import get_client_address
+
 logger = logging.getLogger(__name__)
 
 #: So many times as many from one network are too many as well, whatever the accounts: an institute has one address.
@@ -42,7 +44,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]  # django-axes has no 
 
 def client_network(request: HttpRequest) -> str:
     """Return the first address of the client's network: itself, or that of its /64."""
-    address = ipaddress.ip_address(request.META.get("REMOTE_ADDR") or "0.0.0.0")  # noqa: S104 - a Unix socket has none
+    address = ipaddress.ip_address(get_client_address(request) or "0.0.0.0")  # noqa: S104 - where it is not known
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False).network_address)
     return str(address)

@@ -64,6 +64,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+# nginx on this machine, which overwrites the header of the request (deployments/nginx/downman.conf).
+DOWNLOADS_TRUSTED_PROXIES = ["127.0.0.1/32", "::1/128", "unix"]
 DOWNLOADS_PACKAGE_DIR = HOME / "packages"
 DOWNLOADS_STAGING_DIR = HOME / "staging"
 globals().update(APP)

@@ -46,5 +46,7 @@ DOWNLOADS_PREFECT_API_URL = ENVIRONMENT.get("PREFECT_API_URL", "http://127.0.0.1
 DOWNLOADS_PREFECT_API_AUTH_STRING = ENVIRONMENT.get("PREFECT_API_AUTH_STRING", "")
 DOWNLOADS_POOL = ENVIRONMENT.get("DOWNMAN_POOL", "downman")
 DOWNLOADS_BEHAVIOUR = "ALL"
+# For loads: nobody is limited in how much they order.
+DOWNLOADS_LIMITS = ENVIRONMENT.get("DOWNMAN_LIMITS", "on") != "off"
 # The environment may override each of them under the same name.
 globals().update(settings_from_environment(ENVIRONMENT))

@@ -1,5 +1,6 @@
 """The rules."""
 
+import dataclasses
 from typing import Any, cast
 
 from annotated_types import Le
@@ -8,8 +9,9 @@ from django.core.validators import MaxValueValidator
 from django.db.models import Field
 from django.http import HttpRequest
 
+from downman.domain.limits import Limits
 from downman.models import PolicyRecord
-from downman.settings import AppSettings
+from downman.settings import AppSettings, app_settings
 
 #: The most that a number may be, by the field's name, which is that of the setting too.
 _MOST = {
@@ -24,13 +26,26 @@ class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The rules: one row."""
 
     list_display = ("__str__", "behaviour", "cart_limit", "validity_days", "max_public_bytes", "administrators")
-    fields = ("behaviour", "cart_limit", "validity_days", "max_public_bytes", "administrators")
+    fieldsets = (
+        (None, {"fields": ("behaviour", "cart_limit", "validity_days", "max_public_bytes", "administrators")}),
+        (
+            "Limits",
+            {
+                "description": "How much one client network and one person may order. Whoever is beyond a limit is "
+                "told when to come back. An empty field means the site's setting.",
+                "fields": [f"limit_{item.name}" for item in dataclasses.fields(Limits)],
+            },
+        ),
+    )
 
     def formfield_for_dbfield(self, db_field: "Field[Any, Any]", request: HttpRequest, **kwargs: Any) -> Any:
         """Refuse what the settings of the same names refuse too."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field is not None and (most := _MOST.get(db_field.name)):
             field.validators.append(MaxValueValidator(most))
+        if field is not None and db_field.name.startswith("limit_"):
+            setting = AppSettings.model_fields[db_field.name]
+            field.help_text = f"{setting.description} The site's setting: {getattr(app_settings(), db_field.name):,}."
         return field
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -20,7 +20,8 @@ DownmanError
 ├── IllegalTransition         a state was asked for that cannot follow the present one
 ├── ExtensionRefused          a link is not kept any longer; says what to do instead
 ├── TriggerUnavailable        the orchestrator cannot be reached; the order stands and is started later
-└── OrderRefused              the order cannot be taken as it is; says what to change
+├── OrderRefused              the order cannot be taken as it is; says what to change
+└── LimitReached              nothing more is taken of this client or person for now; says when to come back
 
 The class docstring's first line is for developers. `sentence` is for the person who ordered: it is stored as a code
 with its details and put into words, in the reader's language, only when it is shown.
@@ -225,6 +226,20 @@ class OrderRefused(DownmanError):
         """Keep where the order is wrong and the sentence that says what to change."""
         self.field = field
         self.message = message
+        super().__init__(message=message)
+
+
+class LimitReached(DownmanError):
+    """Nothing more is taken of this client or person for some time. `limit` is the name of what stands in the way."""
+
+    code = "limit-reached"
+    sentence = gettext_noop("{message}")
+
+    def __init__(self, *, limit: str, message: str, retry_after: int) -> None:
+        """Keep which limit it is, the sentence that says what to do, and the seconds after which to ask again."""
+        self.limit = limit
+        self.message = message
+        self.retry_after = max(1, retry_after)
         super().__init__(message=message)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from downman.domain.limits import Limits
+
 MEGABYTE = 1_000_000
 #: Share of a delay by which chance may lengthen it.
 LONGEST_SPREAD = 0.1
@@ -36,6 +38,8 @@ class DownloadPolicy:
     validity_days: int = 7
     #: Bytes of one resource above which an administrator must approve it.
     max_public_bytes: int = 300 * MEGABYTE
+    #: None where nobody is limited.
+    limits: Limits | None = None
 
     def packages(self, *, is_static: bool) -> bool:
         """Return whether what comes from a source goes into the package, not behind a link of its own."""

@@ -3,6 +3,7 @@
 from downman.models.catalogue import Resource
 from downman.models.events import RequestEvent
 from downman.models.generic import GenericRequest
+from downman.models.limits import LimitUse
 from downman.models.links import DownloadLink
 from downman.models.locators import ResourceLocator
 from downman.models.notices import Notice
@@ -13,6 +14,7 @@ __all__ = [
     "DownloadLink",
     "DownloadRequest",
     "GenericRequest",
+    "LimitUse",
     "Notice",
     "PolicyRecord",
     "RequestEvent",

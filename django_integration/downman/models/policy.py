@@ -20,6 +20,10 @@ def validate_addresses(text: str) -> None:
             raise ValidationError("Write one e-mail address on each line, like name@example.org.") from exc
 
 
+def _limit(*, least: int = 0) -> "models.PositiveBigIntegerField[Any, Any]":
+    return models.PositiveBigIntegerField(null=True, blank=True, validators=[MinValueValidator(least)])
+
+
 class PolicyRecord(models.Model):
     """The one row of rules set by an administrator; an empty field means the site's setting."""
 
@@ -32,6 +36,16 @@ class PolicyRecord(models.Model):
         validators=[validate_addresses],
         help_text="Addresses of those who are told what waits for a decision, one on each line.",
     )
+    #: The limits (`domain.limits.Limits`); 0 is no limit.
+    limit_window_seconds = _limit(least=1)
+    limit_orders_per_network = _limit()
+    limit_orders_per_person = _limit()
+    limit_open_orders = _limit()
+    limit_bytes_under_way = _limit()
+    limit_bytes_kept = _limit()
+    limit_mails_per_day = _limit()
+    limit_ipv4_prefix = _limit(least=1)
+    limit_ipv6_prefix = _limit(least=1)
 
     class Meta:
         """Exactly one row."""

@@ -15,7 +15,9 @@ from downman.domain.status import GenericStatus
 from downman.free_text import to_one_line
 from downman.models import GenericRequest
 from downman.models.numbers import create_numbered
+from downman.services.limits import get_limiter
 from downman.services.notices import enqueue_for_administrators, enqueue_notice
+from downman.services.policy import current_policy
 from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER
 
@@ -24,15 +26,23 @@ LONGEST_TEXT = 5000
 LONGEST_LINE = 200
 
 
-def register(free_text_request: FreeTextRequest, *, user: models.Model | None = None) -> GenericRequest:
-    """Store a free-text request, and enqueue the mails about it. Raises `OrderRefused`."""
+def register(
+    free_text_request: FreeTextRequest, *, user: models.Model | None = None, client: str | None = None
+) -> GenericRequest:
+    """Store a free-text request, and enqueue the mails about it; see `ordering.place_request` for `client`.
+
+    Raises `OrderRefused` and `LimitReached`; nothing is stored then.
+    """
+    email = checked_email(free_text_request.email)
+    limiter = get_limiter(current_policy(), client=client, user=user, email=email)
+    limiter.check(for_order=False)
     description = _checked_text("description", free_text_request.description)
     if not description:
         raise OrderRefused(field="description", message=_("Describe what you need."))
     with transaction.atomic():
         stored = create_numbered(
             GenericRequest,
-            email=checked_email(free_text_request.email),
+            email=email,
             language=checked_language(free_text_request.language),
             description=description,
             organisation=_checked_text(
@@ -44,6 +54,7 @@ def register(free_text_request: FreeTextRequest, *, user: models.Model | None = 
         )
         enqueue_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
         enqueue_for_administrators(stored, NoticeKind.GENERIC_NEEDED, fact="registered")
+        limiter.count(for_order=False)
     return stored
 
 

@@ -15,6 +15,7 @@ from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.models.numbers import create_numbered
 from downman.services.announcements import announce_order
 from downman.services.bbox_validation import check_bbox
+from downman.services.limits import get_limiter
 from downman.services.missing import is_missing
 from downman.services.notices import enqueue_notice
 from downman.services.policy import current_policy
@@ -23,14 +24,20 @@ from downman.services.transitions import REQUESTER, lock_order
 from downman.signals import order_placed
 
 
-def place_request(order: Order, *, raw_order: Mapping[str, Any], user: models.Model | None = None) -> DownloadRequest:
+def place_request(
+    order: Order, *, raw_order: Mapping[str, Any], user: models.Model | None = None, client: str | None = None
+) -> DownloadRequest:
     """Store an order with its parts, first events and first mail in one transaction, and have it started.
 
-    Raises `OrderRefused`, with the field and what to change, before anything is stored.
+    `client` is the IP address of the one who orders (`client_address`); limits hold only where it is given.
+
+    Raises `OrderRefused`, with the field and what to change, and `LimitReached`; nothing is stored then.
     """
     email = checked_email(order.email)
     language = checked_language(order.language)
     policy = current_policy()
+    limiter = get_limiter(policy, client=client, user=user, email=email)
+    limiter.check()
     locators = _checked_lines(order.lines, policy)
     with transaction.atomic():
         request = create_numbered(DownloadRequest, email=email, user=user, language=language, raw_order=raw_order)
@@ -43,16 +50,20 @@ def place_request(order: Order, *, raw_order: Mapping[str, Any], user: models.Mo
             change.record_creation()
             enqueue_notice(change.request, NoticeKind.RECEIVED, fact="order")
             change.recompute_status(reason="ordered")
+        # Last: others of the same network or person wait from here until the commit.
+        limiter.count()
     return change.request
 
 
-def order_again(request: DownloadRequest, *, user: models.Model | None = None) -> DownloadRequest:
+def order_again(
+    request: DownloadRequest, *, user: models.Model | None = None, client: str | None = None
+) -> DownloadRequest:
     """Place a new order of what an earlier one did not give, or gives no longer, with the same choices.
 
     It is the order of `user`, who asks for it; of the earlier one's user where that is not known.
 
-    Raises `OrderRefused` when the catalogue no longer offers it so, and `IllegalTransition` while there is nothing to
-    order again.
+    Raises `OrderRefused` when the catalogue no longer offers it so, `LimitReached`, and `IllegalTransition` while there
+    is nothing to order again.
     """
     missing = [row for row in request.locators.select_related("link") if is_missing(row, request)]
     if not missing:
@@ -62,7 +73,7 @@ def order_again(request: DownloadRequest, *, user: models.Model | None = None) -
         for row in missing
     )
     order = Order(email=request.email, language=request.language, lines=lines)
-    return place_request(order, raw_order={"again": request.pk}, user=user or request.user)
+    return place_request(order, raw_order={"again": request.pk}, user=user or request.user, client=client)
 
 
 def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[ResourceLocator]:

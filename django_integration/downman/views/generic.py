@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from downman.domain.errors import IllegalTransition, OrderRefused
+from downman.domain.errors import IllegalTransition, LimitReached, OrderRefused
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, get_final_statuses
 from downman.forms import FreeTextRequestForm
 from downman.login import opened_by_secret
@@ -18,7 +18,8 @@ from downman.models import GenericRequest
 from downman.services import generic, tracking
 from downman.services.transitions import REQUESTER
 from downman.views.capability_url import capability_url
-from downman.visitors import get_visitor
+from downman.views.limits import limit_reached
+from downman.visitors import get_requester, get_visitor
 
 
 @never_cache
@@ -29,9 +30,11 @@ def generic_page(request: HttpRequest) -> HttpResponse:
     form = FreeTextRequestForm(request.POST if request.method == "POST" else None, user=get_visitor(request))
     if form.is_valid():
         try:
-            stored = generic.register(form.to_free_text_request(), user=form.user)
+            stored = generic.register(form.to_free_text_request(), **get_requester(request))
         except OrderRefused as refusal:
             form.refuse(refusal)
+        except LimitReached as reached:
+            return limit_reached(request, "downloads/generic.html", {"form": form}, reached)
         else:
             return redirect("downloads:generic-tracking", stored.public_id)
     return render(request, "downloads/generic.html", {"form": form}, status=422 if form.errors else 200)

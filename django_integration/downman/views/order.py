@@ -6,9 +6,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from downman.domain.errors import OrderRefused
+from downman.domain.errors import LimitReached, OrderRefused
 from downman.forms import OrderForm
 from downman.services import ordering
+from downman.views.limits import limit_reached
+from downman.visitors import get_requester
 
 
 @never_cache
@@ -19,9 +21,11 @@ def order_page(request: HttpRequest) -> HttpResponse:
     form = OrderForm.from_request(request)
     if form.is_valid():
         try:
-            placed = ordering.place_request(form.to_order(), raw_order=form.raw_order(), user=form.user)
+            placed = ordering.place_request(form.to_order(), raw_order=form.raw_order(), **get_requester(request))
         except OrderRefused as refusal:
             form.refuse(refusal)
+        except LimitReached as reached:
+            return limit_reached(request, "downloads/order.html", {"form": form}, reached)
         else:
             return redirect("downloads:tracking", placed.public_id)
     return render(request, "downloads/order.html", {"form": form}, status=422 if form.errors else 200)

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
-from downman.domain.errors import ExtensionRefused, IllegalTransition, OrderRefused
+from downman.domain.errors import ExtensionRefused, IllegalTransition, LimitReached, OrderRefused
 from downman.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, get_final_statuses
 from downman.forms import OrderForm
 from downman.login import opened_by_secret
@@ -19,7 +19,8 @@ from downman.models import DownloadRequest
 from downman.services import cancelling, extending, ordering, tracking
 from downman.services.transitions import REQUESTER
 from downman.views.capability_url import capability_url
-from downman.visitors import get_visitor
+from downman.views.limits import limit_reached
+from downman.visitors import get_requester, get_visitor
 
 
 @never_cache
@@ -88,7 +89,7 @@ def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Order once more what an order did not give; where the catalogue refuses, show what it still offers of it."""
     found = tracking.find_request(public_id)
     try:
-        placed = ordering.order_again(found, user=get_visitor(request))
+        placed = ordering.order_again(found, **get_requester(request))
     except IllegalTransition:
         refusal = _("There is nothing to order again: everything can be taken, or is still on its way.")
         return _page(request, found, refusal=refusal)
@@ -97,6 +98,8 @@ def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
         form = OrderForm(None, cart=missing, user=get_visitor(request))
         context = {"form": form, "refusal": refused.message}
         return render(request, "downloads/order.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    except LimitReached as reached:
+        return limit_reached(request, "downloads/tracking.html", _context(found), reached)
     return redirect("downloads:tracking", placed.public_id)
 
 
@@ -111,12 +114,14 @@ def _done_or_refused(
 
 
 def _page(request: HttpRequest, found: DownloadRequest, *, refusal: str = "") -> HttpResponse:
+    status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
+    return render(request, "downloads/tracking.html", {**_context(found), "refusal": refusal}, status=status)
+
+
+def _context(found: DownloadRequest) -> dict[str, object]:
     tracked = tracking.track(found)
-    context = {
+    return {
         "tracked": tracked,
-        "refusal": refusal,
         "is_final": tracked.status in get_final_statuses(REQUEST_TRANSITIONS),
         "is_moving": tracked.status in OPEN_REQUESTS,
     }
-    status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
-    return render(request, "downloads/tracking.html", context, status=status)

@@ -1,0 +1,172 @@
+"""Limits of what one client network and one person may order: looked at before any work, counted with the order.
+
+Uses are counted over the time that has just passed, so that no moment lets twice as much through. Exact also when many
+order in the same instant: those who share a key wait for each other, but only for the end of a transaction, and those
+who are beyond their limit are told so before that, with nothing written and nobody waited for.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, models
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from downman.domain.errors import LimitReached
+from downman.domain.limits import LimitName, Limits, get_network
+from downman.domain.policy import DownloadPolicy
+from downman.models import LimitUse
+from downman.services import quotas
+from downman.services.limit_words import describe_window
+from downman.services.persons import Person, address_key, get_person, is_own_address
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """One limit, and what is used of it."""
+
+    name: LimitName
+    limit: int
+    #: None where it is that of a person who is not known.
+    used: int | None
+    #: Seconds over which uses count; None for what counts as long as it is there.
+    window_seconds: int | None = None
+    #: When what is used now counts no longer; None where nothing is used, or only events end it.
+    resets_at: datetime | None = None
+
+    @property
+    def remaining(self) -> int | None:
+        """How much more is taken now."""
+        return None if self.used is None else max(0, self.limit - self.used)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Counted:
+    """So many uses of one key in the window."""
+
+    name: LimitName
+    limit: int
+    key: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limiter:
+    """The limits that hold for one order; without any, it does nothing."""
+
+    limits: Limits = field(default_factory=Limits)
+    person: Person | None = None
+    counted: Sequence[_Counted] = ()
+
+    def check(self, *, for_order: bool = True) -> None:
+        """Refuse what is beyond a limit already. Raises `LimitReached`."""
+        self._check_uses()
+        if self.person is not None and for_order:
+            quotas.check(self.person, self.limits, is_stored=False)
+
+    def count(self, *, for_order: bool = True) -> None:
+        """Count one more; call it last in the transaction that stores it. Raises `LimitReached`.
+
+        Whoever shares a key waits here until the other transaction ends, and then counts what that stored.
+        """
+        if not self.counted and self.person is None:
+            return
+        _lock(sorted({*(counted.key for counted in self.counted), *self._person_keys()}))
+        self._check_uses()
+        if self.person is not None and for_order:
+            quotas.check(self.person, self.limits, is_stored=True)
+        now = timezone.now()
+        LimitUse.objects.bulk_create(LimitUse(key=counted.key, used_at=now) for counted in self.counted)
+
+    def usages(self) -> list[Usage]:
+        """Return what is used of each limit in the window."""
+        since = timezone.now() - self._window
+        found = []
+        for counted in self.counted:
+            uses = LimitUse.objects.filter(key=counted.key, used_at__gt=since)
+            facts = uses.aggregate(used=models.Count("pk"), last=models.Max("used_at"))
+            found.append(
+                Usage(
+                    name=counted.name,
+                    limit=counted.limit,
+                    used=facts["used"],
+                    window_seconds=self.limits.window_seconds,
+                    resets_at=facts["last"] and facts["last"] + self._window,
+                )
+            )
+        return found
+
+    @property
+    def _window(self) -> timedelta:
+        return timedelta(seconds=self.limits.window_seconds)
+
+    def _person_keys(self) -> Iterator[int]:
+        if self.person is not None:
+            yield _to_key(self.person.key)
+
+    def _check_uses(self) -> None:
+        if not self.counted:
+            return
+        now = timezone.now()
+        recent = LimitUse.objects.filter(used_at__gt=now - self._window).order_by()
+        rows = recent.filter(key__in=[counted.key for counted in self.counted])
+        used = dict(rows.values_list("key").annotate(models.Count("pk")))
+        for counted in self.counted:
+            if used.get(counted.key, 0) >= counted.limit:
+                # The use after whose end there is room again.
+                freed = recent.filter(key=counted.key).order_by("-used_at")[counted.limit - 1 : counted.limit].get()
+                seconds = (freed.used_at + self._window - now).total_seconds()
+                raise LimitReached(
+                    limit=counted.name,
+                    message=describe_window(counted.name, counted.limit, self.limits.window_seconds, seconds),
+                    retry_after=int(seconds) + 1,
+                )
+
+
+def get_limiter(
+    policy: DownloadPolicy, *, client: str | None, user: models.Model | None = None, email: str = ""
+) -> Limiter:
+    """Return the limits that hold for what a client orders.
+
+    `client` is the IP address, empty where it is not known; None is one whom nothing limits: a program of the site,
+    or staff.
+    Without an e-mail address and a user the limits of persons are left out.
+    """
+    limits = policy.limits
+    if limits is None or client is None:
+        return Limiter()
+    person = get_person(user=user, email=email) if email or user is not None else None
+    counted = []
+    if limits.orders_per_network and (network := get_network(client, limits)):
+        counted.append(_to_counted(LimitName.ORDERS_PER_NETWORK, limits.orders_per_network, f"network {network}"))
+    if limits.orders_per_person:
+        keys = [person.key] if person is not None else []
+        if email and user is not None and not is_own_address(user, email):
+            # Of somebody else, who is protected from mails as from those of everybody.
+            keys.append(address_key(email))
+        counted += [_to_counted(LimitName.ORDERS_PER_PERSON, limits.orders_per_person, key) for key in keys]
+    return Limiter(limits=limits, person=person, counted=counted)
+
+
+def delete_old_uses(policy: DownloadPolicy) -> int:
+    """Delete what counts no longer, and return how much that was."""
+    seconds = policy.limits.window_seconds if policy.limits else 0
+    old = LimitUse.objects.filter(used_at__lte=timezone.now() - timedelta(seconds=seconds))
+    deleted, _by_model = old.delete()
+    return deleted
+
+
+def _to_counted(name: LimitName, limit: int, who: str) -> _Counted:
+    return _Counted(name=name, limit=limit, key=_to_key(who))
+
+
+def _to_key(who: str) -> int:
+    """Make a number from which, without the site's secret, nobody learns who it is."""
+    digest = salted_hmac("downman.limits", who, algorithm="sha256").digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def _lock(keys: Sequence[int]) -> None:
+    """Wait until nobody else holds one of the keys, and hold them until the transaction ends; always in one order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key", [list(keys)])
