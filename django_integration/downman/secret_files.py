@@ -33,6 +33,29 @@ def read_secret_files(environment: Mapping[str, str], names: Iterable[str]) -> t
     return filled, problems
 
 
+def belongs_to_strangers(status: os.stat_result) -> str:
+    """Return what keeps a file or folder from being trusted, after its name; nothing where only we and root write."""
+    if status.st_uid not in {0, os.geteuid()}:
+        return "is another user's"
+    return "may be written by everybody" if status.st_mode & stat.S_IWOTH else ""
+
+
+def read_own_file(path: Path) -> str | None:
+    """Return the text of a file that only root and this user can have written; None where there is none.
+
+    Raises `ValueError`, with a sentence, for one that others could have.
+    """
+    try:
+        with path.open() as file:
+            if stranger := belongs_to_strangers(os.fstat(file.fileno())):
+                raise ValueError(f"{path} {stranger} and is not read; set DOWNMAN_HOME to a folder of your own.")
+            return file.read()
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise ValueError(f"{path} is another user's; set DOWNMAN_HOME to a folder of your own.") from None
+
+
 def _read(path: Path) -> str:
     """Return the secret in a file, without the end of its last line. Raises `ValueError` for what holds none."""
     # Without blocking: reading a pipe would wait for a writer.

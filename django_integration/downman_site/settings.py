@@ -8,6 +8,8 @@ import json
 import os
 from pathlib import Path
 
+from downman.environment import InvalidSettings
+from downman.secret_files import read_own_file
 from downman.settings import settings_from_environment
 from downman_site.base import *  # noqa: F403
 from downman_site.base import database, logging
@@ -18,9 +20,12 @@ DEMO_DATA_DIR = (Path(__file__).parent / "data").resolve()
 
 
 def environment() -> dict[str, str]:
-    """Return the environment over that of the running demo."""
-    file = HOME / "secrets" / "environment.json"
-    written: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    """Return the environment over that of the running demo. Raises `InvalidSettings` for one of somebody else."""
+    try:
+        text = read_own_file(HOME / "secrets" / "environment.json")
+    except ValueError as exc:
+        raise InvalidSettings([str(exc)]) from None
+    written: dict[str, str] = json.loads(text or "{}")
     return {**written, **os.environ}
 
 

@@ -19,6 +19,7 @@ from downman_ops.launch.env_file import load_env
 from downman_ops.launch.orphan_processes import stop_orphan_processes
 from downman_ops.launch.processes import Processes, get_processes
 from downman_ops.launch.startup import Startup
+from downman_ops.launch.strangers import refuse_open_folder
 from downman_ops.settings import DemoSettings
 
 #: The mail sink's port is that of the site plus this, as long as it is free.
@@ -44,8 +45,12 @@ def run(words: Sequence[str] = (), env_file: Path | None = None) -> int:
     try:
         load_env(env_file)
         settings = DemoSettings()
+        refuse_open_folder(Path.cwd(), what="demo")
+        # Of all that it starts too: nobody else reads what it keeps.
+        os.umask(0o077)
         home = DemoHome(root=settings.home.expanduser().resolve())
-        home.prepare()
+        for sentence in home.prepare():
+            _say(sentence)
         with home.lock():
             return _run_in(home, settings)
     except KeyboardInterrupt:

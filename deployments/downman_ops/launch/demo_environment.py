@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from downman.secret_files import read_own_file
+from downman_ops.errors import ConfigurationError
 from downman_ops.launch import prefect_environment
 from downman_ops.launch.demo_home import MARK, DemoHome
 from downman_ops.launch.ports import HOST
@@ -104,12 +106,17 @@ def write_shared_env(demo: Demo, environment: Mapping[str, str]) -> None:
 def load_shared_env(home: DemoHome) -> bool:
     """Take what a demo left in its home for this process's environment; return whether one ran there.
 
-    Where the demo is, its home says; a setting of the app may be given differently to one command.
+    Where the demo is, its home says; a setting of the app may be given differently to one command. Raises
+    `ConfigurationError` where others may have written it.
     """
     os.environ["DOWNMAN_HOME"] = str(home.root)
-    if not home.environment.exists():
+    try:
+        text = read_own_file(home.environment)
+    except ValueError as exc:
+        raise ConfigurationError(str(exc)) from None
+    if text is None:
         return False
-    shared: Mapping[str, str] = json.loads(home.environment.read_text())
+    shared: Mapping[str, str] = json.loads(text)
     for name in FOREIGN:
         os.environ.pop(name, None)
     for name, value in {**DEFAULTS, **shared}.items():

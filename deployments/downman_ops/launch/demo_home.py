@@ -1,20 +1,30 @@
 """The folder in which a demo keeps everything, and the checks that it can."""
 
+import contextlib
 import fcntl
 import os
 import secrets
 import shutil
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from downman.domain.sizes import format_size
+from downman.secret_files import belongs_to_strangers
 from downman_ops.errors import ConfigurationError
 
 #: Below this the databases could not even start properly, let alone packages be made.
 LEAST_FREE_BYTES = 500_000_000
 #: Set for every process below the launcher; its value is the demo's home.
 MARK = "DOWNMAN_DEMO_PROCESS_OF"
+
+
+#: Folders and files that nobody else may look into.
+_OURS_ALONE, _FILE_OF_OURS = 0o700, 0o600
+#: Of the path of a folder that is no place for all, as /srv is.
+_LEAST_DEPTH = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,16 +88,26 @@ class DemoHome:
         """The file that shows commands in other terminals where the running demo's database is."""
         return self.root / "secrets" / "environment.json"
 
-    def prepare(self) -> None:
-        """Make the folders. Raises `ConfigurationError` when that cannot be or the disk is nearly full."""
+    def prepare(self) -> list[str]:
+        """Make the folders, none of which others may look into; return a sentence for those that they could.
+
+        Raises `ConfigurationError` when that cannot be, when the home is another user's, or the disk is nearly full.
+        """
         folders = [
             self.prefect, self.temporary, self.staging, self.packages, self.files, self.mail, self.logs,
+            self.environment.parent,
         ]  # fmt: skip
         try:
+            self.root.mkdir(mode=_OURS_ALONE, parents=True, exist_ok=True)
+            if stranger := belongs_to_strangers(self.root.stat()):
+                raise ConfigurationError(
+                    f"{self.root} {stranger}: a demo there would trust what others have put into it; set DOWNMAN_HOME "
+                    "to a folder of your own."
+                )
             for folder in folders:
-                folder.mkdir(parents=True, exist_ok=True)
-            self.secret_key.parent.mkdir(mode=0o700, exist_ok=True)
+                folder.mkdir(mode=_OURS_ALONE, exist_ok=True)
             closed = [folder for folder in [self.root, *folders] if not os.access(folder, os.W_OK | os.X_OK)]
+            opened = [] if closed else self._close([*folders, *self.mail.iterdir(), *self.logs.iterdir()])
         except OSError as exc:
             raise ConfigurationError(
                 f"The demo cannot keep its files in {self.root}: {exc.strerror} ({exc.filename}); "
@@ -103,6 +123,23 @@ class DemoHome:
                 f"The disk of {self.root} is nearly full: {format_size(free)} are free and the demo needs "
                 f"{format_size(LEAST_FREE_BYTES)}; make room, or set DOWNMAN_HOME to a folder on another disk."
             )
+        return opened
+
+    def _close(self, paths: Iterable[Path]) -> list[str]:
+        """Let nobody else into these paths, and the home unless others may need it, as they do /srv."""
+        paths = list(paths)
+        ours = {*(path.name for path in paths), self.postgres.name}
+        within = {path.name for path in self.root.iterdir()}
+        is_ours = within <= ours or ("demo.lock" in within and len(self.root.parts) > _LEAST_DEPTH)
+        root = [self.root] if is_ours and self.root != Path.home() else []
+        found = [path for path in root + paths if _is_open(path)]
+        for path in found:
+            mode = path.lstat().st_mode
+            path.chmod(stat.S_IMODE(mode) & (_OURS_ALONE if stat.S_ISDIR(mode) else _FILE_OF_OURS))
+        if not found:
+            return []
+        what = f"{found[0]}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
+        return [f"Other users could look into {what}; they cannot any more."]
 
     def lock(self) -> IO[str]:
         """Take the home for this process until the file is closed or the process ends, however it ends.
@@ -152,3 +189,12 @@ class DemoHome:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(text + "\n")
         unfinished.replace(file)
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether others may do anything with a path, but pass through the folder as PostgreSQL's user must."""
+    with contextlib.suppress(FileNotFoundError):
+        status = path.lstat()
+        allowed = stat.S_IXGRP if stat.S_ISDIR(status.st_mode) and os.geteuid() == 0 else 0
+        return not stat.S_ISLNK(status.st_mode) and bool(status.st_mode & 0o077 & ~allowed)
+    return False

@@ -174,9 +174,16 @@ def _make_private(folder: Path, owner: pwd.struct_passwd | None) -> None:
 
 def _let_through(folder: Path, owner: pwd.struct_passwd) -> None:
     """Let the server's user pass through (not look into) the folders above its data and its programs."""
+    home = folder.parent
+    if not home.stat().st_mode & stat.S_IXOTH and home.stat().st_uid == os.geteuid():
+        # Our own folder: that user alone may, by its group.
+        os.chown(home, -1, owner.pw_gid)
+        home.chmod(stat.S_IMODE(home.stat().st_mode) | stat.S_IXGRP)
     bin_folder = programs()
     closed = [
-        path for path in {*folder.parents, *bin_folder.parents, bin_folder} if not path.stat().st_mode & stat.S_IXOTH
+        path
+        for path in {*folder.parents, *bin_folder.parents, bin_folder}
+        if not path.stat().st_mode & stat.S_IXOTH and not _lets_group_through(path, owner)
     ]
     for path in sorted(closed):
         print(  # noqa: T201 - a change outside our own home is said to the person
@@ -185,3 +192,8 @@ def _let_through(folder: Path, owner: pwd.struct_passwd) -> None:
             flush=True,
         )
         path.chmod(path.stat().st_mode | stat.S_IXOTH)
+
+
+def _lets_group_through(folder: Path, owner: pwd.struct_passwd) -> bool:
+    status = folder.stat()
+    return status.st_gid == owner.pw_gid and bool(status.st_mode & stat.S_IXGRP)

@@ -1,6 +1,7 @@
 """A mail server that takes every mail and keeps it as a file: `python -m downman_ops.launch.mail_sink PORT FOLDER`."""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ class MailFolder:
     def __init__(self, folder: Path) -> None:
         """Go on after the highest number that is there."""
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         numbers = [int(file.stem) for file in folder.glob("*.eml") if file.stem.isdigit()]
         self._last = max(numbers, default=0)
 
@@ -25,7 +26,8 @@ class MailFolder:
         self._last += 1
         file = self._folder / f"{self._last:04}.eml"
         unfinished = file.with_suffix(".unfinished")
-        unfinished.write_bytes(mail)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(mail)
         return unfinished.replace(file)
 
 

@@ -19,7 +19,7 @@ from downman_ops.launch.demo_environment import DEMO_SETTINGS
 from downman_ops.launch.django_setup import explaining_settings, set_django_up
 from downman_ops.launch.env_file import load_env
 from downman_ops.launch.service_settings import ServiceSettings
-from downman_ops.launch.strangers import is_writable_by_all
+from downman_ops.launch.strangers import refuse_open_folder
 from downman_ops.settings import PoolSettings
 
 #: The settings of the reference site for production; one's own are named by DJANGO_SETTINGS_MODULE.
@@ -53,12 +53,7 @@ def run(words: Sequence[str], env_file: Path | None = None) -> int:
     worker.add_argument("--queues", help="the queues that it serves, with commas (all of the pool)")
     worker.add_argument("--name", help="the name under which it is seen")
     arguments = parser.parse_args(words)
-    if is_writable_by_all(Path.cwd()):
-        # Python looks there first for all that the part imports.
-        raise ConfigurationError(
-            f"Everybody may write into {Path.cwd()}: no service is started there, as it would run what others have put "
-            "into it; go elsewhere with cd."
-        )
+    refuse_open_folder(Path.cwd(), what="service")
     settings = _prepare(env_file, part=arguments.part)
     programs: Mapping[str, Callable[[], list[str]]] = {
         "prefect": lambda: _prefect(settings),

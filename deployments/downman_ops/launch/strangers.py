@@ -29,6 +29,15 @@ def refuse_strangers(*paths: Path, instead: str) -> None:
         )
 
 
+def refuse_open_folder(folder: Path, *, what: str) -> None:
+    """Raise `ConfigurationError` where everybody may write into the present folder: Python imports from it first."""
+    if is_writable_by_all(folder):
+        raise ConfigurationError(
+            f"Everybody may write into {folder}: no {what} is started there, as it would run what others have put into "
+            "it; go elsewhere with cd."
+        )
+
+
 def is_writable_by_all(folder: Path) -> bool:
     """Return whether anybody may put files into a folder."""
     return bool(folder.stat().st_mode & stat.S_IWOTH)
