@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
+from downman.domain.url_secrets import CLEAR_NAME, DOUBTFUL_NAME, REMOVED
 from downman_ops.launch.environment import get_all_secret_names
 
-REMOVED = "***"
 #: A secret so short is a word like any other, which would be removed from the midst of others.
 SHORTEST = 6
 #: What follows is cut off, as the time for the patterns grows with the square of the length.
@@ -29,11 +29,6 @@ _QUOTE = r"""\\?['"]"""
 _SEPARATOR = rf"(?:(?:{_QUOTE})?\s*[=:]|{_QUOTE}\s*,)\s*"
 # The same without `name: value`, which is a sentence as often.
 _STRICT_SEPARATOR = rf"(?:\s*=|{_QUOTE}\s*[=:,])\s*"
-_CLEAR_NAME = r"[\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key)\d*"
-_DOUBTFUL_NAME = (
-    r"(?:[\w-]*key(?:[_-]?id)?|[\w-]*signature[\w-]*|[\w-]*credentials?|[\w-]*session[_-]?id"
-    r"|(?:[\w-]*[_-])?(?:sig|auth|pwd|pass))"
-)
 _HEADER = r"(?:set-)?cookie2?"
 _REMOVED_AFTER = tuple(
     re.compile(f"(?i)({before})(?:{value})", re.MULTILINE)
@@ -46,8 +41,8 @@ _REMOVED_AFTER = tuple(
         ),
         (r"\bauth +(?:plain|login) +", r"\S+"),
         (r"\bbearer +", r"[\w.~+/-]{16,}=*"),
-        (rf"(?<![\w-]){_CLEAR_NAME}{_SEPARATOR}", rf"(?:(?:basic|bearer) +)?{_VALUE}"),
-        (rf"(?<![\w-]){_DOUBTFUL_NAME}{_STRICT_SEPARATOR}", _VALUE),
+        (rf"(?<![\w-]){CLEAR_NAME}{_SEPARATOR}", rf"(?:(?:basic|bearer) +)?{_VALUE}"),
+        (rf"(?<![\w-]){DOUBTFUL_NAME}{_STRICT_SEPARATOR}", _VALUE),
         # In URLs. A password may have any character; what begins like a port is none.
         (r"//(?=[^\s:/?#@]*:(?!\d{1,5}(?:[/?#\s]|$))\S*@)", r"\S*(?=@)"),
         (r"//(?=[^\s/?#]*@)", r"[^\s/?#]*(?=@)"),

@@ -1,9 +1,12 @@
 """The API under `api/`; the same services as the pages."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Status
 from ninja.decorators import decorate_view
 from ninja.errors import AuthenticationError
+from ninja.parser import Parser
 
 from downman import login, problems
 from downman.domain.status import GenericStatus
@@ -21,6 +24,7 @@ from downman.schemas import (
 )
 from downman.services import cancelling, extending, generic, ordering, tracking
 from downman.services.transitions import REQUESTER
+from downman.strict_json import parse_strictly
 from downman.visitors import get_requester
 
 #: What a call about one order answers when it cannot be done.
@@ -39,7 +43,16 @@ def has_secret(request: HttpRequest) -> bool:
     return not login.must_log_in_for_secret_url(request)
 
 
+class StrictParser(Parser):
+    """Reads bodies as strangers may send them."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Read JSON that can be kept. Raises `ValueError`, which django-ninja puts behind an error of its own."""
+        return parse_strictly(request.body)
+
+
 api = NinjaAPI(
+    parser=StrictParser(),
     title="downman",
     version="1",
     description="Order datasets, follow the order, take the package.",

@@ -15,6 +15,7 @@ from ninja.errors import HttpError, ValidationError
 from downman.domain.errors import ExtensionRefused, IllegalTransition, LimitReached, OrderRefused
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.settings import app_settings
+from downman.strict_json import UnusableJson
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ def small_json_only(view: View) -> View:
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _("Send the order as JSON, with Content-Type: application/json.")
             )
         # A server that takes bodies without a length (chunked) must bound them itself; Django reads none of those.
-        if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isascii() or not length.isdecimal() or len(length) > len(str(limit)) or int(length) > limit:
             return problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 _("The order is longer than {limit} bytes. Split it.").format(limit=limit),
@@ -129,6 +131,16 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(HttpError)
     def http_error(_request: HttpRequest, exc: HttpError) -> HttpResponse:
-        # The only one that a caller meets here: a body that is no JSON.
+        return _http_problem(exc)
+
+
+def _http_problem(exc: HttpError) -> HttpResponse:
+    """Answer for a body that cannot be read: the only one of these that a caller meets here."""
+    found = exc.__cause__
+    if not isinstance(found, UnusableJson):
         detail = _("The order is not JSON.") if exc.status_code == HTTPStatus.BAD_REQUEST else str(exc)
         return problem(HTTPStatus(exc.status_code), detail)
+    sentence = _(found.sentence)
+    detail = f"{found.place}: {sentence}" if found.place else sentence
+    errors = [{"field": found.place, "detail": sentence}]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)

@@ -22,18 +22,18 @@ async def package_request(request_id: int) -> Any:
     report = await run_in_django(_package, request_id, str(flow_run.get_id()))
     if report.rows:
         key = await run_in_django(_artifact_key, request_id)
-        await asyncio.gather(
+        artifacts = [
             acreate_table_artifact(
                 key=key,
                 table=report.rows,
-                description=f"**Request {request_id}** · {report.summary}",
-            ),
-            acreate_link_artifact(
-                key=f"{key}-tracking",
-                link=report.tracking_url,
-                link_text=f"Tracking page of request {request_id}",
-            ),
-        )
+                description=f"**Order {report.number}** · {report.summary}",
+            )
+        ]
+        if report.admin_url:
+            # Never the tracking page: who reads Prefect's artifacts, database or logs could cancel the order there.
+            link_text = f"Order {report.number} in the admin"
+            artifacts.append(acreate_link_artifact(key=f"{key}-admin", link=report.admin_url, link_text=link_text))
+        await asyncio.gather(*artifacts)
     return Completed(message=report.summary)
 
 

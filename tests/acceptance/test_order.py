@@ -45,16 +45,19 @@ def test_two_resources_arrive_whole_with_their_mails_and_runs(portal: Portal, de
     assert ready.get_content_type() == "multipart/alternative"
 
     links = {"artifacts": {"type": {"any_": ["markdown"]}}}
-    (tracking,) = [
-        item for item in demo.ask_prefect("POST", "/artifacts/filter", links) if order["tracking_url"] in item["data"]
+    (in_admin,) = [
+        item
+        for item in demo.ask_prefect("POST", "/artifacts/filter", links)
+        if f"Order {order['number']}" in item["data"]
     ]
-    run = demo.ask_prefect("GET", f"/flow_runs/{tracking['flow_run_id']}")
+    assert "/admin/downloads/downloadrequest/" in in_admin["data"]
+    run = demo.ask_prefect("GET", f"/flow_runs/{in_admin['flow_run_id']}")
     assert run["state"]["message"] == "Ready: 2 of 2 resources delivered."
     assert list(run["parameters"]) == ["request_id"]
     of_run = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "type": {"any_": ["table"]}}}
     (table,) = demo.ask_prefect("POST", "/artifacts/filter", of_run)
     assert [row["status"] for row in json.loads(table["data"])] == ["delivered", "delivered"]
-    assert order_id not in json.dumps([run["parameters"], run["name"]])
+    assert order_id not in json.dumps([run, table, in_admin])
     portal.wait_until_nothing_is_staged()
 
 

@@ -18,6 +18,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext, gettext_lazy
 
 from downman.admin.actions import TEXT, AdminAction, filter_actions, get_name
+from downman.admin.guarded import GuardedAdmin
 from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.services.transitions import administrator
 
@@ -74,7 +75,7 @@ class ReadOnlyInline(ReadOnly, admin.TabularInline):  # type: ignore[misc, type-
         return format_html_join(" · ", '<a href="{}">{}</a>', links) or "-"
 
 
-class ActionAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[misc, type-arg]
+class ActionAdmin(ReadOnly, GuardedAdmin):  # type: ignore[misc]
     """An order or a free-text request, to look at and to act on for those who may change it."""
 
     change_form_template = "admin/downloads/change_form.html"

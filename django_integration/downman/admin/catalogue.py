@@ -9,12 +9,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from downman import sources
+from downman.admin.guarded import GuardedAdmin
+from downman.domain.url_secrets import without_secrets
 from downman.models import Resource
 from downman.templatetags.downman_display import size_in_words
 
 
 @admin.register(Resource)
-class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ResourceAdmin(GuardedAdmin):
     """The catalogue."""
 
     list_display = ("title", "id", "source", "size", "restricted", "offered", "licence", "updated_at")
@@ -24,7 +26,19 @@ class ResourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_readonly_fields(self, _request: HttpRequest, obj: Resource | None = None) -> tuple[str, ...]:
         """Keep the id: changing it would make another resource."""
-        return ("id",) if obj else ()
+        return ("id", "public_url") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Resource | None = None) -> list[Any]:
+        """Show the URL as it is to those who may change it; it may hold a key."""
+        names = [field.name for field in self.opts.fields if field.name != "updated_at"]
+        if obj and self.is_viewer(request):
+            names[names.index("url")] = "public_url"
+        return names
+
+    @admin.display(description=_("URL"))
+    def public_url(self, resource: Resource) -> str:
+        """Return its URL without what opens something."""
+        return without_secrets(resource.url, keep=resource.public_parameters)
 
     def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Field | None:  # type: ignore[type-arg]
         """Offer the names of the sources that this portal has."""

@@ -120,7 +120,7 @@ class Language(admin.SimpleListFilter):
         self, _request: HttpRequest, queryset: models.QuerySet[DownloadRequest]
     ) -> models.QuerySet[DownloadRequest]:
         """Keep the orders in the chosen language."""
-        return queryset.filter(language=self.value()) if self.value() else queryset
+        return queryset.filter(language=self.value()) if self.value() in dict(settings.LANGUAGES) else queryset
 
 
 class NewestOnly(Paginator):  # type: ignore[type-arg]
@@ -135,7 +135,7 @@ class NewestOnly(Paginator):  # type: ignore[type-arg]
 
 @admin.register(DownloadRequest)
 class RequestAdmin(ActionAdmin):
-    """Orders; the URL of an order's page opens it to everybody and is not shown in lists."""
+    """Orders; what opens an order is the requester's and shown to nobody here: a mail can be sent again."""
 
     list_display = ("number", "email", "status", "parts", "language", "created_at", "due_at", "lease_until")
     list_filter = (Stage, "status", Language, "created_at")
@@ -157,12 +157,13 @@ class RequestAdmin(ActionAdmin):
     )
     inlines = (LocatorInline, LinkInline, NoticeInline, EventInline)
 
-    def get_fieldsets(self, *_arguments: Any) -> list[tuple[Any, Any]]:
-        """Leave room for what is decided on."""
+    def get_fieldsets(self, request: HttpRequest, obj: DownloadRequest | None = None) -> list[tuple[Any, Any]]:  # noqa: ARG002 - Django's
+        """Leave room for what is decided on; what the requester sent is for those who decide."""
         first = [name for name in self.fields if name not in TECHNICAL_DETAILS]
+        technical = [name for name in TECHNICAL_DETAILS if name != "raw_order" or not self.is_viewer(request)]
         return [
             (None, {"fields": first}),
-            (_("Technical details"), {"fields": TECHNICAL_DETAILS, "classes": ["collapse"]}),
+            (_("Technical details"), {"fields": technical, "classes": ["collapse"]}),
         ]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[DownloadRequest]:

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator
 from django.db.models import Field
 from django.http import HttpRequest
 
+from downman.admin.guarded import GuardedAdmin
 from downman.domain.limits import Limits
 from downman.models import PolicyRecord
 from downman.settings import AppSettings, app_settings
@@ -22,7 +23,7 @@ _MOST = {
 
 
 @admin.register(PolicyRecord)
-class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PolicyAdmin(GuardedAdmin):
     """The rules: one row."""
 
     list_display = ("__str__", "behaviour", "cart_limit", "validity_days", "max_public_bytes", "administrators")

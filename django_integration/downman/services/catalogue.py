@@ -1,6 +1,5 @@
 """Adding resources to the catalogue from a list of plain values."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from downman.models import Resource
+from downman.strict_json import parse_strictly
 
 #: What one entry may hold; `id`, `title`, `source` and `url` must be there.
 FIELDS = (
@@ -16,6 +16,7 @@ FIELDS = (
     "summary",
     "source",
     "url",
+    "public_parameters",
     "layer",
     "formats",
     "restricted",
@@ -24,6 +25,16 @@ FIELDS = (
     "size_bytes",
     "offered",
 )
+#: What a value must be that a field of the model would make something of: `"title": 5` is a mistake and no title.
+_TEXT, _SWITCH, _SIZE = (str, "a text"), (bool, "true or false"), (int, "a whole number, or null")
+_KINDS: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys(("id", "title", "summary", "source", "url", "layer", "licence"), _TEXT),
+    **dict.fromkeys(("restricted", "offered"), _SWITCH),
+    "size_bytes": _SIZE,
+}
+
+
+_LONGEST_SHOWN = 100
 
 
 class CatalogueError(ValueError):
@@ -33,32 +44,44 @@ class CatalogueError(ValueError):
 def import_catalogue(text: str) -> int:
     """Add or replace the resources of a JSON list, all or none; give how many. Raises `CatalogueError`."""
     try:
-        entries = json.loads(text)
+        entries = parse_strictly(text)
     except ValueError as exc:
         raise CatalogueError(f"This is not JSON: {exc}.") from exc
     if not isinstance(entries, list):
         raise CatalogueError("The file must hold a list of resources: [{...}, ...].")
+    seen: set[str] = set()
     with transaction.atomic():
         for number, entry in enumerate(entries, start=1):
-            _save(number, entry)
+            resource = _save(number, entry)
+            if resource.pk in seen:
+                raise CatalogueError(f"Entry {number} ({resource.pk}): its id stands twice in the file.")
+            seen.add(resource.pk)
     return len(entries)
 
 
-def _save(number: int, entry: Any) -> None:
+def _save(number: int, entry: Any) -> Resource:
     if not isinstance(entry, Mapping):
         raise CatalogueError(f"Entry {number} is not an object.")
     unknown = sorted(set(entry) - set(FIELDS))
     if unknown:
-        raise CatalogueError(f"Entry {number} has {_listed(unknown)}, which is not known. Known: {_listed(FIELDS)}.")
+        raise CatalogueError(
+            f"Entry {number} has {ascii(_listed(unknown))[1:-1]}, which is not known. Known: {_listed(FIELDS)}."
+        )
+    shown_id = ascii(entry.get("id", "no id")).strip("'")
+    place = f"Entry {number} ({shown_id[:_LONGEST_SHOWN]})"
+    for name, value in entry.items():
+        kind, words = _KINDS.get(name, (object, ""))
+        is_unknown_size = name == "size_bytes" and value is None
+        if not (is_unknown_size or (isinstance(value, kind) and (kind is not int or not isinstance(value, bool)))):
+            raise CatalogueError(f"{place}: {name}: This must be {words}.")
     resource = Resource(**entry)
-    if not isinstance(resource.formats, list) or not all(isinstance(item, str) for item in resource.formats):
-        raise CatalogueError(f"Entry {number}: `formats` must be a list of words.")
     try:
         resource.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as exc:
         problems = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in exc.message_dict.items())
-        raise CatalogueError(f"Entry {number} ({entry.get('id', 'no id')}): {problems}") from exc
+        raise CatalogueError(f"{place}: {problems}") from exc
     resource.save()
+    return resource
 
 
 def _listed(names: Sequence[str]) -> str:

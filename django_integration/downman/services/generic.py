@@ -20,10 +20,13 @@ from downman.services.notices import enqueue_for_administrators, enqueue_notice
 from downman.services.policy import current_policy
 from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER
+from downman.strict_json import UnusableJson, check_json, is_storable
 
 #: Characters of each text that a client sends.
 LONGEST_TEXT = 5000
 LONGEST_LINE = 200
+#: Characters of the JSON of a view of the map.
+LONGEST_MAP_VIEW = 20_000
 
 
 def register(
@@ -72,24 +75,24 @@ def decide(generic_id: int, target: GenericStatus, *, actor: str, answer: str = 
 
 
 def _checked_map_view(view: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    if not _can_be_kept(view):
-        raise OrderRefused(field="map_view", message=_("This cannot be kept. Send plain texts and finite numbers."))
-    return view
-
-
-def _can_be_kept(view: Mapping[str, Any] | None) -> bool:
-    """Say no to what can be written as JSON but PostgreSQL does not take: NaN, NUL and half characters."""
+    """Return a view that pages, mails and the admin can show."""
     try:
-        text = json.dumps(view, allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except (ValueError, RecursionError):
-        return False
-    return "\\u0000" not in text
+        check_json(view)
+        size = len(json.dumps(view))
+    except (UnusableJson, TypeError, ValueError) as exc:
+        message = _("This cannot be kept. Send plain texts and finite numbers, not nested too deeply.")
+        raise OrderRefused(field="map_view", message=message) from exc
+    if size > LONGEST_MAP_VIEW:
+        message = _("This is too long. Send a view of the map in at most {count} characters of JSON.")
+        raise OrderRefused(field="map_view", message=message.format(count=LONGEST_MAP_VIEW))
+    return view
 
 
 def _checked_text(field: str, text: str, *, longest: int = LONGEST_TEXT) -> str:
     text = text.strip()
-    if len(text) > longest or "\0" in text:
+    if not is_storable(text):
+        raise OrderRefused(field=field, message=_("This has a character that cannot be stored. Write it without."))
+    if len(text) > longest:
         message = _("Write at most {count} characters.")
         raise OrderRefused(field=field, message=message.format(count=longest))
     return text

@@ -19,6 +19,7 @@ from downman.domain.jobs import Job
 from downman.domain.policy import Delivery, DownloadPolicy
 from downman.domain.ports import FetchRequest
 from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, LocatorStatus
+from downman.domain.url_secrets import has_secrets
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.services.db_retry import retry_on_disconnect
 from downman.services.policy import current_policy
@@ -49,6 +50,8 @@ class ClaimedPart:
     refusal: PermanentError | None = None
     #: An ended package of this order that still holds it, relative to the package folder; empty where there is none.
     previous_package: str = ""
+    #: Names in the query of its URL whose values may be shown.
+    public_parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,13 +201,18 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
         public_limit=None if locator.approval == Approval.ACCEPTED else policy.max_public_bytes,
         refusal=refusal,
         previous_package=_package_that_holds(locator),
+        public_parameters=tuple(resource.public_parameters),
     )
 
 
 def _is_packaged(resource: Resource, policy: DownloadPolicy) -> bool:
     source = find_source(resource.source)
     # Of what has no source any more, nothing can be handed out by a link either.
-    return source is None or policy.packages(is_static=source.is_static)
+    if source is None or policy.packages(is_static=source.is_static):
+        return True
+    # A link that leads to the source would tell its key to whoever follows it.
+    is_redirect = source.link_delivery == Delivery.REDIRECT
+    return is_redirect and has_secrets(resource.url, keep=resource.public_parameters)
 
 
 def _package_that_holds(locator: ResourceLocator) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from downman.domain.errors import DownmanError
 from downman.domain.ports import OrderParameter, StagedFile
+from downman.domain.url_secrets import without_secrets
 from downman.services.leases import Claim, ClaimedPart
 from downman.services.outcome import Failure
 from downman.sources import find_source
@@ -60,7 +61,7 @@ def _file(name: str, part: ClaimedPart, staged: StagedFile) -> dict[str, Any]:
         "name": name,
         **_resource(part),
         # A path of the server is nobody's business.
-        "source_url": part.request.url if urlsplit(part.request.url).scheme in _PUBLIC_SCHEMES else None,
+        "source_url": _source_url(part),
         "source_name": staged.name,
         "modified_at": staged.modified_at.astimezone(UTC).isoformat() if staged.modified_at else None,
         "size": staged.size,
@@ -68,6 +69,11 @@ def _file(name: str, part: ClaimedPart, staged: StagedFile) -> dict[str, Any]:
         "completeness_proof": staged.proof,
         "licence": part.licence or None,
     }
+
+
+def _source_url(part: ClaimedPart) -> str | None:
+    url = without_secrets(part.request.url, keep=part.public_parameters)
+    return url if urlsplit(url).scheme in _PUBLIC_SCHEMES else None
 
 
 def _left_out(part: ClaimedPart, failure: Failure) -> dict[str, Any]:

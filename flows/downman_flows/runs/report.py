@@ -8,7 +8,7 @@ from django.utils.formats import date_format
 from downman.domain.status import describe_status
 from downman.models import DownloadRequest
 from downman.services.db_retry import retry_on_disconnect
-from downman.services.tracking import TrackedRequest, track
+from downman.services.tracking import TrackedRequest, decision_url, track
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,9 @@ class Report:
     summary: str
     #: One row for each resource.
     rows: list[dict[str, str]] = field(default_factory=list)
-    tracking_url: str = ""
+    number: str = ""
+    #: Of the order's page in the admin; empty where the site has none. Prefect is never told what opens the order.
+    admin_url: str = ""
 
     @classmethod
     def nothing_due(cls, request_id: int) -> Self:
@@ -45,7 +47,11 @@ def build_report(request_id: int) -> Report:
     """Tell how a request stands after a run."""
     tracked = track(DownloadRequest.objects.get(pk=request_id))
     return Report(
-        request_id=request_id, summary=_summary(tracked), rows=_rows(tracked), tracking_url=tracked.tracking_url
+        request_id=request_id,
+        summary=_summary(tracked),
+        rows=_rows(tracked),
+        number=tracked.number,
+        admin_url=decision_url("downloadrequest", request_id),
     )
 
 
