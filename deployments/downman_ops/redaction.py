@@ -48,7 +48,7 @@ _REMOVED_AFTER = tuple(
         (r"//(?=[^\s/?#]*@)", r"[^\s/?#]*(?=@)"),
         (r"\b[a-z][a-z0-9+.-]*://[^\s?#]*[?#]", _VALUE),
         # What opens an order, its packages or a free-text request.
-        (r"/links/", r"""[^\s/?#'"]+"""),
+        (r"/(?:links|confirm)/", r"""[^\s/?#'"]+"""),
         (r"/(?:(?:generic-)?requests|generic)/", r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"),
     )
 )

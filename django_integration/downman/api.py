@@ -9,9 +9,13 @@ from ninja.errors import AuthenticationError
 from ninja.parser import Parser
 
 from downman import login, problems
+from downman.domain.email_domains import suggest_email
 from downman.domain.status import GenericStatus
 from downman.models import DownloadRequest, Resource
 from downman.schemas import (
+    AddressOut,
+    EmailIn,
+    EmailOut,
     FreeTextRequestIn,
     OrderIn,
     PlacedOut,
@@ -22,7 +26,8 @@ from downman.schemas import (
     WishOut,
     to_raw_order,
 )
-from downman.services import cancelling, extending, generic, ordering, tracking
+from downman.services import cancelling, change_email, extending, generic, ordering, tracking, verification
+from downman.services.requesters import checked_email
 from downman.services.transitions import REQUESTER
 from downman.strict_json import parse_strictly
 from downman.visitors import get_requester
@@ -133,6 +138,40 @@ def extend_request(request: HttpRequest, public_id: str) -> object:
     """Keep everything that can be taken as long as if it had been made now, within the site's limit."""
     extending.extend(tracking.find_request(public_id).pk, actor=REQUESTER)
     return tracking.track(tracking.find_request(public_id))
+
+
+@api.post(
+    "requests/{public_id}/email/",
+    response={200: AddressOut, 413: Problem, 415: Problem, 422: Problem, **REFUSALS},
+    summary="Correct the e-mail address of an order",
+    auth=has_secret,
+)
+@decorate_view(problems.small_json_only)
+def correct_email(request: HttpRequest, public_id: str, body: EmailIn) -> object:
+    """Send all further e-mails to another address; the old one is told. It may have to be confirmed first."""
+    change_email.correct_email(tracking.find_request(public_id).pk, body.email)
+    return tracking.track(tracking.find_request(public_id))
+
+
+@api.post(
+    "requests/{public_id}/confirmation/",
+    response={200: RequestOut, **REFUSALS},
+    summary="Send the link that confirms the e-mail address again",
+    auth=has_secret,
+)
+def send_confirmation(request: HttpRequest, public_id: str) -> object:
+    """Send the e-mail with the link once more, to an address that is not confirmed yet."""
+    found = tracking.find_request(public_id)
+    verification.ask_again(found)
+    return tracking.track(found)
+
+
+@api.post("email-check/", response={200: EmailOut, **BAD_BODIES}, summary="Check an e-mail address")
+@decorate_view(problems.small_json_only)
+def check_email(request: HttpRequest, body: EmailIn) -> object:
+    """Return how an address is understood, and what was probably meant; nothing is stored."""
+    email = checked_email(body.email)
+    return {"email": email, "suggestion": suggest_email(email)}
 
 
 @api.post(

@@ -12,7 +12,13 @@ from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from downman.domain.errors import ExtensionRefused, IllegalTransition, LimitReached, OrderRefused
+from downman.domain.errors import (
+    ConfirmationRefused,
+    ExtensionRefused,
+    IllegalTransition,
+    LimitReached,
+    OrderRefused,
+)
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.settings import app_settings
 from downman.strict_json import UnusableJson
@@ -94,7 +100,10 @@ def install(api: NinjaAPI) -> None:
 
     @api.exception_handler(IllegalTransition)
     @api.exception_handler(ExtensionRefused)
-    def too_late(_request: HttpRequest, exc: IllegalTransition | ExtensionRefused) -> HttpResponse:
+    @api.exception_handler(ConfirmationRefused)
+    def too_late(
+        _request: HttpRequest, exc: IllegalTransition | ExtensionRefused | ConfirmationRefused
+    ) -> HttpResponse:
         return problem(HTTPStatus.CONFLICT, _(exc.sentence).format_map(exc.details))
 
     @api.exception_handler(OperationalError)

@@ -60,6 +60,28 @@ class OrderIn(Schema):
         return Order(email=self.email, language=self.language, lines=lines)
 
 
+class EmailIn(Schema):
+    """An e-mail address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(max_length=1000)] = Field(description="An e-mail address.")
+
+
+class EmailOut(Schema):
+    """An e-mail address as the portal understands it."""
+
+    email: str = Field(description="Where e-mails would go: the domain in ASCII.")
+    suggestion: str = Field(description="Another address that was probably meant; empty where it looks right.")
+
+
+class AddressOut(Schema):
+    """Where the e-mails about an order go."""
+
+    email: str = Field(description="The present address, its domain in ASCII.")
+    new_email: str = Field(description="The one that was asked for, until it is confirmed; empty where that is done.")
+
+
 class PlacedOut(Schema):
     """An order that was stored."""
 

@@ -21,7 +21,15 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from downman.domain.jobs import DEFAULT_POOL, PrefectNames
 from downman.domain.limits import Limits
 from downman.domain.loopback import is_this_machine
-from downman.domain.policy import MAIL_RETRIES, MEGABYTE, SOURCE_RETRIES, SPACE_RETRY, PackagingMode, RetryPolicy
+from downman.domain.policy import (
+    MAIL_RETRIES,
+    MEGABYTE,
+    SOURCE_RETRIES,
+    SPACE_RETRY,
+    PackagingMode,
+    RetryPolicy,
+    VerifyEmail,
+)
 from downman.environment import (
     EnvironmentSettings,
     InvalidSettings,
@@ -301,6 +309,23 @@ class AppSettings(BaseSettings):
         default=True,
         description="Whether the mail server takes e-mail addresses with letters beyond ASCII before the @ (SMTPUTF8, "
         "RFC 6531). If not, an order with such an address is refused.",
+    )
+    verify_email: VerifyEmail = Field(
+        default=VerifyEmail.NEVER,
+        strict=False,
+        description="Whose e-mail address must be confirmed, by a link that is sent to it, before anything is fetched "
+        "or sent: `never` anybody's, that of `anonymous` visitors, or `always`.",
+    )
+    verify_email_hours: Hours = Field(
+        default=24,
+        ge=1,
+        description="Hours for which such a link can be used. What is not confirmed by then is cancelled.",
+    )
+    verified_email_days: Days = Field(
+        default=30,
+        ge=0,
+        description="Days for which an address that was confirmed need not be confirmed again when the same logged-in "
+        "user writes it again; 0: each time.",
     )
     mail_block: str = Field(
         default="",

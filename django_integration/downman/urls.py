@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from downman import login
 from downman.api import api
 from downman.security_headers import with_security_headers
-from downman.views import generic, health, links, metrics, order, tracking
+from downman.views import confirmation, generic, health, links, metrics, order, tracking
 
 app_name = "downloads"
 
@@ -18,9 +18,13 @@ _PATTERNS: list[URLPattern | URLResolver] = [
     ),
     path("requests/<uuid:public_id>/extend/", tracking.extend, name="extend"),
     path("requests/<uuid:public_id>/again/", tracking.again, name="again"),
+    path("requests/<uuid:public_id>/email/", tracking.correct_email, name="correct-email"),
+    path("requests/<uuid:public_id>/confirmation/", tracking.send_confirmation, name="send-confirmation"),
+    path("confirm/<str:token>/", confirmation.confirmation_page, name="confirm"),
     path("generic/", generic.generic_page, name="generic"),
     path("generic/<uuid:public_id>/", generic.generic_tracking_page, name="generic-tracking"),
     path("generic/<uuid:public_id>/cancel/", generic.cancel, name="generic-cancel"),
+    path("generic/<uuid:public_id>/confirmation/", generic.send_confirmation, name="generic-send-confirmation"),
     path("links/<str:token>/<str:name>", links.download, name="link"),
     path("links/<str:token>/", links.download, name="link-short"),
     path("api/", login.answer_programs(api.urls)),

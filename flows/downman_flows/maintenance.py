@@ -15,7 +15,9 @@ async def clean_expired() -> Any:
     cleaned = await run_in_django(_clean)
     return Completed(
         message=f"{cleaned.warned} people warned, {cleaned.expired} links expired, {cleaned.evicted} ended early, "
-        f"{cleaned.deleted} packages deleted ({cleaned.freed_bytes:,} bytes), {cleaned.forgotten} orders forgotten."
+        f"{cleaned.deleted} packages deleted ({cleaned.freed_bytes:,} bytes), "
+        f"{cleaned.unverified} orders without a confirmed address cancelled, "
+        f"{cleaned.forgotten} orders forgotten."
     )
 
 

@@ -53,13 +53,12 @@ def test_what_is_wrong_stands_at_its_field(client: Client, changes: dict[str, st
     assert not GenericRequest.objects.exists()
 
 
-def test_its_page_tells_how_it_stands_and_nothing_of_who_asked(client: Client) -> None:
+def test_its_page_tells_how_it_stands(client: Client) -> None:
     stored = wish(usage="A thesis")
     page = client.get(page_of(stored))
     text = page.content.decode()
     for words in ("Waiting for an answer", "Soil maps of &lt;Jaén&gt; &amp; around", "A thesis", "Cancel the request"):
         assert words in text
-    assert EMAIL not in text
     assert "no-store" in page["Cache-Control"]
     assert "noindex" in page["X-Robots-Tag"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from downman.domain.notices import FOR_ADMINISTRATORS, NoticeKind
+from downman.domain.notices import FOR_ADMINISTRATORS, VERIFICATIONS, NoticeKind
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, Notice, Resource, ResourceLocator
 from downman.services.mails import Mail, compose, to_email_message
 from downman.services.tracking import decision_url, generic_url, link_url, tracking_url
@@ -14,9 +14,11 @@ from tests.integration.orders import EMAIL, delivered, order, wish
 
 pytestmark = pytest.mark.django_db
 
-ABOUT_WISHES = [kind for kind in NoticeKind if kind.startswith("generic_")]
+#: Those that lead elsewhere than to the page of what they are about: `test_verification.py`.
+ABOUT_ADDRESSES = {*VERIFICATIONS, NoticeKind.ADDRESS_CHANGED}
+ABOUT_WISHES = [kind for kind in NoticeKind if kind.startswith("generic_") and kind not in ABOUT_ADDRESSES]
 #: Those that go to the person who ordered, with the page of their order.
-ABOUT_ORDERS = [kind for kind in NoticeKind if kind not in {*ABOUT_WISHES, *FOR_ADMINISTRATORS}]
+ABOUT_ORDERS = [kind for kind in NoticeKind if kind not in {*ABOUT_WISHES, *FOR_ADMINISTRATORS, *ABOUT_ADDRESSES}]
 NEXT_YEAR = datetime(2099, 7, 1, 15, 30, tzinfo=UTC)
 
 

@@ -94,7 +94,7 @@ def _many(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
             yield
         finally:
             with connection.cursor() as cursor:
-                cursor.execute(f"TRUNCATE {tables}")
+                cursor.execute(f"TRUNCATE {tables} CASCADE")
             Resource.objects.all().delete()
 
 

@@ -20,6 +20,7 @@ from downman_ops.prompts import confirm, get_actor
 LATER = "If Prefect's server does not answer now, it is done when it is back."
 #: Why nothing of an order can be tried now, and what to do instead.
 NOTHING_WAITS: Mapping[RequestStatus, str] = {
+    RequestStatus.UNVERIFIED: "waits for its requester to confirm the e-mail address. The admin pages can confirm it.",
     RequestStatus.QUEUED: "is due already and waits for a worker. `downman doctor` checks whether there is one.",
     RequestStatus.PACKAGING: "is being packaged now. `downman show` says how far it is.",
     RequestStatus.AWAITING_APPROVAL: "waits for an administrator. Accept or release its parts on the admin pages.",

@@ -15,9 +15,10 @@ from downman.domain.status import (
     GenericStatus,
     LinkStatus,
     LocatorStatus,
+    RequestStatus,
 )
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
-from downman.services import approvals, cancelling, change_email, generic, notices
+from downman.services import approvals, cancelling, change_email, generic, notices, verification
 from downman.services.generic import LONGEST_TEXT
 
 #: The name of the one field that a question may have.
@@ -93,6 +94,10 @@ def _goes_on(order: DownloadRequest) -> bool:
 
 def _is_active(link: DownloadLink) -> bool:
     return link.status == LinkStatus.ACTIVE
+
+
+def _is_unverified(row: DownloadRequest | GenericRequest) -> bool:
+    return row.status == RequestStatus.UNVERIFIED
 
 
 def _is_unanswered(row: GenericRequest) -> bool:
@@ -174,6 +179,13 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
         do=lambda pk, actor, text: change_email.change_email(pk, text, actor=actor),
         field=_address,
     ),
+    "confirm-address": AdminAction(
+        label=_("Confirm the e-mail address"),
+        question=_("Take the e-mail address of {row} for confirmed? The work starts, and e-mails are sent to it."),
+        done=_("The e-mail address of {row} was confirmed."),
+        do=lambda pk, actor, _text: verification.confirm_order(pk, actor=actor),
+        possible=_is_unverified,
+    ),
     "cancel": AdminAction(
         label=_("Cancel the order"),
         question=_("Cancel {row}? Running work stops, and its links end. This cannot be undone."),
@@ -184,6 +196,13 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
 }
 
 FREE_TEXT_ACTIONS: Mapping[str, AdminAction] = {
+    "confirm-address": AdminAction(
+        label=_("Confirm the e-mail address"),
+        question=_("Take the e-mail address of {row} for confirmed? E-mails are sent to it then."),
+        done=_("The e-mail address of {row} was confirmed."),
+        do=lambda pk, _actor, _text: verification.confirm_free_text_request(pk),
+        possible=_is_unverified,
+    ),
     "complete": AdminAction(
         label=_("Complete"),
         question=_("Say that {row} is done?"),

@@ -147,6 +147,7 @@ class RequestAdmin(ActionAdmin):
     fields = (
         "number",
         "email",
+        "address_verified",
         "user",
         "language",
         "status",

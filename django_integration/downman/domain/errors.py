@@ -19,6 +19,7 @@ DownmanError
 ├── LeaseLost                 stop: another worker has the request
 ├── IllegalTransition         a state was asked for that cannot follow the present one
 ├── ExtensionRefused          a link is not kept any longer; says what to do instead
+├── ConfirmationRefused       an e-mail address is not confirmed, or not asked for again; says why
 ├── TriggerUnavailable        the orchestrator cannot be reached; the order stands and is started later
 ├── OrderRefused              the order cannot be taken as it is; says what to change
 └── LimitReached              nothing more is taken of this client or person for now; says when to come back
@@ -207,6 +208,13 @@ class ExtensionRefused(DownmanError):
     sentence = gettext_noop(
         "The data cannot be kept any longer than they are. Download them in time, or order them again later."
     )
+
+
+class ConfirmationRefused(DownmanError):
+    """An e-mail address is not to be confirmed now, or its link is not sent again now."""
+
+    code = "confirmation-refused"
+    sentence = "{reason}"
 
 
 class TriggerUnavailable(DownmanError):

@@ -11,6 +11,14 @@ MEGABYTE = 1_000_000
 LONGEST_SPREAD = 0.1
 
 
+class VerifyEmail(StrEnum):
+    """Whose e-mail address has to be confirmed before anything is fetched or sent."""
+
+    NEVER = "never"  #: Nobody's.
+    ANONYMOUS = "anonymous"  #: Those of visitors who have not logged in.
+    ALWAYS = "always"  #: Everybody's.
+
+
 class PackagingMode(StrEnum):
     """What goes into packages, and what is handed out by a link of its own."""
 

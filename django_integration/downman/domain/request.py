@@ -53,17 +53,20 @@ class Part:
     link: LinkStatus | None = None
 
 
-def outcome_of(parts: Collection[Part], *, cancelled: bool = False) -> RequestStatus:
+def outcome_of(parts: Collection[Part], *, cancelled: bool = False, verified: bool = True) -> RequestStatus:
     """Return the state of a request from its parts; there is no other source of it.
 
     `cancelled`: the request was cancelled as a whole, so that a part that had failed before does not count. A
-    delivered part whose link is cancelled becomes a cancelled part.
+    delivered part whose link is cancelled becomes a cancelled part. `verified`: nobody has to confirm the e-mail
+    address any more.
     """
     if cancelled:
         return RequestStatus.CANCELLED
     downloadable = [part for part in parts if part.status == LocatorStatus.DELIVERED and part.link == LinkStatus.ACTIVE]
     delivered = [part for part in parts if part.status == LocatorStatus.DELIVERED]
     open_parts = [part for part in parts if part.status not in SETTLED_LOCATORS]
+    if open_parts and not verified:
+        return RequestStatus.UNVERIFIED
     if open_parts:
         return RequestStatus.PARTLY_READY if downloadable else _waiting(open_parts)
     if downloadable:

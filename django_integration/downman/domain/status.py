@@ -14,6 +14,7 @@ Status = TypeVar("Status", bound=StrEnum)
 class RequestStatus(StrEnum):
     """Where one order stands; always the value of `request.outcome_of` for its locators."""
 
+    UNVERIFIED = "unverified"  #: Waits until the person who ordered has confirmed their e-mail address.
     AWAITING_APPROVAL = "awaiting_approval"  #: Every part that is left waits for an administrator.
     QUEUED = "queued"  #: Waits for a worker: to start, or to try again later.
     PACKAGING = "packaging"  #: A worker is fetching and zipping it.
@@ -43,6 +44,7 @@ class LocatorStatus(StrEnum):
 class GenericStatus(StrEnum):
     """Where a free-text request, which people handle, stands."""
 
+    UNVERIFIED = "unverified"  #: Waits until the person who asked has confirmed their e-mail address.
     REGISTERED = "registered"  #: Waits for an administrator.
     COMPLETED = "completed"  #: An administrator has done what was asked for.
     REJECTED = "rejected"  #: An administrator has declined it.
@@ -77,6 +79,15 @@ class NoticeStatus(StrEnum):
 
 
 REQUEST_TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
+    RequestStatus.UNVERIFIED: frozenset(
+        {
+            RequestStatus.QUEUED,
+            RequestStatus.AWAITING_APPROVAL,
+            # Also when the address was not confirmed in time.
+            RequestStatus.CANCELLED,
+            RequestStatus.REJECTED,
+        }
+    ),
     RequestStatus.AWAITING_APPROVAL: frozenset(
         {
             RequestStatus.QUEUED,
@@ -196,6 +207,8 @@ LINK_TRANSITIONS: Mapping[LinkStatus, frozenset[LinkStatus]] = {
 }
 
 GENERIC_TRANSITIONS: Mapping[GenericStatus, frozenset[GenericStatus]] = {
+    # Cancelled also when the address was not confirmed in time.
+    GenericStatus.UNVERIFIED: frozenset({GenericStatus.REGISTERED, GenericStatus.CANCELLED}),
     GenericStatus.REGISTERED: frozenset({GenericStatus.COMPLETED, GenericStatus.REJECTED, GenericStatus.CANCELLED}),
     GenericStatus.COMPLETED: frozenset(),
     GenericStatus.REJECTED: frozenset(),

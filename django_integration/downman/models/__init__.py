@@ -9,8 +9,10 @@ from downman.models.locators import ResourceLocator
 from downman.models.notices import Notice
 from downman.models.policy import PolicyRecord
 from downman.models.requests import DownloadRequest
+from downman.models.verifications import AddressVerification
 
 __all__ = [
+    "AddressVerification",
     "DownloadLink",
     "DownloadRequest",
     "GenericRequest",

@@ -9,6 +9,9 @@ from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus
 from downman.models.numbers import number_field, unique_number
 from downman.models.states import StateQuerySet, known_values, to_choices
 
+#: Those of which nobody has decided anything.
+UNDECIDED = sorted((GenericStatus.UNVERIFIED.value, GenericStatus.REGISTERED.value))
+
 
 class GenericQuerySet(StateQuerySet["GenericRequest"]):
     """Free-text requests; `services.generic` moves them."""
@@ -54,8 +57,8 @@ class GenericRequest(models.Model):
             known_values(field="status", states=GenericStatus, name="generic_status_known"),
             unique_number("generic_number_once"),
             models.CheckConstraint(
-                condition=models.Q(status=GenericStatus.REGISTERED.value, decided_at=None)
-                | (~models.Q(status=GenericStatus.REGISTERED.value) & models.Q(decided_at__isnull=False)),
+                condition=models.Q(status__in=UNDECIDED, decided_at=None)
+                | (~models.Q(status__in=UNDECIDED) & models.Q(decided_at__isnull=False)),
                 name="generic_decided_has_time",
             ),
         )

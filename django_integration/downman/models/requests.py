@@ -26,6 +26,8 @@ class DownloadRequest(models.Model):
     number = number_field()
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField()
+    #: False: nothing is fetched, and only the mail with the link is sent, until the address is confirmed.
+    address_verified = models.BooleanField(default=True, db_default=True, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
     language = models.CharField(max_length=20)
     raw_order = models.JSONField(help_text="What was asked for, as it came.")
@@ -58,6 +60,10 @@ class DownloadRequest(models.Model):
         constraints = (
             known_values(field="status", states=RequestStatus, name="request_status_known"),
             unique_number("request_number_once"),
+            models.CheckConstraint(
+                condition=~models.Q(status=RequestStatus.UNVERIFIED.value) | models.Q(address_verified=False),
+                name="request_unverified_waits",
+            ),
             models.CheckConstraint(
                 condition=models.Q(lease_owner="", lease_until=None)
                 | (~models.Q(lease_owner="") & models.Q(lease_until__isnull=False)),

@@ -9,14 +9,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from downman.domain.errors import IllegalTransition, OrderRefused
-from downman.domain.notices import NOTICE_FOR_GENERIC, NoticeKind
+from downman.domain.notices import NOTICE_FOR_GENERIC
 from downman.domain.request import FreeTextRequest
 from downman.domain.status import GenericStatus
 from downman.free_text import to_one_line
 from downman.models import GenericRequest
 from downman.models.numbers import create_numbered
+from downman.services import verification
 from downman.services.limits import get_limiter
-from downman.services.notices import enqueue_for_administrators, enqueue_notice
+from downman.services.notices import enqueue_notice
 from downman.services.policy import current_policy
 from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER
@@ -42,6 +43,7 @@ def register(
     description = _checked_text("description", free_text_request.description)
     if not description:
         raise OrderRefused(field="description", message=_("Describe what you need."))
+    is_verified = not verification.is_needed(email, user)
     with transaction.atomic():
         stored = create_numbered(
             GenericRequest,
@@ -54,9 +56,12 @@ def register(
             usage=_checked_text("usage", free_text_request.usage),
             map_view=_checked_map_view(free_text_request.map_view),
             user=user,
+            status=(GenericStatus.REGISTERED if is_verified else GenericStatus.UNVERIFIED).value,
         )
-        enqueue_notice(stored, NoticeKind.GENERIC_RECEIVED, fact="registered")
-        enqueue_for_administrators(stored, NoticeKind.GENERIC_NEEDED, fact="registered")
+        if is_verified:
+            verification.enqueue_registered(stored)
+        else:
+            verification.ask(stored, email)
         limiter.count(for_order=False)
     return stored
 

@@ -14,11 +14,20 @@ from django.template.loader import render_to_string
 from django.urls import get_script_prefix
 from django.utils import timezone, translation
 
+from downman.domain.notices import VERIFICATIONS
 from downman.domain.status import SETTLED_LOCATORS, LinkStatus, LocatorStatus
 from downman.email_addresses import InvalidEmailAddress, normalize_email
 from downman.free_text import to_one_line
-from downman.models import Notice
-from downman.services.tracking import TrackedRequest, decision_url, generic_url, site_address, track
+from downman.models import AddressVerification, Notice
+from downman.services.tracking import (
+    TrackedRequest,
+    confirm_url,
+    decision_url,
+    generic_url,
+    site_address,
+    track,
+)
+from downman.services.verification import get_end, is_change
 from downman.settings import app_settings
 
 #: Longer subjects are cut by mail programs.
@@ -45,7 +54,7 @@ class Mail:
 def compose(notice: Notice) -> Mail:
     """Write the mail of a notice as its order stands now; times are in the site's time zone."""
     with translation.override(notice.language), timezone.override(timezone.get_default_timezone()):
-        context = _get_context(notice)
+        context = {**_get_context(notice), **_get_confirmation(notice)}
         folder = f"downloads/mail/{notice.kind}"
         # The first line of the text is its subject (the block `subject` of `base.txt`).
         heading, _, text = render_to_string(f"{folder}.txt", context).partition("\n")
@@ -118,6 +127,17 @@ def _get_context(notice: Notice) -> dict[str, object]:
     about = _context(track(notice.request))
     decision = decision_url("downloadrequest", notice.request.pk)
     return {**common, **about, "number": notice.request.number, "decision_url": decision}
+
+
+def _get_confirmation(notice: Notice) -> dict[str, object]:
+    """Return what a mail says that asks for a confirmation. Raises `InvalidRecipient` where none is asked for now."""
+    if notice.kind not in VERIFICATIONS:
+        return {}
+    about = {"request": notice.request, "generic_request": notice.generic_request}
+    asked = AddressVerification.objects.filter(email=notice.recipient, **about).last()
+    if asked is None:
+        raise InvalidRecipient("another address was asked for")
+    return {"confirm_url": confirm_url(asked), "confirm_before": get_end(asked), "is_change": is_change(asked)}
 
 
 def _context(tracked: TrackedRequest) -> dict[str, Any]:

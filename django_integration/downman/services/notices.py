@@ -7,7 +7,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
-from downman.domain.notices import FOR_ADMINISTRATORS, NoticeKind
+from downman.domain.notices import FOR_ADMINISTRATORS, VERIFICATIONS, NoticeKind
 from downman.domain.status import UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, GenericRequest, Notice
 from downman.services.db_retry import retry_on_disconnect
@@ -19,13 +19,20 @@ from downman.settings import app_settings
 CLAIMED_AT_ONCE = 1
 #: Answers that a mail server owes for one mail, from its greeting to its word that it was taken.
 ANSWERS_PER_MAIL = 8
+#: Go to one address, whichever is the requester's.
+_BOUND_TO_AN_ADDRESS = FOR_ADMINISTRATORS | VERIFICATIONS | {NoticeKind.ADDRESS_CHANGED}
 #: Says of a mail that it was not lost but given up.
 GIVEN_UP = "Given up by an administrator."
 
 
-def enqueue_notice(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
-    """Owe the requester one mail of this kind for this fact, once; call it in the transaction that makes the fact."""
-    _enqueue(about, kind, fact=fact, recipient=about.email, language=about.language)
+def enqueue_notice(
+    about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str, recipient: str = ""
+) -> None:
+    """Owe the requester one mail of this kind for this fact, once; call it in the transaction that makes the fact.
+
+    `recipient` is another address of theirs: one that is not confirmed yet, or was theirs until now.
+    """
+    _enqueue(about, kind, fact=fact, recipient=recipient or about.email, language=about.language)
 
 
 def enqueue_for_administrators(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
@@ -79,14 +86,18 @@ def resend(notice_id: int) -> Notice:
     return notice
 
 
-def redirect_unsent(request: DownloadRequest, *, old: str, new: str) -> None:
-    """Send to a new address what could not be sent to the old one yet; call it in the transaction that changes it."""
-    theirs = Notice.objects.filter(request=request, recipient=old).exclude(kind__in=FOR_ADMINISTRATORS)
+def redirect_unsent(request: DownloadRequest, *, old: str, new: str) -> int:
+    """Send to a new address what could not be sent to the old one yet; call it in the transaction that changes it.
+
+    Returns how many mails that were.
+    """
+    theirs = Notice.objects.filter(request=request, recipient=old).exclude(kind__in=_BOUND_TO_AN_ADDRESS)
     unsent = theirs.exclude(status=NoticeStatus.SENT)
     now = timezone.now()
     unsent.filter(status=NoticeStatus.FAILED).move_to(NoticeStatus.RETRYING)
-    unsent.update(recipient=new, due_at=now)
+    moved = unsent.update(recipient=new, due_at=now)
     start_sending_on_commit()
+    return moved
 
 
 @retry_on_disconnect

@@ -10,9 +10,10 @@ from downman.domain.errors import IllegalTransition, OrderRefused
 from downman.domain.notices import NoticeKind
 from downman.domain.policy import DownloadPolicy
 from downman.domain.request import Order, OrderLine
-from downman.domain.status import Approval, LocatorStatus
+from downman.domain.status import Approval, LocatorStatus, RequestStatus
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.models.numbers import create_numbered
+from downman.services import verification
 from downman.services.announcements import announce_order
 from downman.services.bbox_validation import check_bbox
 from downman.services.limits import get_limiter
@@ -39,16 +40,29 @@ def place_request(
     limiter = get_limiter(policy, client=client, user=user, email=email)
     limiter.check()
     locators = _checked_lines(order.lines, policy)
+    is_verified = not verification.is_needed(email, user)
     with transaction.atomic():
-        request = create_numbered(DownloadRequest, email=email, user=user, language=language, raw_order=raw_order)
-        # Before a run is asked for: what that sends comes after it.
-        announce_order(order_placed, request.pk)
+        request = create_numbered(
+            DownloadRequest,
+            email=email,
+            user=user,
+            language=language,
+            raw_order=raw_order,
+            address_verified=is_verified,
+            status=(RequestStatus.QUEUED if is_verified else RequestStatus.UNVERIFIED).value,
+        )
+        if is_verified:
+            # Before a run is asked for: what that sends comes after it.
+            announce_order(order_placed, request.pk)
         for locator in locators:
             locator.request = request
         ResourceLocator.objects.bulk_create(locators)
         with lock_order(request.pk, actor=REQUESTER) as change:
             change.record_creation()
-            enqueue_notice(change.request, NoticeKind.RECEIVED, fact="order")
+            if is_verified:
+                enqueue_notice(change.request, NoticeKind.RECEIVED, fact="order")
+            else:
+                verification.ask(change.request, email)
             change.recompute_status(reason="ordered")
         # Last: others of the same network or person wait from here until the commit.
         limiter.count()

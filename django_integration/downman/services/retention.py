@@ -13,8 +13,9 @@ from django.utils import timezone
 from downman.domain.jobs import Job
 from downman.domain.notices import NoticeKind
 from downman.domain.policy import Delivery
-from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, LinkStatus
+from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, GenericStatus, LinkStatus, RequestStatus
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
+from downman.services.cancelling import end_all
 from downman.services.db_retry import retry_on_disconnect
 from downman.services.notices import enqueue_notice
 from downman.services.package_storage import delete_package
@@ -23,6 +24,7 @@ from downman.settings import app_settings
 
 #: Links, packages and orders of one run; the next run continues.
 BATCH = 1000
+NOT_CONFIRMED = "its e-mail address was not confirmed in time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class CleanupResult:
     deleted: int = 0
     #: Bytes given back to the disk.
     freed_bytes: int = 0
+    #: Orders and generic requests whose e-mail address was not confirmed in time; they were cancelled.
+    unverified: int = 0
     #: Orders and generic requests whose rows were deleted.
     forgotten: int = 0
 
@@ -52,6 +56,7 @@ def clean_expired() -> CleanupResult:
         evicted=evicted,
         deleted=deleted,
         freed_bytes=freed,
+        unverified=_cancel_unverified(),
         forgotten=_delete_old_orders(),
     )
 
@@ -143,6 +148,21 @@ def _deletable() -> QuerySet[DownloadLink]:
 
 def _stored() -> QuerySet[DownloadLink]:
     return DownloadLink.objects.filter(delivery=Delivery.PACKAGE, deleted_at=None)
+
+
+def _cancel_unverified() -> int:
+    """Cancel what was not confirmed in time. Nobody is told: the address may be a stranger's."""
+    before = timezone.now() - timedelta(hours=app_settings().verify_email_hours)
+    orders = DownloadRequest.objects.filter(status=RequestStatus.UNVERIFIED, created_at__lt=before).order_by("pk")
+    count = 0
+    for request_id in orders.values_list("pk", flat=True)[:BATCH]:
+        with lock_order(request_id, actor=Job.CLEAN_EXPIRED) as change:
+            if change.request.status == RequestStatus.UNVERIFIED:
+                end_all(change, reason=NOT_CONFIRMED)
+                count += 1
+    asked = GenericRequest.objects.filter(status=GenericStatus.UNVERIFIED, created_at__lt=before)
+    facts = {"decided_at": timezone.now(), "decided_by": Job.CLEAN_EXPIRED.value}
+    return count + asked.move_to(GenericStatus.CANCELLED, **facts)
 
 
 def _delete_old_orders() -> int:

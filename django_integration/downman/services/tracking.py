@@ -10,7 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
 from downman.domain.errors import sentences
-from downman.domain.policy import Delivery
+from downman.domain.policy import Delivery, VerifyEmail
 from downman.domain.status import (
     ENDED_REQUESTS,
     LOCATOR_TRANSITIONS,
@@ -19,7 +19,7 @@ from downman.domain.status import (
     LocatorStatus,
     RequestStatus,
 )
-from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
+from downman.models import AddressVerification, DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.services import links
 from downman.services.extending import latest_extended_end
 from downman.services.missing import is_missing
@@ -88,8 +88,6 @@ class TrackedLink:
 class TrackedRequest:
     """How an order stands."""
 
-    # Nothing in it tells who placed it.
-
     id: UUID
     number: str = described("What people read to each other; unlike `id` it opens nothing.")
     status: RequestStatus
@@ -101,6 +99,10 @@ class TrackedRequest:
     tracking_url: str
     can_extend: bool = described("Whether what can be taken can be kept longer.")
     can_order_again: bool = described("Whether something of it can not, or no longer, be taken.")
+    #: Where the e-mails about it go. The API does not tell who placed an order.
+    email: str = field(metadata=PAGE_ONLY)
+    #: Another address that was asked for, and is not confirmed yet; empty where none was.
+    new_email: str = field(metadata=PAGE_ONLY)
     #: How long what can be downloaded is kept if its owner asks for it now; None when it is not kept any longer.
     extended_end: datetime | None = field(metadata=PAGE_ONLY)
 
@@ -146,6 +148,8 @@ def track(request: DownloadRequest) -> TrackedRequest:
         id=request.public_id,
         number=request.number,
         status=RequestStatus(request.status),
+        email=request.email,
+        new_email=_get_new_email(request),
         created_at=request.created_at,
         progress=_progress(request, locators),
         queue_position=_queue_position(request),
@@ -166,6 +170,11 @@ def tracking_url(request: DownloadRequest) -> str:
 def generic_url(free_text_request: GenericRequest) -> str:
     """Return the absolute URL of the page on which a free-text request can be followed."""
     return site_address(reverse("downloads:generic-tracking", args=[free_text_request.public_id]))
+
+
+def confirm_url(asked: AddressVerification) -> str:
+    """Return the absolute URL of the page on which an e-mail address is confirmed."""
+    return site_address(reverse("downloads:confirm", args=[asked.token]))
 
 
 def decision_url(model: str, pk: int) -> str:
@@ -192,6 +201,14 @@ def get_error_text(locator: ResourceLocator) -> str:
         return ""
     sentence = sentences().get(locator.error_code, sentences()["error"])
     return _(sentence).format_map(_Details(locator.error_details))
+
+
+def _get_new_email(request: DownloadRequest) -> str:
+    """Return the address of an order that its requester has yet to confirm; asks only where the site wants that."""
+    if not request.address_verified or app_settings().verify_email is VerifyEmail.NEVER:
+        return ""
+    asked = request.verifications.last()
+    return asked.email if asked and asked.confirmed_at is None and asked.email != request.email else ""
 
 
 class _Details(dict[str, object]):

@@ -15,9 +15,12 @@ from downman.models import DownloadLink, DownloadRequest, RequestEvent, Resource
 from downman.services.announcements import SIGNAL_FOR, announce_delivery, announce_order
 from downman.services.dispatch import start_packaging_on_commit
 from downman.services.notices import enqueue_for_administrators, enqueue_notice
+from downman.signals import order_placed
 
 #: Who acts when it is the person who ordered.
 REQUESTER = "requester"
+#: No run serves these.
+_WITHOUT_RUNS = frozenset({RequestStatus.UNVERIFIED, RequestStatus.CANCELLED})
 #: Characters of an actor that are kept.
 LONGEST_ACTOR = 150
 
@@ -72,9 +75,22 @@ class OrderChange:
         )
         self._asks_for_approval = any(row.approval == Approval.PENDING for row in parts)
 
-    def add_event(self, reason: str) -> None:
+    def confirm_address(self, *, reason: str) -> RequestStatus:
+        """Begin the work on an order whose address was to be confirmed, and send the mails that waited for it."""
+        self.request.address_verified = True
+        undecided = self.request.locators.filter(approval=Approval.PENDING, status=LocatorStatus.AWAITING_APPROVAL)
+        self._asks_for_approval = undecided.exists()
+        # Before a run is asked for: what that sends comes after it.
+        announce_order(order_placed, self.request.pk)
+        enqueue_notice(self.request, NoticeKind.RECEIVED, fact="order")
+        outcome = self.recompute_status(reason=reason)
+        # After its state, in which an order waits for just that.
+        self.update_fields(address_verified=True)
+        return outcome
+
+    def add_event(self, reason: str) -> RequestEvent:
         """Record something that changes no state."""
-        self._record(locator=None, before=self.request.status, after=self.request.status, reason=reason)
+        return self._record(locator=None, before=self.request.status, after=self.request.status, reason=reason)
 
     def recompute_status(self, *, reason: str = "", delivered: bool = False) -> RequestStatus:
         """Make the request's state what its parts say, its next run what they need, and owe the mails of it.
@@ -82,7 +98,11 @@ class OrderChange:
         `delivered`: something new can be taken, which is worth a mail though others are awaited.
         """
         rows = list(self.request.locators.select_related("link"))
-        outcome = outcome_of([to_part(row) for row in rows], cancelled=self.request.cancelled_at is not None)
+        outcome = outcome_of(
+            [to_part(row) for row in rows],
+            cancelled=self.request.cancelled_at is not None,
+            verified=self.request.address_verified,
+        )
         before = RequestStatus(self.request.status)
         fact = f"run-{self.request.attempt}"
         if outcome != before:
@@ -103,6 +123,8 @@ class OrderChange:
             setattr(self.request, name, value)
 
     def _enqueue_mails(self, outcome: RequestStatus, *, changed: bool, delivered: bool, fact: str) -> None:
+        if not self.request.address_verified:
+            return
         kind = NOTICE_FOR.get(outcome)
         if outcome is RequestStatus.CANCELLED and self.actor != REQUESTER:
             kind = NoticeKind.CANCELLED
@@ -118,7 +140,7 @@ class OrderChange:
         if self.request.lease_owner:
             return
         now = timezone.now()
-        waiting = [row for row in rows if row.status in STARTABLE_LOCATORS and outcome is not RequestStatus.CANCELLED]
+        waiting = [row for row in rows if row.status in STARTABLE_LOCATORS and outcome not in _WITHOUT_RUNS]
         due: datetime | None = min((row.retry_at or now for row in waiting), default=None)
         planned = self.request.due_at
         if due is None:

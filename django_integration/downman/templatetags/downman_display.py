@@ -19,6 +19,7 @@ register = template.Library()
 
 #: What an order's state is called.
 HEADINGS: Mapping[str, Promise] = {
+    RequestStatus.UNVERIFIED: _("Confirm your e-mail address"),
     RequestStatus.AWAITING_APPROVAL: _("Waiting for approval"),
     RequestStatus.QUEUED: _("Waiting for its turn"),
     RequestStatus.PACKAGING: _("Being prepared"),
@@ -33,6 +34,10 @@ HEADINGS: Mapping[str, Promise] = {
 
 #: What that means, and what happens next.
 EXPLANATIONS: Mapping[str, Promise] = {
+    RequestStatus.UNVERIFIED: _(
+        "An e-mail with a link was sent to the address below. Open the link and press the button on its page: the work "
+        "starts then. What is not confirmed in time is cancelled."
+    ),
     RequestStatus.AWAITING_APPROVAL: _(
         "An administrator must approve what you ordered. The work starts automatically after that, and you get an "
         "e-mail."
@@ -69,12 +74,17 @@ ON_HOLD_EXPLAINED = _(
 
 #: What a free-text request's state is called, and what that means.
 GENERIC_HEADINGS: Mapping[str, Promise] = {
+    GenericStatus.UNVERIFIED: _("Confirm your e-mail address"),
     GenericStatus.REGISTERED: _("Waiting for an answer"),
     GenericStatus.COMPLETED: _("Done"),
     GenericStatus.REJECTED: _("Declined"),
     GenericStatus.CANCELLED: _("Cancelled"),
 }
 GENERIC_EXPLANATIONS: Mapping[str, Promise] = {
+    GenericStatus.UNVERIFIED: _(
+        "An e-mail with a link was sent to your address. Open the link and press the button on its page: an "
+        "administrator reads your request after that. What is not confirmed in time is cancelled."
+    ),
     GenericStatus.REGISTERED: _("An administrator looks at it. You get an e-mail when they have decided."),
     GenericStatus.COMPLETED: _("An administrator has done what you asked for."),
     GenericStatus.REJECTED: _("An administrator could not do what you asked for."),
@@ -97,6 +107,7 @@ REJECTED = _("Not approved")
 
 #: How a state looks: `good`, `busy`, `waiting`, `warning`, `bad` or `over`; the style sheet gives each a colour.
 STATUS_STYLES: Mapping[str, str] = {
+    RequestStatus.UNVERIFIED: "warning",
     RequestStatus.AWAITING_APPROVAL: "waiting",
     RequestStatus.QUEUED: "waiting",
     RequestStatus.PACKAGING: "busy",

@@ -10,12 +10,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from downman.domain.errors import IllegalTransition, LimitReached, OrderRefused
+from downman.domain.errors import ConfirmationRefused, IllegalTransition, LimitReached, OrderRefused
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus, get_final_statuses
 from downman.forms import FreeTextRequestForm
 from downman.login import opened_by_secret
 from downman.models import GenericRequest
-from downman.services import generic, tracking
+from downman.services import generic, tracking, verification
 from downman.services.transitions import REQUESTER
 from downman.views.capability_url import capability_url
 from downman.views.limits import limit_reached
@@ -62,6 +62,21 @@ def cancel(request: HttpRequest, public_id: UUID) -> HttpResponse:
         generic.decide(found.pk, GenericStatus.CANCELLED, actor=REQUESTER)
     except IllegalTransition:
         return _page(request, found, refusal=_("This request was answered already; there was nothing left to cancel."))
+    return redirect("downloads:generic-tracking", public_id)
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@opened_by_secret
+@capability_url
+def send_confirmation(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send the e-mail that asks for a confirmation once more."""
+    found = tracking.find_generic(public_id)
+    try:
+        verification.ask_again(found)
+    except ConfirmationRefused as refused:
+        return _page(request, found, refusal=str(refused))
     return redirect("downloads:generic-tracking", public_id)
 
 

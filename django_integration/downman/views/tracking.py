@@ -11,12 +11,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
-from downman.domain.errors import ExtensionRefused, IllegalTransition, LimitReached, OrderRefused
+from downman.domain.email_domains import suggest_email
+from downman.domain.errors import (
+    ConfirmationRefused,
+    ExtensionRefused,
+    IllegalTransition,
+    LimitReached,
+    OrderRefused,
+)
 from downman.domain.status import OPEN_REQUESTS, REQUEST_TRANSITIONS, get_final_statuses
 from downman.forms import OrderForm
 from downman.login import opened_by_secret
 from downman.models import DownloadRequest
-from downman.services import cancelling, extending, ordering, tracking
+from downman.services import cancelling, change_email, extending, ordering, tracking, verification
 from downman.services.transitions import REQUESTER
 from downman.views.capability_url import capability_url
 from downman.views.limits import limit_reached
@@ -103,6 +110,38 @@ def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return redirect("downloads:tracking", placed.public_id)
 
 
+@never_cache
+@csrf_protect
+@require_POST
+@opened_by_secret
+@capability_url
+def correct_email(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send what is about an order to another address, and show the order."""
+    found = tracking.find_request(public_id)
+    try:
+        change_email.correct_email(found.pk, request.POST.get("email", ""))
+    except OrderRefused as refused:
+        return _page(request, found, refusal=refused.message, written=request.POST.get("email", ""))
+    except IllegalTransition:
+        return _page(request, found, refusal=_("This order has ended already; nothing more is sent about it."))
+    return redirect("downloads:tracking", public_id)
+
+
+@never_cache
+@csrf_protect
+@require_POST
+@opened_by_secret
+@capability_url
+def send_confirmation(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Send the e-mail that asks for a confirmation once more, and show the order."""
+    found = tracking.find_request(public_id)
+    try:
+        verification.ask_again(found)
+    except ConfirmationRefused as refused:
+        return _page(request, found, refusal=str(refused))
+    return redirect("downloads:tracking", public_id)
+
+
 def _done_or_refused(
     request: HttpRequest, public_id: UUID, work: Callable[[], object], *, refusal: str
 ) -> HttpResponse:
@@ -113,15 +152,17 @@ def _done_or_refused(
     return redirect("downloads:tracking", public_id)
 
 
-def _page(request: HttpRequest, found: DownloadRequest, *, refusal: str = "") -> HttpResponse:
+def _page(request: HttpRequest, found: DownloadRequest, *, refusal: str = "", written: str = "") -> HttpResponse:
     status = HTTPStatus.CONFLICT if refusal else HTTPStatus.OK
-    return render(request, "downloads/tracking.html", {**_context(found), "refusal": refusal}, status=status)
+    context = {**_context(found), "refusal": refusal, "written": written}
+    return render(request, "downloads/tracking.html", context, status=status)
 
 
 def _context(found: DownloadRequest) -> dict[str, object]:
     tracked = tracking.track(found)
     return {
         "tracked": tracked,
+        "suggestion": suggest_email(tracked.email),
         "is_final": tracked.status in get_final_statuses(REQUEST_TRANSITIONS),
         "is_moving": tracked.status in OPEN_REQUESTS,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 from django.utils import timezone
 
 from downman.domain.errors import DownmanError, SourceMissing, TransferInterrupted
@@ -69,6 +70,11 @@ def packaged(request: DownloadRequest, *, failures: Mapping[int, DownmanError]) 
     )
 
 
+def _unverified() -> DownloadRequest:
+    with override_settings(DOWNLOADS_VERIFY_EMAIL="always"):
+        return order("dem", "roads")
+
+
 def _restricted() -> DownloadRequest:
     secret, _ = Resource.objects.get_or_create(
         id="secret", defaults={"title": "S", "source": "http", "url": "http://127.0.0.1/s", "restricted": True}
@@ -108,6 +114,7 @@ def _expired() -> DownloadRequest:
 
 
 STATES: Mapping[RequestStatus, Callable[[], DownloadRequest]] = {
+    RequestStatus.UNVERIFIED: _unverified,
     RequestStatus.AWAITING_APPROVAL: _restricted,
     RequestStatus.QUEUED: lambda: order("dem", "roads"),
     RequestStatus.PACKAGING: _packaging,
