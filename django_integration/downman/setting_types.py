@@ -7,10 +7,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr, Strict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
+
+from downman.domain.networks import AllowedNetwork
 
 #: Units that stand at the end of a setting's name.
 UNITS = ("seconds", "hours", "days", "bytes", "processes", "threads", "workers")
@@ -25,7 +28,12 @@ _ONE: Mapping[Any, str] = {
 UNIX_SOCKET = "unix"
 #: What Prefect takes as the name of a block, which is made from that of the pool.
 _POOL_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_MANY: Mapping[Any, str] = {int: "whole numbers", Path: "paths", IPv4Network | IPv6Network: "networks"}
+_MANY: Mapping[Any, str] = {
+    int: "whole numbers",
+    Path: "paths",
+    IPv4Network | IPv6Network: "networks",
+    AllowedNetwork: "networks",
+}
 
 
 def unit(name: str) -> Any:
@@ -38,6 +46,29 @@ def _to_network(value: Any) -> IPv4Network | IPv6Network:
         # An integer would be read as the address with that number.
         raise PydanticCustomError("network_type", "not a network")
     return ip_network(value)
+
+
+def _to_allowed(value: Any) -> AllowedNetwork:
+    if isinstance(value, AllowedNetwork):
+        return value
+    if isinstance(value, str):
+        return AllowedNetwork.parse(value)
+    return AllowedNetwork(network=_to_network(value))
+
+
+def _is_proxy(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value():
+        return url
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.path in {"", "/"}
+        _ = parts.port  # raises for an invalid port
+    except ValueError:
+        # Its message would repeat a part of the URL.
+        is_valid = False
+    if not is_valid:
+        raise ValueError("write the URL of a proxy: http://user:password@proxy.example.org:3128") from None
+    return url
 
 
 def _is_postgresql(url: SecretStr) -> SecretStr:
@@ -71,6 +102,7 @@ def _to_proxy(value: Any) -> IPv4Network | IPv6Network | str:
 Folder = Annotated[Path, Strict(strict=False)]
 Network = Annotated[IPv4Network | IPv6Network, PlainValidator(_to_network)]
 Proxy = Annotated[IPv4Network | IPv6Network | Literal["unix"], PlainValidator(_to_proxy)]
+AllowedHosts = Annotated[AllowedNetwork, PlainValidator(_to_allowed)]
 # Beyond these bounds dates overflow, the database cannot hold a size, a machine cannot hold what runs, and what is lost
 # is never missed.
 Days = Annotated[int, Field(le=36_500)]
@@ -85,6 +117,7 @@ Runs = Annotated[int, unit("runs"), Field(le=10_000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 DottedPaths = Annotated[Mapping[str, str], PlainValidator(_to_paths)]
 PoolName = Annotated[str, AfterValidator(_is_pool_name)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(_is_proxy)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_is_postgresql)]
 #: Seconds to wait before the first repetition, the second, and so on.
 Delays = Annotated[tuple[Annotated[Seconds, Field(ge=1)], ...], Field(min_length=1, strict=False)]

@@ -41,6 +41,7 @@ from downman.environment import (
 )
 from downman.secret_files import SUFFIX
 from downman.setting_types import (
+    AllowedHosts,
     Bits,
     Bytes,
     Days,
@@ -54,6 +55,7 @@ from downman.setting_types import (
     Parts,
     PoolName,
     Proxy,
+    ProxyUrl,
     Seconds,
 )
 
@@ -117,10 +119,31 @@ class AppSettings(BaseSettings):
         strict=False,
         description="Folders below which the files of the source `file` must lie.",
     )
-    private_addresses: tuple[Network, ...] = Field(
+    private_addresses: tuple[AllowedHosts, ...] = Field(
         default=(),
         strict=False,
-        description="Private networks from which data may be fetched, such as `192.0.2.0/24`; all others are rejected.",
+        description="Private networks in which resources may lie, such as `192.0.2.0/24`, or with one port, "
+        "`192.0.2.7:8080` and `[2001:db8::7]:8080`; all others are rejected. A redirect may lead to the resource's own "
+        "host and port and to public addresses. A port of mail, databases and the like is opened only where an entry "
+        "names it.",
+    )
+    outbound_proxy: ProxyUrl = Field(
+        default=SecretStr(""),
+        description="URL of the proxy through which data are fetched, such as "
+        "`http://user:password@proxy.example.org:3128`. If empty, they are fetched directly; `HTTP_PROXY` and the like "
+        "of the environment are never used.",
+    )
+    no_proxy: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Hosts that are contacted without the proxy: names, which stand for all below them too, networks, "
+        "each with a port or without; `*` for all.",
+    )
+    deliver_unproven: bool = Field(
+        default=True,
+        description="Whether a file is delivered of which nothing proves that it is complete: its source says no "
+        "length and sends something else each time. It is marked as `unproven` on pages, in e-mails and in the "
+        "manifest. If not, it is tried again and given up in the end.",
     )
     storage: str = Field(
         default="downman.storage.FolderStorage", description="Dotted path of the class that stores packages."

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ SMALL_PARTS = 200
 
 def package(urls: list[str], folder: Path) -> int:
     """Package the addresses as a worker does; give the bytes of the package."""
+    from downman.domain.networks import AllowedNetwork
     from downman.domain.policy import DownloadPolicy
     from downman.domain.ports import FetchRequest
     from downman.services.leases import Claim, ClaimedPart
@@ -42,7 +42,7 @@ def package(urls: list[str], folder: Path) -> int:
     from downman_flows.storage.staging import Staging
     from downman_flows.wiring import Dependencies
 
-    source = HttpSource(allowed_networks=[ip_network("127.0.0.1/32")], limits=FetchLimits())
+    source = HttpSource(allowed_networks=[AllowedNetwork.parse("127.0.0.1/32")], limits=FetchLimits())
     dependencies = Dependencies(
         sources={"http": source},
         staging=Staging(folder / "staging"),

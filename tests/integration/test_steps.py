@@ -6,13 +6,13 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
 
+from downman.domain.networks import AllowedNetwork
 from downman.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
 from downman.services import cancelling
 from downman.storage import FolderStorage
@@ -38,7 +38,8 @@ def server() -> Iterator[Source]:
 @pytest.fixture
 def dependencies(tmp_path: Path) -> Iterator[Dependencies]:
     http = HttpSource(
-        allowed_networks=(ip_network("127.0.0.1/32"),), limits=FetchLimits(backoff_seconds=0.01, max_bytes=10**9)
+        allowed_networks=(AllowedNetwork.parse("127.0.0.1/32"),),
+        limits=FetchLimits(backoff_seconds=0.01, max_bytes=10**9),
     )
     (tmp_path / "files").mkdir()
     yield Dependencies(

@@ -10,10 +10,8 @@ def tree(root: type[errors.DownmanError] = errors.DownmanError) -> list[type[err
 
 
 def test_the_drawing_in_the_docstring_is_the_tree() -> None:
-    drawn = {
-        line.split()[1] for line in (errors.__doc__ or "").splitlines() if line.strip().startswith(("├", "│", "└"))
-    }
-    drawn |= {line.split()[2] for line in (errors.__doc__ or "").splitlines() if line.startswith("│")}
+    lines = [line for line in (errors.__doc__ or "").splitlines() if line.startswith(("├", "│", "└"))]
+    drawn = {line.lstrip("├│└─ ").split()[0] for line in lines}
     real = {kind.__name__ for kind in tree() if kind.__module__ == errors.__name__} - {"DownmanError"}
     assert real <= drawn
 

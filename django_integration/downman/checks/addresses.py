@@ -32,7 +32,7 @@ def check(settings: AppSettings) -> Iterator[CheckMessage]:
 
 def _networks(settings: AppSettings) -> Iterator[CheckMessage]:
     for network in settings.private_addresses:
-        if network.prefixlen < SHORTEST_PREFIX[network.version]:
+        if network.network.prefixlen < SHORTEST_PREFIX[network.network.version]:
             yield message("E017", f"DOWNLOADS_PRIVATE_ADDRESSES holds {network}.")
 
 

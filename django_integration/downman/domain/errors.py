@@ -3,6 +3,7 @@
 DownmanError
 ├── TemporaryError            try again later
 │   ├── SourceUnavailable
+│   │   └── SourceAsksToWait
 │   ├── TransferInterrupted
 │   └── NoSpace
 ├── PermanentError            tell the person; trying again would change nothing
@@ -28,7 +29,7 @@ The class docstring's first line is for developers. `sentence` is for the person
 with its details and put into words, in the reader's language, only when it is shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import ClassVar
 
@@ -51,14 +52,42 @@ class DownmanError(Exception):
     def __init__(self, **details: str | int) -> None:
         """Keep the details that fill the sentence; none of them may hold a secret."""
         self.details: Mapping[str, str | int] = details
-        super().__init__(self.sentence.format_map(_Lenient(details)))
+        super().__init__(put_into_words(self.sentence, details))
 
 
-class _Lenient(dict[str, str | int]):
+class _Lenient(dict[str, object]):
     """Leaves a gap instead of failing when a stored error lacks a detail that a newer sentence names."""
 
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+def _english(one: str, many: str, number: int) -> str:
+    return one if number == 1 else many
+
+
+def put_into_words(
+    sentence: str, details: Mapping[str, object], ngettext: Callable[[str, str, int], str] = _english
+) -> str:
+    """Fill a sentence with the details of its error; `ngettext` chooses, and translates, the singular or the plural."""
+    filled = _Lenient(details)
+    seconds = details.get("wait_seconds")
+    if isinstance(seconds, int):
+        filled["wait"] = describe_wait(seconds, ngettext)
+    return sentence.format_map(filled)
+
+
+def describe_wait(seconds: int, ngettext: Callable[[str, str, int], str] = _english) -> str:
+    """Return a time as people say it, rounded up: 7 days, 2 hours, 45 seconds."""
+    if seconds >= 2 * 86400:
+        number, text = -(-seconds // 86400), ngettext("{number} day", "{number} days", -(-seconds // 86400))
+    elif seconds >= 2 * 3600:
+        number, text = -(-seconds // 3600), ngettext("{number} hour", "{number} hours", -(-seconds // 3600))
+    elif seconds >= 2 * 60:
+        number, text = -(-seconds // 60), ngettext("{number} minute", "{number} minutes", -(-seconds // 60))
+    else:
+        number, text = seconds, ngettext("{number} second", "{number} seconds", seconds)
+    return text.format(number=number)
 
 
 class TemporaryError(DownmanError):
@@ -78,6 +107,20 @@ class SourceUnavailable(TemporaryError):
 
     code = "source-unavailable"
     sentence = gettext_noop("The data source cannot serve this now ({reason}). It is tried again automatically.")
+
+
+class SourceAsksToWait(SourceUnavailable):
+    """The source says that it cannot serve now, and for how long (`Retry-After`)."""
+
+    code = "source-asks-to-wait"
+    sentence = gettext_noop(
+        "The data source cannot serve this now ({reason}) and asks to wait {wait}. It is tried again automatically."
+    )
+
+    def __init__(self, *, retry_after: timedelta, reason: str) -> None:
+        """Keep the time for its sentence, which is put into words only when it is shown."""
+        seconds = max(1, round(retry_after.total_seconds()))
+        super().__init__(retry_after=retry_after, reason=reason, wait_seconds=seconds)
 
 
 class TransferInterrupted(TemporaryError):

@@ -69,11 +69,12 @@ class RetryPolicy:
         """Return the time until the next try, or None when it is time to give up.
 
         `failures` counts this one (1 or more); `elapsed` is the time since the first failure; `at_least` is what the
-        source asked for; `spread` (0 to 1) lengthens the delay by a share of `LONGEST_SPREAD`, so that what failed
-        together does not come back together.
+        source asked for, which is obeyed up to the longest delay: when to give up is not for the source to say;
+        `spread` (0 to 1) lengthens the delay by a share of `LONGEST_SPREAD`, so that what failed together does not
+        come back together.
         """
         delay = self.delays[min(failures, len(self.delays)) - 1]
-        delay = max(delay + delay * spread * LONGEST_SPREAD, at_least)
+        delay = max(delay + delay * spread * LONGEST_SPREAD, min(at_least, max(self.delays)))
         return None if elapsed + delay > self.give_up_after else delay
 
 

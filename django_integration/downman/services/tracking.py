@@ -8,8 +8,9 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from downman.domain.errors import sentences
+from downman.domain.errors import put_into_words, sentences
 from downman.domain.policy import Delivery, VerifyEmail
 from downman.domain.status import (
     ENDED_REQUESTS,
@@ -200,7 +201,7 @@ def get_error_text(locator: ResourceLocator) -> str:
     if not locator.error_code:
         return ""
     sentence = sentences().get(locator.error_code, sentences()["error"])
-    return _(sentence).format_map(_Details(locator.error_details))
+    return put_into_words(_(sentence), locator.error_details, ngettext)
 
 
 def _get_new_email(request: DownloadRequest) -> str:
@@ -209,11 +210,6 @@ def _get_new_email(request: DownloadRequest) -> str:
         return ""
     asked = request.verifications.last()
     return asked.email if asked and asked.confirmed_at is None and asked.email != request.email else ""
-
-
-class _Details(dict[str, object]):
-    def __missing__(self, key: str) -> str:
-        return "?"
 
 
 def _progress(request: DownloadRequest, locators: list[ResourceLocator]) -> Progress:

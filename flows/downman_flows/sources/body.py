@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from downman.domain.errors import SourceTooLarge
-from downman_flows.sources.encodings import Decoder
+from downman_flows.sources.encodings import Chain, Decoder
 from downman_flows.sources.http_errors import interrupted
 from downman_flows.storage.disk import require_space, write_all
 from downman_flows.storage.hashing import Hashes, compute_hashes
@@ -14,7 +14,9 @@ from downman_flows.storage.hashing import Hashes, compute_hashes
 class Body:
     """One body that is written to `path`, behind what lies there already."""
 
-    def __init__(self, path: Path, *, decoder: Decoder | None, algorithms: Iterable[str], max_bytes: int) -> None:
+    def __init__(
+        self, path: Path, *, decoder: Decoder | Chain | None, algorithms: Iterable[str], max_bytes: int
+    ) -> None:
         """Go on at the end of `path`; `algorithms` are those of the checksums that the source gives."""
         self._decoder = decoder
         self._max_bytes = max_bytes

@@ -1,4 +1,4 @@
-"""How long and how much an HTTP source may take."""
+"""How long, how much and what an HTTP source may take."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,12 @@ class FetchLimits:
     speed_seconds: float = 60
     #: Bytes of one file, after decoding.
     max_bytes: int = 100 * GIGABYTE
-    max_redirects: int = 5
+    max_redirects: int = 20
     #: The first and four again.
     tries: int = 5
     #: Seconds before the second try; doubled before each further one.
     backoff_seconds: float = 0.5
     #: A source that asks us to wait longer is asked again by a later run.
     longest_retry_after_seconds: float = 30
+    #: Whether what cannot be proven complete is taken all the same, as `unproven`.
+    allows_unproven: bool = True

@@ -14,19 +14,47 @@ import httpx
 from downman.domain.errors import (
     AddressRefused,
     DownmanError,
+    SourceAsksToWait,
     SourceMissing,
     SourceRefused,
     SourceUnavailable,
     TransferInterrupted,
 )
 
-#: Statuses that say: not now.
-_PASSING = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.MISDIRECTED_REQUEST, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-)
+_SUCCESS = frozenset({HTTPStatus.OK, HTTPStatus.NON_AUTHORITATIVE_INFORMATION, HTTPStatus.PARTIAL_CONTENT})
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-#: Errors of the server that no later try changes.
-_PERMANENT = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
+#: Statuses that no later try changes, unless the source says when to come back. What is not known is passing.
+_PERMANENT = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.PAYMENT_REQUIRED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.LENGTH_REQUIRED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.EXPECTATION_FAILED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.UPGRADE_REQUIRED,
+        HTTPStatus.PRECONDITION_REQUIRED,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS,
+        HTTPStatus.NOT_IMPLEMENTED,
+        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+    }
+)
+#: What a status means to a person, where its number says little.
+_WORDS = {
+    HTTPStatus.ACCEPTED: "it is still preparing the data",
+    HTTPStatus.NO_CONTENT: "it sent no data",
+    HTTPStatus.RESET_CONTENT: "it sent no data",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy wants a login",
+}
+#: A longer time than this is nonsense.
+_LONGEST_WAIT = timedelta(days=365)
 
 #: From the special to the general: the first that fits is taken.
 _UNREACHABLE: tuple[tuple[type[Exception], str], ...] = (
@@ -76,28 +104,36 @@ def interrupted(reason: str, *, received: int, expected: int | None) -> Transfer
 
 
 def to_status_error(response: httpx.Response) -> DownmanError | None:
-    """Return the error that a status stands for; None for success."""
+    """Return the error that stands for an answer's status; None for an answer with a body to fetch."""
     status = response.status_code
-    if status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NON_AUTHORITATIVE_INFORMATION}:
+    if status in _SUCCESS:
         return None
     reason = f"status {status}"
-    if status in _GONE:
-        return SourceMissing(reason=reason)
-    if status in _PASSING or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PERMANENT):
-        return SourceUnavailable(reason=reason, retry_after=get_retry_after(response.headers))
-    return SourceRefused(reason=reason)
+    if status in _WORDS:
+        reason = f"{reason}, {_WORDS[HTTPStatus(status)]}"
+    elif HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        reason = f"{reason}, and no place to go on to"
+    retry_after = get_retry_after(response.headers)
+    if retry_after is None or status == HTTPStatus.GONE:
+        if status in _GONE:
+            return SourceMissing(reason=reason)
+        if status in _PERMANENT:
+            return SourceRefused(reason=reason)
+    if retry_after:
+        return SourceAsksToWait(reason=reason, retry_after=retry_after)
+    return SourceUnavailable(reason=reason, retry_after=retry_after)
 
 
 def get_retry_after(headers: httpx.Headers, now: datetime | None = None) -> timedelta | None:
-    """Return how long the source asks to wait: a number of seconds or a date; None where it does not say."""
+    """Return how long the source asks to wait (RFC 9110, 10.2.3); None where it does not say, or says nonsense."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
-        # A longer time than a year is nonsense, and more digits than these overflow.
-        return timedelta(seconds=min(int(value[:12]), 365 * 86400))
+        # More digits than these overflow.
+        return min(timedelta(seconds=int(value[:12])), _LONGEST_WAIT)
     moment = parse_date(value)
     if moment is None:
         return None
-    return max(timedelta(0), moment - (now or datetime.now(UTC)))
+    return min(max(timedelta(0), moment - (now or datetime.now(UTC))), _LONGEST_WAIT)
 
 
 def parse_date(value: str | None) -> datetime | None:

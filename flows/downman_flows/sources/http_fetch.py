@@ -3,6 +3,8 @@
 import time
 from dataclasses import replace
 
+import httpx
+
 from downman.domain.errors import SourceCorrupt, TemporaryError
 from downman.domain.ports import Progress, RemoteFile
 from downman_flows.sources.fetch_limits import FetchLimits
@@ -16,24 +18,29 @@ from downman_flows.sources.retrying import with_retries
 from downman_flows.sources.transfer import CONNECTION_CLOSE, DigestMismatch, Received, Transfer
 from downman_flows.sources.transfer_watchdog import TransferWatchdog
 
-#: Answers to HEAD that only say that the source does not know HEAD.
-_NO_HEAD = frozenset({403, 405, 501})
+#: What marks a file of which nothing proves that it is complete.
+UNPROVEN = "unproven"
+#: Reads of a body that does not say its length, until it counts as one that is different each time.
+_READS = 3
+#: A read that brought less than this share of an earlier one was probably cut.
+_NEARLY_ALL = 0.9
+#: Bytes that make a try one that brought something.
+_LEAST_PROGRESS = 1024
 
 
 def inspect(client: GuardedClient, url: str, *, limits: FetchLimits) -> RemoteFile:
-    """Ask for name and size with HEAD, or, where that is not known, with a GET whose body is not read."""
+    """Ask for name and size with a GET whose body is not read.
+
+    Not with HEAD: too many sources answer it with an error, another length, or not at all.
+    """
 
     def attempt() -> RemoteFile:
-        for method in ("HEAD", "GET"):
-            with client.open(method, url) as response:
-                if method == "HEAD" and response.status_code in _NO_HEAD:
-                    continue
-                failure = to_status_error(response)
-                if failure is not None:
-                    raise failure
-                size = None if response.headers.get("Content-Encoding") else get_content_length(response.headers)
-                return RemoteFile(name=get_file_name(url, response.headers), url=url, size=size)
-        raise AssertionError("GET was asked last")
+        with client.open("GET", url, cookies=httpx.Cookies()) as response:
+            failure = to_status_error(response)
+            if failure is not None:
+                raise failure
+            size = None if response.headers.get("Content-Encoding") else get_content_length(response.headers)
+            return RemoteFile(name=get_file_name(url, response.headers), url=url, size=size)
 
     return with_retries(attempt, limits=limits)
 
@@ -50,16 +57,20 @@ class HttpFetch:
         self._partial = partial
         self._limits = limits
         self._progress = progress
+        #: A jar for each fetch: a source may demand that the cookie which it sets with a redirect comes back.
+        self._cookies = httpx.Cookies()
         self._so_far: tuple[int, int | None] = (0, None)
         self._rate = MinimumRate(limits, now=time.monotonic())
         self._deadline = time.monotonic() + limits.total_seconds
         self._mismatched = False
-        #: SHA-256 of a body that said nothing of its length.
-        self._unproven = ""
+        #: SHA-256 and size of each read of a body that said nothing of its length.
+        self._reads: list[tuple[str, int]] = []
+        #: The most bytes that an attempt left to be resumed.
+        self._most_kept = partial.size()
 
     def receive(self) -> Received:
         """Try until it is complete; raises a `DownmanError`."""
-        return with_retries(self._attempt, limits=self._limits, check=self._check)
+        return with_retries(self._attempt, limits=self._limits, check=self._check, progressed=self._progressed)
 
     def _attempt(self) -> Received:
         self._rate = MinimumRate(self._limits, now=time.monotonic())
@@ -71,6 +82,7 @@ class HttpFetch:
                 max_bytes=self._limits.max_bytes,
                 progress=self._on_progress,
                 trace=watchdog.trace,
+                cookies=self._cookies,
             )
             try:
                 received = transfer.receive()
@@ -83,13 +95,26 @@ class HttpFetch:
         return received if received.proof != CONNECTION_CLOSE else self._read_twice(received)
 
     def _read_twice(self, received: Received) -> Received:
-        """Distinguish a body without a length from one that was interrupted: only a complete one is the same twice."""
-        digest = received.hashes.hex()
-        if self._unproven == digest:
+        """Distinguish a body without a length from one that was interrupted: only a complete one is the same twice.
+
+        One that is different each time, such as a text with the time in it, cannot be proven.
+        """
+        digest, size = received.hashes.hex(), received.hashes.size
+        if self._reads and self._reads[-1][0] == digest:
             return replace(received, proof="read-twice")
-        self._unproven = digest
+        self._reads.append((digest, size))
+        longest = max(size for _digest, size in self._reads)
+        if self._limits.allows_unproven and len(self._reads) >= _READS and size >= longest * _NEARLY_ALL:
+            return replace(received, proof=UNPROVEN)
         self._partial.discard()
-        raise interrupted("it does not say how much it sends", received=received.hashes.size, expected=None)
+        raise interrupted("it does not say how much it sends", received=size, expected=None)
+
+    def _progressed(self) -> bool:
+        kept = self._partial.size() if self._partial.can_be_resumed() else 0
+        if kept < self._most_kept + _LEAST_PROGRESS:
+            return False
+        self._most_kept = kept
+        return True
 
     def _on_progress(self, bytes_done: int, bytes_total: int | None) -> None:
         self._so_far = (bytes_done, bytes_total)

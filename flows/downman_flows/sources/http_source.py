@@ -2,14 +2,15 @@
 
 import ssl
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from downman.domain.errors import TemporaryError
+from downman.domain.networks import AllowedNetwork
 from downman.domain.policy import Delivery
 from downman.domain.ports import FetchRequest, OrderParameter, Progress, RemoteFile, StagedFile
 from downman_flows.sources.fetch_limits import FetchLimits
+from downman_flows.sources.outbound_proxy import OutboundProxy
 
 
 class HttpSource:
@@ -23,7 +24,8 @@ class HttpSource:
         self,
         *,
         limits: FetchLimits,
-        allowed_networks: Sequence[IPv4Network | IPv6Network] = (),
+        allowed_networks: Sequence[AllowedNetwork] = (),
+        proxy: OutboundProxy | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Allow public addresses and those of `allowed_networks`; verify TLS by `ssl_context`, or the public roots."""
@@ -32,14 +34,19 @@ class HttpSource:
 
         self._limits = limits
         self._client: GuardedClient = GuardedClient(
-            limits=limits, allowed_networks=allowed_networks, ssl_context=ssl_context
+            limits=limits, allowed_networks=allowed_networks, proxy=proxy, ssl_context=ssl_context
         )
 
     @classmethod
     def from_settings(cls, settings: Any) -> Self:
         """Make one with the networks and the limit of bytes that the site's settings allow."""
-        limits = FetchLimits(max_bytes=settings.max_resource_bytes)
-        return cls(limits=limits, allowed_networks=settings.private_addresses)
+        limits = FetchLimits(max_bytes=settings.max_resource_bytes, allows_unproven=settings.deliver_unproven)
+        proxy_url = settings.outbound_proxy.get_secret_value()
+        return cls(
+            limits=limits,
+            allowed_networks=settings.private_addresses,
+            proxy=OutboundProxy(proxy_url, no_proxy=settings.no_proxy) if proxy_url else None,
+        )
 
     def close(self) -> None:
         """Close what is open."""

@@ -65,7 +65,7 @@ def get_content_length(headers: httpx.Headers) -> int | None:
 
 def get_media_type(headers: httpx.Headers) -> str:
     """Return the declared media type, in lower case and without its parameters; empty where none is declared."""
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return str(headers.get("Content-Type", "")).partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, kw_only=True)

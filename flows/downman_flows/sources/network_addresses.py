@@ -1,37 +1,40 @@
-"""Which network addresses may be opened: public ones, and the private ones that the catalogue's owner allows."""
+"""Which network addresses may be opened for a resource: public ones, and its own where the site's owner allows it."""
 
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 import httpx
 
 from downman.domain.errors import AddressRefused, SourceUnavailable
-
-Network = IPv4Network | IPv6Network
-Address = IPv4Address | IPv6Address
+from downman.domain.networks import Address, AllowedNetwork
+from downman_flows.sources.special_addresses import REFUSED_PORTS, get_embedded, is_public
 
 _LAST_PORT = 65535
 _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
+class Target:
+    """A URL that can be opened as far as it can be told by reading it."""
+
+    url: httpx.URL
+    #: What the network is asked for: lower case, and ASCII for international names.
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckedAddress:
     """A host that was looked up and found to be one that may be opened."""
 
-    url: httpx.URL
-    host: str
-    #: Where to connect to. Only these: looking the name up again could give others.
+    #: Where to connect to. Only these: looking the name up again could give others. Empty where only a proxy knows.
     addresses: tuple[str, ...]
 
 
-def check_address(url: str, allowed: Sequence[Network]) -> CheckedAddress:
-    """Look up the host of a URL and check every address it has.
-
-    Raises `AddressRefused` for anything but a plain http(s) URL of a public or allowed host, and `SourceUnavailable`
-    when the name cannot be looked up.
-    """
+def parse_target(url: str) -> Target:
+    """Read a URL; raises `AddressRefused` for anything but a plain http(s) URL."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError, ValueError) as exc:
@@ -40,41 +43,56 @@ def check_address(url: str, allowed: Sequence[Network]) -> CheckedAddress:
         raise AddressRefused(reason="it is not an http or https address")
     if parsed.userinfo:
         raise AddressRefused(reason="it holds a user name or password")
-    # What the network is asked for: lower case, and ASCII for international names.
     host = parsed.raw_host.decode("ascii")
-    if not host or "%" in host or (parsed.port or 0) > _LAST_PORT:
+    port = _PORTS[parsed.scheme] if parsed.port is None else parsed.port
+    if not host or "%" in host or not 0 <= port <= _LAST_PORT:
         raise AddressRefused(reason="it is no valid address")
-    addresses = _look_up(host, parsed.port or _PORTS[parsed.scheme])
-    if not all(_may_be_opened(address, allowed) for address in addresses):
+    return Target(url=parsed, host=host, port=port)
+
+
+def is_own(target: Target, resource: Target) -> bool:
+    """Return whether a hop stays at the resource's own host and port; from http to https, at their default ports."""
+    same_service = target.port == resource.port or (
+        (resource.url.scheme, resource.port, target.url.scheme, target.port) == ("http", 80, "https", 443)
+    )
+    return target.host.rstrip(".") == resource.host.rstrip(".") and same_service
+
+
+def check_address(target: Target, allowed: Sequence[AllowedNetwork], *, needs_look_up: bool = True) -> CheckedAddress:
+    """Look up the host of a URL and check every address it has.
+
+    `allowed` are the private networks that this hop may lead to; a port that none of them names must not be one of
+    `REFUSED_PORTS`. Raises `AddressRefused`, and `SourceUnavailable` when the name cannot be looked up, unless a proxy
+    does that.
+    """
+    addresses = _look_up(target, needed=needs_look_up)
+    if not all(is_public(address) or _is_allowed(address, target.port, allowed) for address in addresses):
         raise AddressRefused(reason="it is in a private network")
-    return CheckedAddress(url=parsed, host=host, addresses=tuple(str(address) for address in addresses))
+    if target.port in REFUSED_PORTS and not _all_named(addresses, target.port, allowed):
+        raise AddressRefused(reason="its port is that of another service")
+    return CheckedAddress(addresses=tuple(str(address) for address in addresses))
 
 
-def _look_up(host: str, port: int) -> tuple[Address, ...]:
+def _look_up(target: Target, *, needed: bool) -> tuple[Address, ...]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (socket.gaierror, UnicodeError) as exc:
+        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        if not needed:
+            return ()
         raise SourceUnavailable(reason="its name cannot be looked up") from exc
     return tuple(dict.fromkeys(ip_address(str(info[4][0]).partition("%")[0]) for info in found))
 
 
-def _may_be_opened(address: Address, allowed: Sequence[Network]) -> bool:
-    if any(address.version == network.version and address in network for network in allowed):
-        return True
-    inner = _embedded(address)
-    if inner is not None:
-        return _may_be_opened(inner, allowed)
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+def _is_allowed(address: Address, port: int, allowed: Sequence[AllowedNetwork]) -> bool:
+    return any(network.allows(one, port) for one in _forms(address) for network in allowed)
 
 
-def _embedded(address: Address) -> IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address stands for: mapped, 6to4, Teredo, or NAT64 (RFC 6052)."""
-    if isinstance(address, IPv4Address):
-        return None
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour
-    if address.teredo:
-        return address.teredo[1]
-    if address in IPv6Network("64:ff9b::/96"):
-        return IPv4Address(int(address) & 0xFFFF_FFFF)
-    return None
+def _all_named(addresses: Sequence[Address], port: int, allowed: Sequence[AllowedNetwork]) -> bool:
+    return bool(addresses) and all(
+        any(network.names(one, port) for one in _forms(address) for network in allowed) for address in addresses
+    )
+
+
+def _forms(address: Address) -> tuple[Address, ...]:
+    inner = get_embedded(address)
+    return (address,) if inner is None else (address, inner)

@@ -21,25 +21,30 @@ def with_retries(
     *,
     limits: FetchLimits,
     check: Callable[[], None] = lambda: None,
+    progressed: Callable[[], bool] = lambda: False,
     pause: Pause = time.sleep,
 ) -> Result:
     """Do the work, again after a `TemporaryError`, with a longer wait each time.
+
+    A try after which `progressed` says that there is more than ever before does not count: a source that breaks off
+    every few kilobytes is finished in many steps, within the time of the limits.
 
     A source that asks to wait is obeyed; when it asks for longer than the limit, its error is raised at once, and a
     later run obeys. `check` is called while waiting and may raise to stop. A full disk is never waited for here.
     """
     deadline = time.monotonic() + limits.total_seconds
-    for number in range(1, limits.tries):
+    failures = 0
+    while True:
         try:
             return work()
         except NoSpace:
             raise
         except TemporaryError as exc:
-            seconds = delay_after(number, exc, limits)
-            if seconds is None or time.monotonic() + seconds > deadline:
+            failures = 1 if progressed() else failures + 1
+            seconds = delay_after(failures, exc, limits)
+            if failures >= limits.tries or seconds is None or time.monotonic() + seconds > deadline:
                 raise
         _wait(seconds, check, pause)
-    return work()
 
 
 def delay_after(number: int, error: TemporaryError, limits: FetchLimits) -> float | None:

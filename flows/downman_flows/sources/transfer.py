@@ -1,7 +1,7 @@
 """One attempt to fetch one body over HTTP: it resumes an interrupted one, and ends only with a proof."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 
 import httpx
@@ -9,7 +9,7 @@ import httpx
 from downman.domain.errors import SourceTooLarge
 from downman.domain.ports import Progress
 from downman_flows.sources.body import Body
-from downman_flows.sources.encodings import decoder_for
+from downman_flows.sources.encodings import Chain, Decoder, decoder_for
 from downman_flows.sources.file_names import get_file_name
 from downman_flows.sources.http_client import GuardedClient, Trace, get_final_url
 from downman_flows.sources.http_errors import interrupted, parse_date, to_error, to_status_error
@@ -22,6 +22,7 @@ from downman_flows.sources.integrity import (
     wrong_digest,
 )
 from downman_flows.sources.partial import Partial, ResumeInfo
+from downman_flows.sources.versions import can_resume, get_validator, get_version, is_rest, is_whole
 from downman_flows.storage.disk import full_disk_is_no_space
 from downman_flows.storage.hashing import Hashes
 
@@ -57,48 +58,48 @@ class Transfer:
     max_bytes: int
     progress: Progress
     trace: Trace
+    #: Those of this fetch; no other one sees them.
+    cookies: httpx.Cookies
 
     def receive(self) -> Received:
         """Fetch the body, or what is missing of it; raises a `DownmanError` or `DigestMismatch`."""
         resume_info = self.partial.load_resume_info()
         headers = {}
         if resume_info is not None:
-            headers = {"Range": f"bytes={self.partial.path.stat().st_size}-", "If-Range": resume_info.validator}
-        with self.client.open("GET", self.url, headers, trace=self.trace) as response:
+            headers = {"Range": f"bytes={self.partial.size()}-", "If-Range": resume_info.validator}
+        with self.client.open("GET", self.url, headers, trace=self.trace, cookies=self.cookies) as response:
             if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and resume_info is not None:
                 self.partial.discard()
                 raise interrupted("it changed meanwhile", received=0, expected=None)
             failure = to_status_error(response)
             if failure is not None:
                 raise failure
-            if response.status_code == HTTPStatus.PARTIAL_CONTENT:
-                self._check_part(response, resume_info)
-            else:
-                self.partial.discard()
+            if resume_info is not None and not self._goes_on(response, resume_info):
                 resume_info = None
+            elif response.status_code == HTTPStatus.PARTIAL_CONTENT and resume_info is None:
+                self._check_is_whole(response)
             return self._receive_body(response, resume_info)
 
-    def _check_part(self, response: httpx.Response, resume_info: ResumeInfo | None) -> None:
-        """Make sure that the part is the one that was asked for; else the next attempt starts anew."""
-        part = get_content_range(response.headers)
-        fits = (
-            resume_info is not None
-            and part is not None
-            and part.first == self.partial.path.stat().st_size
-            and part.last == resume_info.total - 1
-            and part.total in {None, resume_info.total}
-            # A source may send the rest of another version, against the condition that it was asked under.
-            and _still_has(response.headers, resume_info.validator)
-            and not response.headers.get("Content-Encoding")
-        )
-        if not fits:
-            self.partial.discard()
+    def _goes_on(self, response: httpx.Response, resume_info: ResumeInfo) -> bool:
+        """Return whether the answer holds the rest of what is there; False, and nothing is left of it, for a whole."""
+        is_part = response.status_code == HTTPStatus.PARTIAL_CONTENT
+        if is_part and is_rest(response, resume_info, self.partial.size()):
+            return True
+        self.partial.discard()
+        if is_part:
+            self._check_is_whole(response)
+        return False
+
+    def _check_is_whole(self, response: httpx.Response) -> None:
+        """Make sure that a 206 holds all there is; else the next attempt starts anew."""
+        if not is_whole(response):
             raise interrupted("it sent another part than was asked for", received=0, expected=None)
 
     def _receive_body(self, response: httpx.Response, resume_info: ResumeInfo | None) -> Received:
         name = get_file_name(self.url, response.headers)
-        decoder = decoder_for(response.headers.get("Content-Encoding", ""), name)
-        total = resume_info.total if resume_info is not None else get_content_length(response.headers)
+        media_type = get_media_type(response.headers)
+        decoder = decoder_for(response.headers.get("Content-Encoding", ""), name, media_type)
+        total = resume_info.total if resume_info is not None else _get_total(response)
         if total is not None and total > self.max_bytes:
             raise SourceTooLarge(limit=self.max_bytes)
         digests = get_digests(response)
@@ -122,41 +123,34 @@ class Transfer:
         return Received(
             name=name,
             hashes=body.kept,
-            proof=proofs[0] if proofs else _proof_by_framing(response, total, encoded=decoder is not None),
+            proof=proofs[0] if proofs else _proof_by_framing(response, total, decoder),
             modified_at=parse_date(response.headers.get("Last-Modified")),
-            media_type=get_media_type(response.headers),
+            media_type=media_type,
             final_url=get_final_url(response),
         )
 
     def _save_resume_info(self, response: httpx.Response, total: int | None) -> None:
-        validator = _validator(response.headers)
-        if validator and total and response.headers.get("Accept-Ranges", "").lower() == "bytes":
-            self.partial.save_resume_info(validator=validator, total=total)
+        validator = get_validator(response.headers)
+        if total and can_resume(response.headers, validator):
+            self.partial.save_resume_info(validator=validator, total=total, version=get_version(response))
 
 
-def _validator(headers: httpx.Headers) -> str:
-    """Return what makes a later `If-Range` safe: a strong ETag, else the date of the last change (RFC 9110, 13.1.5)."""
-    etag = str(headers.get("ETag", "")).strip()
-    if etag.startswith('"'):
-        return etag
-    changed, sent = parse_date(headers.get("Last-Modified")), parse_date(headers.get("Date"))
-    # Behind a weak ETag the bytes may differ, whatever the date says; and within one second (RFC 9110, 8.8.2.2).
-    if etag or changed is None or sent is None or sent - changed < timedelta(seconds=1):
-        return ""
-    return str(headers["Last-Modified"]).strip()
+def _get_total(response: httpx.Response) -> int | None:
+    """Return the bytes that an answer with all there is announces; None where it does not."""
+    part = get_content_range(response.headers)
+    if response.status_code == HTTPStatus.PARTIAL_CONTENT and part is not None:
+        return part.total
+    return get_content_length(response.headers)
 
 
-def _still_has(headers: httpx.Headers, validator: str) -> bool:
-    """Return whether an answer is about the version that `validator` stands for, as far as it says."""
-    said = str(headers.get("ETag" if validator.startswith('"') else "Last-Modified", "")).strip()
-    return said in {"", validator}
-
-
-def _proof_by_framing(response: httpx.Response, total: int | None, *, encoded: bool) -> str:
+def _proof_by_framing(response: httpx.Response, total: int | None, decoder: Decoder | Chain | None) -> str:
     """Say what marked the end of the body; of `connection-close` the caller must make sure itself."""
+    if decoder is not None and decoder.has_trailing_garbage:
+        # Whether that is padding, or what is left of more data, nobody knows.
+        return CONNECTION_CLOSE
     if total is not None:
         return "content-length"
     if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
         return "chunked"
     # Encoded data has an end, and a checksum, of its own.
-    return "encoding" if encoded else CONNECTION_CLOSE
+    return "encoding" if decoder is not None else CONNECTION_CLOSE

@@ -1,13 +1,13 @@
 from collections.abc import Iterator
-from ipaddress import ip_network
 
 import pytest
 
+from downman.domain.networks import AllowedNetwork
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.http_source import HttpSource
 from tests.servers import Source
 
-LOOPBACK = (ip_network("127.0.0.1/32"),)
+LOOPBACK = (AllowedNetwork.parse("127.0.0.1/32"),)
 #: Impatient, so that a test that waits for a time-out takes a moment.
 LIMITS = FetchLimits(read_seconds=0.5, connect_seconds=2, backoff_seconds=0.01, max_bytes=50_000_000)
 

@@ -2,7 +2,6 @@ import hashlib
 import ssl
 import threading
 import time
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from downman.domain.errors import (
     SourceUnavailable,
     TransferInterrupted,
 )
+from downman.domain.networks import AllowedNetwork
 from downman.domain.ports import FetchRequest, StagedFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.http_source import HttpSource
@@ -212,7 +212,7 @@ def test_tls_is_verified_for_the_name_although_the_address_is_connected_to(tmp_p
     one_try = FetchLimits(tries=1)
     with Source(tls=context) as server:
         good = f"https://localhost:{server.port}/plain/x"
-        networks = (*LOOPBACK, ip_network("::1/128"))
+        networks = (*LOOPBACK, AllowedNetwork.parse("::1/128"))
         knows = HttpSource(allowed_networks=networks, limits=one_try, ssl_context=trusting)
         assert fetch(knows, good, tmp_path).size == len(DATA)
         with pytest.raises(SourceUnavailable, match="certificate"):

@@ -1,0 +1,91 @@
+"""URLs that no resource, and no redirect, may lead to."""
+
+from tests.bad_inputs import Case, shown
+
+TITLE = "URLs of sources"
+
+_ANSWERS = {
+    "private": "`address-refused`: it is in a private network",
+    "port": "`address-refused`: its port is that of another service",
+    "http or https": "`address-refused`: it is not an http or https address",
+    "password": "`address-refused`: it holds a user name or password",
+    "no valid": "`address-refused`: it is no valid address",
+}
+
+
+def _case(given: str, expected: str, why: str) -> Case:
+    return Case(input=f"{why}: {shown(given)}", answer=_ANSWERS[expected], given=given, expected=expected)
+
+
+#: `expected` is a word of the reason.
+CASES = (
+    _case("http://127.0.0.1/", "private", "this machine"),
+    _case("http://127.0.0.2/", "private", "this machine, at another address"),
+    _case("http://127.1/", "private", "this machine, in short"),
+    _case("http://2130706433/", "private", "this machine, as one number"),
+    _case("http://0x7f000001/", "private", "this machine, as a hexadecimal number"),
+    _case("http://0/", "private", "no address, which stands for this machine"),
+    _case("http://10.0.0.1/", "private", "private use"),
+    _case("http://172.16.0.1/", "private", "private use"),
+    _case("http://192.168.1.1/", "private", "private use"),
+    _case("http://169.254.169.254/latest/meta-data/", "private", "link-local, where clouds keep credentials"),
+    _case("http://168.63.129.16/", "private", "a cloud's own services at a public address"),
+    _case("http://100.64.0.1/", "private", "shared by a carrier's customers"),
+    _case("http://100.100.100.200/", "private", "the same, where a cloud keeps credentials"),
+    _case("http://192.0.0.8/", "private", "IPv4 dummy address (RFC 7600)"),
+    _case("http://192.0.0.192/", "private", "protocol assignments, where a cloud keeps credentials"),
+    _case("http://192.0.2.1/", "private", "documentation"),
+    _case("http://198.51.100.1/", "private", "documentation"),
+    _case("http://203.0.113.1/", "private", "documentation"),
+    _case("http://192.88.99.1/", "private", "6to4 relays, withdrawn"),
+    _case("http://198.19.0.1/", "private", "benchmarking"),
+    _case("http://224.0.0.1/", "private", "multicast"),
+    _case("http://240.0.0.1/", "private", "reserved"),
+    _case("http://255.255.255.255/", "private", "broadcast"),
+    _case("http://[::1]/", "private", "this machine"),
+    _case("http://[::]/", "private", "no address"),
+    _case("http://[::7f00:1]/", "private", "IPv4-compatible, withdrawn"),
+    _case("http://[fe80::1]/", "private", "link-local"),
+    _case("http://[fc00::1]/", "private", "unique local"),
+    _case("http://[fd00:ec2::254]/", "private", "unique local, where a cloud keeps credentials"),
+    _case("http://[fec0::1]/", "private", "site-local, withdrawn (RFC 3879)"),
+    _case("http://[ff02::1]/", "private", "multicast"),
+    _case("http://[2001:db8::1]/", "private", "documentation"),
+    _case("http://[3fff::1]/", "private", "documentation (RFC 9637)"),
+    _case("http://[5f00::1]/", "private", "segment routing (RFC 9602)"),
+    _case("http://[100::1]/", "private", "discarded (RFC 6666)"),
+    _case("http://[100:0:0:1::1]/", "private", "dummy prefix (RFC 9780)"),
+    _case("http://[2001::1]/", "private", "Teredo"),
+    _case("http://[2001:2::1]/", "private", "benchmarking"),
+    _case("http://[2001:20::1]/", "private", "ORCHIDv2, no address of a host"),
+    _case("http://[4000::1]/", "private", "assigned to nobody"),
+    _case("http://[::ffff:127.0.0.1]/", "private", "this machine, mapped"),
+    _case("http://[::ffff:10.0.0.1]/", "private", "private use, mapped"),
+    _case("http://[64:ff9b::7f00:1]/", "private", "this machine, by NAT64"),
+    _case("http://[64:ff9b:1::8.8.8.8]/", "private", "NAT64 of a network's own (RFC 8215)"),
+    _case("http://[2002:7f00:1::]/", "private", "this machine, by 6to4"),
+    _case("http://[2002:a00:1::1]/", "private", "private use, by 6to4"),
+    _case("http://8.8.8.8:25/", "port", "mail"),
+    _case("http://8.8.8.8:587/", "port", "mail, for those who send it"),
+    _case("http://8.8.8.8:22/", "port", "remote login"),
+    _case("http://8.8.8.8:5432/", "port", "PostgreSQL"),
+    _case("http://8.8.8.8:3306/", "port", "MySQL"),
+    _case("http://8.8.8.8:6379/", "port", "Redis"),
+    _case("http://8.8.8.8:11211/", "port", "memcached"),
+    _case("http://8.8.8.8:9200/", "port", "Elasticsearch"),
+    _case("http://8.8.8.8:2049/", "port", "NFS"),
+    _case("http://8.8.8.8:6667/", "port", "IRC"),
+    _case("http://8.8.8.8:0/", "port", "no port"),
+    _case("file:///etc/passwd", "http or https", "a file"),
+    _case("ftp://192.0.2.1/x", "http or https", "FTP"),
+    _case("gopher://192.0.2.1/x", "http or https", "Gopher"),
+    _case("http://user:password@8.8.8.8/", "password", "a login"),
+    _case("http://user@8.8.8.8/", "password", "a user"),
+    _case("http:///x", "no valid", "no host"),
+    _case("//8.8.8.8/x", "http or https", "no scheme"),
+    _case("8.8.8.8", "http or https", "no URL"),
+    _case("", "http or https", "nothing"),
+    _case("http://[::1/", "no valid", "half a bracket"),
+    _case("http://8.8.8.8:99999/", "no valid", "a port that is none"),
+    _case("http://[fe80::1%25eth0]/", "no valid", "an interface"),
+)
