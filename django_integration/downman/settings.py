@@ -50,7 +50,6 @@ from downman.setting_types import (
     Folder,
     Hours,
     Mails,
-    Network,
     Orders,
     Parts,
     PoolName,

@@ -80,14 +80,14 @@ def put_into_words(
 def describe_wait(seconds: int, ngettext: Callable[[str, str, int], str] = _english) -> str:
     """Return a time as people say it, rounded up: 7 days, 2 hours, 45 seconds."""
     if seconds >= 2 * 86400:
-        number, text = -(-seconds // 86400), ngettext("{number} day", "{number} days", -(-seconds // 86400))
+        number, text = -(-seconds // 86400), ngettext("{count} day", "{count} days", -(-seconds // 86400))
     elif seconds >= 2 * 3600:
-        number, text = -(-seconds // 3600), ngettext("{number} hour", "{number} hours", -(-seconds // 3600))
+        number, text = -(-seconds // 3600), ngettext("{count} hour", "{count} hours", -(-seconds // 3600))
     elif seconds >= 2 * 60:
-        number, text = -(-seconds // 60), ngettext("{number} minute", "{number} minutes", -(-seconds // 60))
+        number, text = -(-seconds // 60), ngettext("{count} minute", "{count} minutes", -(-seconds // 60))
     else:
-        number, text = seconds, ngettext("{number} second", "{number} seconds", seconds)
-    return text.format(number=number)
+        number, text = seconds, ngettext("{count} second", "{count} seconds", seconds)
+    return text.format(count=number)
 
 
 class TemporaryError(DownmanError):
