@@ -17,6 +17,7 @@ from downman.schemas import (
     EmailIn,
     EmailOut,
     FreeTextRequestIn,
+    LimitsOut,
     OrderIn,
     PlacedOut,
     Problem,
@@ -26,7 +27,16 @@ from downman.schemas import (
     WishOut,
     to_raw_order,
 )
-from downman.services import cancelling, change_email, extending, generic, ordering, tracking, verification
+from downman.services import (
+    cancelling,
+    change_email,
+    extending,
+    generic,
+    limit_usage,
+    ordering,
+    tracking,
+    verification,
+)
 from downman.services.requesters import checked_email
 from downman.services.transitions import REQUESTER
 from downman.strict_json import parse_strictly
@@ -78,6 +88,13 @@ def not_logged_in(_request: HttpRequest, _exc: AuthenticationError) -> HttpRespo
 def list_resources(request: HttpRequest) -> object:
     """Return the catalogue."""
     return list(Resource.objects.filter(offered=True))
+
+
+@api.get("limits/", response={200: LimitsOut, 401: Problem, 503: Problem}, summary="What is left of the limits")
+def list_limits(request: HttpRequest, response: HttpResponse) -> object:
+    """Tell how much the one who asks has used of each limit: their network, and they themselves once logged in."""
+    response["Cache-Control"] = "no-store"
+    return {"limits": limit_usage.list_usages(**get_requester(request))}
 
 
 @api.post("requests/", response={201: PlacedOut, **BAD_BODIES}, summary="Place an order")

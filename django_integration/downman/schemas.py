@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_type_hints
 from ninja import Schema
 from pydantic import ConfigDict, Field, create_model
 
+from downman.domain.limits import LimitName
 from downman.domain.request import FreeTextRequest, Order, OrderLine
 from downman.domain.status import GenericStatus, RequestStatus
 from downman.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
@@ -169,6 +170,27 @@ class Problem(Schema):
     detail: str
     errors: list[FieldProblem] = Field(default_factory=list)
     limit: str | None = Field(None, description="With status 429: the limit that was reached, as `limits/` names it.")
+
+
+class LimitOut(Schema):
+    """One limit, and what the one who asks has used of it."""
+
+    name: LimitName
+    limit: int
+    used: int | None = Field(description="Null where it is that of an e-mail address, and nobody has logged in.")
+    remaining: int | None = Field(description="How much more is taken now; null like `used`.")
+    window_seconds: int | None = Field(
+        description="Seconds over which uses count; null: as long as what counts is there."
+    )
+    resets_at: datetime | None = Field(
+        description="When what is used now no longer counts; null where nothing is used."
+    )
+
+
+class LimitsOut(Schema):
+    """The limits that hold for the one who asks; an empty list: none."""
+
+    limits: list[LimitOut]
 
 
 def to_raw_order(order: OrderIn) -> dict[str, Any]:

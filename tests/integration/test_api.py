@@ -53,6 +53,7 @@ def test_the_openapi_document_names_every_path(client: Client, db: None) -> None
     document = client.get(f"{API}openapi.json").json()
     assert set(document["paths"]) == {
         f"{API}resources/",
+        f"{API}limits/",
         f"{API}requests/",
         f"{API}requests/{{public_id}}/",
         f"{API}requests/{{public_id}}/cancel/",

@@ -34,7 +34,7 @@ class Limits:
     open_orders: int = 100
     bytes_under_way: int = 100 * GIGABYTE
     bytes_kept: int = 100 * GIGABYTE
-    mails_per_day: int = 200
+    mails_per_day: int = 300
     #: Leading bits of an address that make its network.
     ipv4_prefix: int = 32
     ipv6_prefix: int = 64

@@ -45,3 +45,5 @@ NOTICE_FOR_GENERIC: Mapping[GenericStatus, NoticeKind] = {
 VERIFICATIONS = frozenset({NoticeKind.VERIFY_ADDRESS, NoticeKind.GENERIC_VERIFY_ADDRESS})
 #: What goes to the administrators, not to the one who ordered.
 FOR_ADMINISTRATORS = frozenset({NoticeKind.APPROVAL_NEEDED, NoticeKind.GENERIC_NEEDED})
+#: What only repeats what the page has just said.
+RECEIPTS = frozenset({NoticeKind.RECEIVED, NoticeKind.GENERIC_RECEIVED})

@@ -7,43 +7,24 @@ who are beyond their limit are told so before that, with nothing written and nob
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import connection, models
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
 from downman.domain.errors import LimitReached
-from downman.domain.limits import LimitName, Limits, get_network
+from downman.domain.limits import DAY_SECONDS, LimitName, Limits, get_network
 from downman.domain.policy import DownloadPolicy
 from downman.models import LimitUse
 from downman.services import quotas
+from downman.services.limit_keys import to_key
 from downman.services.limit_words import describe_window
 from downman.services.persons import Person, address_key, get_person, is_own_address
 
 
 @dataclass(frozen=True, kw_only=True)
-class Usage:
-    """One limit, and what is used of it."""
-
-    name: LimitName
-    limit: int
-    #: None where it is that of a person who is not known.
-    used: int | None
-    #: Seconds over which uses count; None for what counts as long as it is there.
-    window_seconds: int | None = None
-    #: When what is used now counts no longer; None where nothing is used, or only events end it.
-    resets_at: datetime | None = None
-
-    @property
-    def remaining(self) -> int | None:
-        """How much more is taken now."""
-        return None if self.used is None else max(0, self.limit - self.used)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Counted:
-    """So many uses of one key in the window."""
+class Counted:
+    """A limit of uses in the window, and the key whose uses count."""
 
     name: LimitName
     limit: int
@@ -56,7 +37,8 @@ class Limiter:
 
     limits: Limits = field(default_factory=Limits)
     person: Person | None = None
-    counted: Sequence[_Counted] = ()
+    counted: Sequence[Counted] = ()
+    is_on: bool = False
 
     def check(self, *, for_order: bool = True) -> None:
         """Refuse what is beyond a limit already. Raises `LimitReached`."""
@@ -69,7 +51,7 @@ class Limiter:
 
         Whoever shares a key waits here until the other transaction ends, and then counts what that stored.
         """
-        if not self.counted and self.person is None:
+        if not self.is_on:
             return
         _lock(sorted({*(counted.key for counted in self.counted), *self._person_keys()}))
         self._check_uses()
@@ -78,44 +60,27 @@ class Limiter:
         now = timezone.now()
         LimitUse.objects.bulk_create(LimitUse(key=counted.key, used_at=now) for counted in self.counted)
 
-    def usages(self) -> list[Usage]:
-        """Return what is used of each limit in the window."""
-        since = timezone.now() - self._window
-        found = []
-        for counted in self.counted:
-            uses = LimitUse.objects.filter(key=counted.key, used_at__gt=since)
-            facts = uses.aggregate(used=models.Count("pk"), last=models.Max("used_at"))
-            found.append(
-                Usage(
-                    name=counted.name,
-                    limit=counted.limit,
-                    used=facts["used"],
-                    window_seconds=self.limits.window_seconds,
-                    resets_at=facts["last"] and facts["last"] + self._window,
-                )
-            )
-        return found
-
     @property
-    def _window(self) -> timedelta:
+    def window(self) -> timedelta:
+        """The time over which uses are counted."""
         return timedelta(seconds=self.limits.window_seconds)
 
     def _person_keys(self) -> Iterator[int]:
         if self.person is not None:
-            yield _to_key(self.person.key)
+            yield to_key(self.person.key)
 
     def _check_uses(self) -> None:
         if not self.counted:
             return
         now = timezone.now()
-        recent = LimitUse.objects.filter(used_at__gt=now - self._window).order_by()
+        recent = LimitUse.objects.filter(used_at__gt=now - self.window).order_by()
         rows = recent.filter(key__in=[counted.key for counted in self.counted])
         used = dict(rows.values_list("key").annotate(models.Count("pk")))
         for counted in self.counted:
             if used.get(counted.key, 0) >= counted.limit:
                 # The use after whose end there is room again.
                 freed = recent.filter(key=counted.key).order_by("-used_at")[counted.limit - 1 : counted.limit].get()
-                seconds = (freed.used_at + self._window - now).total_seconds()
+                seconds = (freed.used_at + self.window - now).total_seconds()
                 raise LimitReached(
                     limit=counted.name,
                     message=describe_window(counted.name, counted.limit, self.limits.window_seconds, seconds),
@@ -145,25 +110,19 @@ def get_limiter(
             # Of somebody else, who is protected from mails as from those of everybody.
             keys.append(address_key(email))
         counted += [_to_counted(LimitName.ORDERS_PER_PERSON, limits.orders_per_person, key) for key in keys]
-    return Limiter(limits=limits, person=person, counted=counted)
+    return Limiter(limits=limits, person=person, counted=counted, is_on=True)
 
 
 def delete_old_uses(policy: DownloadPolicy) -> int:
     """Delete what counts no longer, and return how much that was."""
-    seconds = policy.limits.window_seconds if policy.limits else 0
+    seconds = max(policy.limits.window_seconds, DAY_SECONDS) if policy.limits else 0
     old = LimitUse.objects.filter(used_at__lte=timezone.now() - timedelta(seconds=seconds))
     deleted, _by_model = old.delete()
     return deleted
 
 
-def _to_counted(name: LimitName, limit: int, who: str) -> _Counted:
-    return _Counted(name=name, limit=limit, key=_to_key(who))
-
-
-def _to_key(who: str) -> int:
-    """Make a number from which, without the site's secret, nobody learns who it is."""
-    digest = salted_hmac("downman.limits", who, algorithm="sha256").digest()
-    return int.from_bytes(digest[:8], signed=True)
+def _to_counted(name: LimitName, limit: int, who: str) -> Counted:
+    return Counted(name=name, limit=limit, key=to_key(who))
 
 
 def _lock(keys: Sequence[int]) -> None:

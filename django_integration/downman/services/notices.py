@@ -2,14 +2,17 @@
 
 import random
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
 
-from downman.domain.notices import FOR_ADMINISTRATORS, VERIFICATIONS, NoticeKind
+from downman.domain.notices import FOR_ADMINISTRATORS, RECEIPTS, VERIFICATIONS, NoticeKind
 from downman.domain.status import UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, GenericRequest, Notice
+from downman.services import mail_limit
 from downman.services.db_retry import retry_on_disconnect
 from downman.services.dispatch import start_sending_on_commit
 from downman.services.policy import administrators
@@ -30,27 +33,36 @@ def enqueue_notice(
 ) -> None:
     """Owe the requester one mail of this kind for this fact, once; call it in the transaction that makes the fact.
 
-    `recipient` is another address of theirs: one that is not confirmed yet, or was theirs until now.
+    `recipient` is another address of theirs: one that is not confirmed yet, or was theirs until now. Beyond the limit
+    of mails to one address and day it is sent later; a receipt is left out.
     """
-    _enqueue(about, kind, fact=fact, recipient=recipient or about.email, language=about.language)
+    recipient = recipient or about.email
+    due_at: object = partial(mail_limit.plan_mail, recipient)
+    # A receipt is enqueued but once, with its order: it can be counted before it is known not to be there.
+    if kind in RECEIPTS and (due_at := mail_limit.plan_receipt(recipient)) is None:
+        return
+    _enqueue(about, kind, fact=fact, recipient=recipient, language=about.language, due_at=due_at)
 
 
 def enqueue_for_administrators(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
     """Owe each of the administrators one mail of this kind for this fact."""
     for recipient in administrators():
-        _enqueue(about, kind, fact=fact, recipient=recipient, language=django_settings.LANGUAGE_CODE)
+        _enqueue(
+            about, kind, fact=fact, recipient=recipient, language=django_settings.LANGUAGE_CODE, due_at=timezone.now
+        )
 
 
 def _enqueue(
-    about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str, recipient: str, language: str
+    about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str, recipient: str, **defaults: Any
 ) -> None:
+    # Django calls a default that is a function, and only where there is no such notice yet.
     Notice.objects.get_or_create(
         request=about if isinstance(about, DownloadRequest) else None,
         generic_request=about if isinstance(about, GenericRequest) else None,
         kind=kind.value,
         fact=fact,
         recipient=recipient,
-        defaults={"language": language, "due_at": timezone.now()},
+        defaults=defaults,
     )
     start_sending_on_commit()
 

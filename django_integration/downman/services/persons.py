@@ -32,8 +32,12 @@ class Person:
 
 
 def address_key(email: str) -> str:
-    """Return the text by which an e-mail address is counted: mail servers do not tell capital letters apart."""
-    return f"address {email.casefold()}"
+    """Return the text by which an e-mail address is counted.
+
+    Hardly a mail server tells capital letters apart, or delivers `ana+maps@` elsewhere than `ana@` (RFC 5233).
+    """
+    local, _at, domain = email.casefold().rpartition("@")
+    return f"address {local.partition('+')[0] or local}@{domain}"
 
 
 def get_person(*, user: Model | None, email: str) -> Person:

@@ -17,8 +17,10 @@ from downman.domain.status import ENDED_REQUESTS, SETTLED_LOCATORS, GenericStatu
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.services.cancelling import end_all
 from downman.services.db_retry import retry_on_disconnect
+from downman.services.limits import delete_old_uses
 from downman.services.notices import enqueue_notice
 from downman.services.package_storage import delete_package
+from downman.services.policy import current_policy
 from downman.services.transitions import lock_order
 from downman.settings import app_settings
 
@@ -50,6 +52,7 @@ def clean_expired() -> CleanupResult:
     expired = _expire_links()
     evicted = _evict_over_budget()
     deleted, freed = _delete_packages()
+    delete_old_uses(current_policy())
     return CleanupResult(
         warned=warned,
         expired=expired,

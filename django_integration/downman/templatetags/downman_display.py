@@ -1,5 +1,6 @@
 """Puts states, sizes and times into words, for the pages and the mails."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from downman import free_text
 from downman.domain.sizes import scale
@@ -16,6 +18,10 @@ from downman.domain.status import Approval, GenericStatus, LinkStatus, LocatorSt
 from downman.services.tracking import TrackedLink, TrackedRequest, TrackedResource
 
 register = template.Library()
+
+_MINUTE, _HOUR = 60, 3600
+#: From so many on a time is said in the larger unit.
+_SEVERAL = 2
 
 #: What an order's state is called.
 HEADINGS: Mapping[str, Promise] = {
@@ -222,6 +228,19 @@ def size_in_words(size: int | None) -> str:
     amount, unit = scale(size)
     decimals = 0 if amount.as_tuple().exponent == 0 else 1
     return f"{number_format(amount, decimal_pos=decimals)}\N{NO-BREAK SPACE}{unit}"
+
+
+@register.filter
+def time_in_words(seconds: float) -> str:
+    """Return a time, rounded up so that nobody comes back too early: "40 seconds", "7 minutes"."""
+    if seconds < _SEVERAL * _MINUTE:
+        count = max(1, math.ceil(seconds))
+        return ngettext("{count} second", "{count} seconds", count).format(count=count)
+    if seconds < _SEVERAL * _HOUR:
+        count = math.ceil(seconds / _MINUTE)
+        return ngettext("{count} minute", "{count} minutes", count).format(count=count)
+    count = math.ceil(seconds / _HOUR)
+    return ngettext("{count} hour", "{count} hours", count).format(count=count)
 
 
 @register.filter

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from downman.domain.errors import LimitReached, OrderRefused
 from downman.forms import OrderForm
-from downman.services import ordering
+from downman.services import limit_usage, ordering
 from downman.views.limits import limit_reached
 from downman.visitors import get_requester
 
@@ -28,4 +28,5 @@ def order_page(request: HttpRequest) -> HttpResponse:
             return limit_reached(request, "downloads/order.html", {"form": form}, reached)
         else:
             return redirect("downloads:tracking", placed.public_id)
-    return render(request, "downloads/order.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "few_left": limit_usage.get_few_left(**get_requester(request)) if form.resources else None}
+    return render(request, "downloads/order.html", context, status=422 if form.errors else 200)
