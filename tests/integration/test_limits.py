@@ -16,8 +16,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from downman.domain.limits import DAY_SECONDS
-from downman.models import DownloadRequest, GenericRequest, LimitUse, Notice, PolicyRecord, Resource
-from downman.services import retention
+from downman.models import (
+    AddressVerification,
+    DownloadRequest,
+    GenericRequest,
+    LimitUse,
+    Notice,
+    PolicyRecord,
+    Resource,
+)
+from downman.services import retention, verification
 from downman.services.cancelling import cancel_request
 from downman.services.notices import claim_due
 from downman.services.transitions import REQUESTER
@@ -392,3 +400,18 @@ def test_a_link_that_is_not_ours_does_not_count(client: Client, resource: Resour
     for number in range(3):
         link_to(order("dem", email=f"person{number}@example.org"))
     assert place(client).status_code == 201
+
+
+def test_who_merely_writes_an_address_uses_up_nothing_of_its_owner(
+    client: Client, resource: Resource, settings: Any
+) -> None:
+    settings.DOWNLOADS_VERIFY_EMAIL = "anonymous"
+    limit(orders_per_person=1, open_orders=1, orders_per_network=3)
+    answers = [place(client).json() for _ in range(3)]
+    assert {answer["status"] for answer in answers} == {"unverified"}
+    assert_refused(place(client), "orders_per_network")
+    assert place(client, **OTHER).status_code == 201
+    # Once it is confirmed, an order is its owner's.
+    (asked, *_rest) = AddressVerification.objects.order_by("pk")
+    verification.confirm(asked)
+    assert_refused(place(client, **OTHER), "open_orders")

@@ -38,12 +38,12 @@ def register(
     Raises `OrderRefused` and `LimitReached`; nothing is stored then.
     """
     email = checked_email(free_text_request.email)
-    limiter = get_limiter(current_policy(), client=client, user=user, email=email)
+    is_verified = not verification.is_needed(email, user)
+    limiter = get_limiter(current_policy(), client=client, user=user, email=email, is_verified=is_verified)
     limiter.check(for_order=False)
     description = _checked_text("description", free_text_request.description)
     if not description:
         raise OrderRefused(field="description", message=_("Describe what you need."))
-    is_verified = not verification.is_needed(email, user)
     with transaction.atomic():
         stored = create_numbered(
             GenericRequest,

@@ -39,12 +39,14 @@ class Limiter:
     person: Person | None = None
     counted: Sequence[Counted] = ()
     is_on: bool = False
+    #: What is stored is the person's; it is not yet while their address waits to be confirmed.
+    is_verified: bool = True
 
     def check(self, *, for_order: bool = True) -> None:
         """Refuse what is beyond a limit already. Raises `LimitReached`."""
         self._check_uses()
         if self.person is not None and for_order:
-            quotas.check(self.person, self.limits, is_stored=False)
+            quotas.check(self.person, self.limits)
 
     def count(self, *, for_order: bool = True) -> None:
         """Count one more; call it last in the transaction that stores it. Raises `LimitReached`.
@@ -56,7 +58,7 @@ class Limiter:
         _lock(sorted({*(counted.key for counted in self.counted), *self._person_keys()}))
         self._check_uses()
         if self.person is not None and for_order:
-            quotas.check(self.person, self.limits, is_stored=True)
+            quotas.check(self.person, self.limits, own=int(self.is_verified))
         now = timezone.now()
         LimitUse.objects.bulk_create(LimitUse(key=counted.key, used_at=now) for counted in self.counted)
 
@@ -89,13 +91,19 @@ class Limiter:
 
 
 def get_limiter(
-    policy: DownloadPolicy, *, client: str | None, user: models.Model | None = None, email: str = ""
+    policy: DownloadPolicy,
+    *,
+    client: str | None,
+    user: models.Model | None = None,
+    email: str = "",
+    is_verified: bool = True,
 ) -> Limiter:
     """Return the limits that hold for what a client orders.
 
     `client` is the IP address, empty where it is not known; None is one whom nothing limits: a program of the site,
     or staff.
-    Without an e-mail address and a user the limits of persons are left out.
+    Without an e-mail address and a user the limits of persons are left out. What waits until an address is confirmed
+    counts for the network only: nobody uses up what is left to the owner of an address by writing it.
     """
     limits = policy.limits
     if limits is None or client is None:
@@ -104,13 +112,13 @@ def get_limiter(
     counted = []
     if limits.orders_per_network and (network := get_network(client, limits)):
         counted.append(_to_counted(LimitName.ORDERS_PER_NETWORK, limits.orders_per_network, f"network {network}"))
-    if limits.orders_per_person:
+    if limits.orders_per_person and (is_verified or user is not None):
         keys = [person.key] if person is not None else []
-        if email and user is not None and not is_own_address(user, email):
+        if email and is_verified and user is not None and not is_own_address(user, email):
             # Of somebody else, who is protected from mails as from those of everybody.
             keys.append(address_key(email))
         counted += [_to_counted(LimitName.ORDERS_PER_PERSON, limits.orders_per_person, key) for key in keys]
-    return Limiter(limits=limits, person=person, counted=counted, is_on=True)
+    return Limiter(limits=limits, person=person, counted=counted, is_on=True, is_verified=is_verified)
 
 
 def delete_old_uses(policy: DownloadPolicy) -> int:

@@ -37,10 +37,10 @@ def place_request(
     email = checked_email(order.email)
     language = checked_language(order.language)
     policy = current_policy()
-    limiter = get_limiter(policy, client=client, user=user, email=email)
+    is_verified = not verification.is_needed(email, user)
+    limiter = get_limiter(policy, client=client, user=user, email=email, is_verified=is_verified)
     limiter.check()
     locators = _checked_lines(order.lines, policy)
-    is_verified = not verification.is_needed(email, user)
     with transaction.atomic():
         request = create_numbered(
             DownloadRequest,

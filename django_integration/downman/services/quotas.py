@@ -16,21 +16,21 @@ from downman.services.persons import Person
 
 #: Seconds after which it is worth asking again whether an order has come to its end.
 ASK_AGAIN_AFTER = 60
-#: Of which nothing is still to come.
-_OVER = frozenset({*ENDED_REQUESTS, RequestStatus.READY, RequestStatus.READY_WITH_ERRORS})
+#: Of which nothing is still to come, or not before somebody proves that it is theirs.
+_OVER = frozenset({*ENDED_REQUESTS, RequestStatus.READY, RequestStatus.READY_WITH_ERRORS, RequestStatus.UNVERIFIED})
 _OPEN = sorted(set(RequestStatus) - _OVER)
 
 
-def check(person: Person, limits: Limits, *, is_stored: bool) -> None:
+def check(person: Person, limits: Limits, *, own: int = 0) -> None:
     """Refuse another order of somebody who has as much as they may have. Raises `LimitReached`.
 
-    `is_stored`: the order is among theirs already; otherwise nothing is known of its size. One alone may be larger than
-    the limit of bytes, or nobody could ever place it.
+    `own` is 1 where that order is among theirs already; otherwise nothing is known of its size. One alone may be larger
+    than the limit of bytes, or nobody could ever place it.
     """
     now = timezone.now()
     if limits.open_orders or limits.bytes_under_way:
         orders, under_way = _count_open(person)
-        others = orders - 1 if is_stored else orders
+        others = orders - own
         if limits.open_orders and others >= limits.open_orders:
             _refuse(LimitName.OPEN_ORDERS, limits.open_orders)
         if limits.bytes_under_way and under_way > limits.bytes_under_way and others:
