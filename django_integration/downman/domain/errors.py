@@ -5,6 +5,7 @@ DownmanError
 │   ├── SourceUnavailable
 │   │   └── SourceAsksToWait
 │   ├── TransferInterrupted
+│   ├── InternalFault
 │   └── NoSpace
 ├── PermanentError            tell the person; trying again would change nothing
 │   ├── SourceMissing
@@ -34,6 +35,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from downman.domain.status import describe_status
+from downman.domain.text import clean_text
 
 
 def gettext_noop(text: str) -> str:
@@ -51,8 +53,10 @@ class DownmanError(Exception):
 
     def __init__(self, **details: str | int) -> None:
         """Keep the details that fill the sentence; none of them may hold a secret."""
-        self.details: Mapping[str, str | int] = details
-        super().__init__(put_into_words(self.sentence, details))
+        self.details: Mapping[str, str | int] = {
+            name: clean_text(value) if isinstance(value, str) else value for name, value in details.items()
+        }
+        super().__init__(put_into_words(self.sentence, self.details))
 
 
 class _Lenient(dict[str, object]):
@@ -129,6 +133,16 @@ class TransferInterrupted(TemporaryError):
     code = "transfer-interrupted"
     sentence = gettext_noop(
         "The data source broke off: {received} of {expected} bytes arrived ({reason}). It is tried again automatically."
+    )
+
+
+class InternalFault(TemporaryError):
+    """A defect of ours, or of a site's own source, met this part; the others are not touched by it."""
+
+    code = "internal-fault"
+    sentence = gettext_noop(
+        "A fault of this server stopped this part; its administrators can see the details. "
+        "It is tried again automatically."
     )
 
 
