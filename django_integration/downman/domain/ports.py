@@ -46,6 +46,8 @@ class StagedFile:
     modified_at: datetime | None = None
     #: What the source declares it to be: `image/tiff`, in lower case and without parameters; empty where it does not.
     media_type: str = ""
+    #: What its bytes prove of what it is: `signature:tiff`, `text:xml`, `not-recognised`; empty before they were read.
+    content: str = ""
     #: Where it came from in the end, after all redirects; empty where that is nothing new. It may hold secrets.
     final_url: str = ""
 

@@ -9,7 +9,7 @@ from downman.domain.errors import SourceCorrupt, TemporaryError
 from downman.domain.ports import Progress, RemoteFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.file_names import get_file_name
-from downman_flows.sources.http_client import GuardedClient
+from downman_flows.sources.http_client import GuardedClient, get_final_url
 from downman_flows.sources.http_errors import interrupted, to_status_error
 from downman_flows.sources.integrity import get_content_length
 from downman_flows.sources.minimum_rate import MinimumRate
@@ -40,7 +40,8 @@ def inspect(client: GuardedClient, url: str, *, limits: FetchLimits) -> RemoteFi
             if failure is not None:
                 raise failure
             size = None if response.headers.get("Content-Encoding") else get_content_length(response.headers)
-            return RemoteFile(name=get_file_name(url, response.headers), url=url, size=size)
+            name = get_file_name(url, response.headers, get_final_url(response))
+            return RemoteFile(name=name, url=url, size=size)
 
     return with_retries(attempt, limits=limits)
 

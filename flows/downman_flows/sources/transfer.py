@@ -96,7 +96,7 @@ class Transfer:
             raise interrupted("it sent another part than was asked for", received=0, expected=None)
 
     def _receive_body(self, response: httpx.Response, resume_info: ResumeInfo | None) -> Received:
-        name = get_file_name(self.url, response.headers)
+        name = get_file_name(self.url, response.headers, get_final_url(response))
         media_type = get_media_type(response.headers)
         decoder = decoder_for(response.headers.get("Content-Encoding", ""), name, media_type)
         total = resume_info.total if resume_info is not None else _get_total(response)

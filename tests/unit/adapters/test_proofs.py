@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from downman.domain.errors import SourceRefused
 from downman_flows.sources.encodings import decoder_for
-from downman_flows.sources.file_names import get_file_name
 from downman_flows.sources.integrity import (
     get_content_length,
     get_content_range,
@@ -120,27 +119,3 @@ def test_decoding_undoes_every_form_in_any_steps(data: bytes, step: int, form: s
 def test_an_unknown_encoding_is_refused() -> None:
     with pytest.raises(SourceRefused):
         decoder_for("br", "x.tif")
-
-
-@given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=60))
-def test_a_name_never_has_a_folder(value: str) -> None:
-    headers = httpx.Headers([(b"Content-Disposition", f'attachment; filename="{value}"'.encode())])
-    name = get_file_name("https://example.org/a/b.tif", headers)
-    assert name
-    assert "/" not in name
-    assert "\\" not in name
-    assert name not in {".", ".."}
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://example.org/a/b.tif?x=1", "b.tif"),
-        ("https://example.org/a/h%C3%B6he.tif", "höhe.tif"),
-        ("https://example.org/", "download"),
-        ("https://example.org", "download"),
-        ("https://example.org/a/..%2f..%2fpasswd", "passwd"),
-    ],
-)
-def test_without_a_disposition_the_address_gives_the_name(url: str, name: str) -> None:
-    assert get_file_name(url) == name
