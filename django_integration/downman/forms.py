@@ -12,9 +12,11 @@ from django.utils.translation import get_language, get_supported_language_varian
 from django.utils.translation import gettext_lazy as _
 
 from downman.domain.errors import OrderRefused
+from downman.domain.ports import OrderParameter
 from downman.domain.request import BoundingBox, FreeTextRequest, Order, OrderLine
 from downman.models import Resource
 from downman.services.generic import LONGEST_LINE, LONGEST_TEXT
+from downman.services.order_parameters import get_offered_formats, honours
 from downman.services.policy import current_policy
 from downman.visitors import get_email, get_visitor
 
@@ -110,10 +112,15 @@ class OrderForm(RequesterForm):
         self.unknown = [pk for pk in dict.fromkeys(cart) if pk not in by_id]
         self.others = [resource for resource in offered if resource not in self.resources]
         self.cart_limit = current_policy().cart_limit
+        if not self.can_be_cut:
+            # The page does not show them then.
+            for name in (*BOX_FIELDS, "crs"):
+                del self.fields[name]
         for resource in self.resources:
-            if len(resource.formats) > 1:
+            formats = get_offered_formats(resource)
+            if len(formats) > 1:
                 self.fields[_format_field(resource)] = forms.ChoiceField(
-                    label=_("Format"), required=False, choices=[(name, name) for name in resource.formats]
+                    label=_("Format"), required=False, choices=[(name, name) for name in formats]
                 )
 
     @classmethod
@@ -148,6 +155,11 @@ class OrderForm(RequesterForm):
             for resource in self.resources
         ]
 
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether an area can be chosen for something in the cart."""
+        return any(honours(resource, OrderParameter.BBOX) for resource in self.resources)
+
     def box(self) -> list[forms.BoundField]:
         """Return the four sides of the box."""
         return [self[name] for name in BOX_FIELDS]
@@ -176,10 +188,11 @@ class OrderForm(RequesterForm):
             OrderLine(
                 resource=resource.pk,
                 format=cleaned.get(_format_field(resource), ""),
-                bbox=bbox,
-                crs=cleaned["crs"].strip() if bbox else "",
+                bbox=bbox if cut else None,
+                crs=cleaned.get("crs", "").strip() if bbox and cut else "",
             )
             for resource in self.resources
+            for cut in [honours(resource, OrderParameter.BBOX)]
         )
         return Order(email=cleaned["email"], language=cleaned["language"], lines=lines)
 

@@ -9,8 +9,11 @@ from ninja import Schema
 from pydantic import ConfigDict, Field, create_model
 
 from downman.domain.limits import LimitName
+from downman.domain.ports import OrderParameter
 from downman.domain.request import FreeTextRequest, Order, OrderLine
 from downman.domain.status import GenericStatus, RequestStatus
+from downman.models import Resource
+from downman.services.order_parameters import get_offered_formats, honours
 from downman.services.tracking import Progress, TrackedLink, TrackedRequest, TrackedResource
 
 
@@ -21,11 +24,24 @@ class ResourceOut(Schema):
     title: str
     summary: str
     source: str
-    formats: list[str] = Field(description="Formats that can be ordered; the first is the default.")
+    formats: list[str] = Field(
+        description="Formats that can be ordered; the first is the default. None where the file comes as it is."
+    )
+    honours: list[OrderParameter] = Field(description="What can be chosen; other parameters are refused.")
     restricted: bool = Field(description="True: an administrator must approve each order of it.")
     licence: str
     extent: list[float] | None = Field(description="[west, south, east, north] in degrees.")
     size_bytes: int | None
+
+    @staticmethod
+    def resolve_formats(resource: Resource) -> list[str]:
+        """Return those that can be ordered."""
+        return get_offered_formats(resource)
+
+    @staticmethod
+    def resolve_honours(resource: Resource) -> list[OrderParameter]:
+        """Return what its source applies."""
+        return [parameter for parameter in OrderParameter if honours(resource, parameter)]
 
 
 class LineIn(Schema):
@@ -34,7 +50,7 @@ class LineIn(Schema):
     model_config = ConfigDict(extra="forbid")
 
     resource: Annotated[str, Field(max_length=200)] = Field(description="The id of a resource of the catalogue.")
-    format: Annotated[str, Field(max_length=50)] = ""
+    format: Annotated[str, Field(max_length=50)] = Field("", description="One of the resource's `formats`.")
     bbox: tuple[float, float, float, float] | None = Field(
         None, description="[minx, miny, maxx, maxy] in `crs`; x is east or longitude, whatever the CRS says."
     )

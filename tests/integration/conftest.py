@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -62,3 +63,9 @@ def resource(db: None) -> Resource:
 def roads(db: None) -> Resource:
     """Return another one, without choices."""
     return Resource.objects.create(id="roads", title="Roads", source="http", url="http://127.0.0.1/roads.zip")
+
+
+@pytest.fixture
+def honoured(settings: Any) -> None:
+    """Let the resources' source honour formats, areas and coordinate reference systems."""
+    settings.DOWNLOADS_SOURCES = {"http": "tests.integration.honouring.HonouringSource"}

@@ -7,7 +7,7 @@ from django.test import Client
 from downman.models import DownloadRequest, GenericRequest, Resource
 from tests.integration.orders import EMAIL, delivered, order, wish
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("honoured")]
 
 API = "/downloads/api/"
 
@@ -292,3 +292,17 @@ def test_an_unknown_wish_is_a_problem(client: Client, db: None, public_id: str) 
         client.post(f"{API}generic-requests/{public_id}/cancel/"),
     ):
         assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_the_catalogue_offers_only_what_a_source_makes(client: Client, resource: Resource, settings: Any) -> None:
+    def offered() -> dict[str, Any]:
+        (found,) = client.get("/downloads/api/resources/").json()
+        return {name: found[name] for name in ("formats", "honours")}
+
+    assert offered() == {"formats": ["GeoTIFF", "PNG"], "honours": ["format", "bbox", "crs"]}
+    settings.DOWNLOADS_SOURCES = {}
+    assert offered() == {"formats": [], "honours": []}
+    Resource.objects.update(formats=["GeoTIFF"])
+    assert offered() == {"formats": ["GeoTIFF"], "honours": []}
+    settings.DOWNLOADS_SOURCES = {"http": "no.such.Source"}
+    assert offered() == {"formats": ["GeoTIFF"], "honours": []}

@@ -5,9 +5,10 @@ import pytest
 from downman.domain.errors import OrderRefused
 from downman.domain.request import OrderLine
 from downman.models import DownloadRequest, Notice, PolicyRecord, Resource
+from downman.services.ordering import order_again
 from tests.integration.orders import EMAIL, order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("honoured")]
 
 BOX = (-4.0, 36.0, -3.0, 37.0)
 
@@ -132,3 +133,36 @@ def test_a_withdrawn_resource_cannot_be_ordered(resource: Resource) -> None:
     Resource.objects.update(offered=False)
     with pytest.raises(OrderRefused, match="catalogue"):
         order("dem")
+
+
+def test_what_a_source_does_not_apply_is_refused_with_that_sentence(resource: Resource, settings: Any) -> None:
+    settings.DOWNLOADS_SOURCES = {}
+    refused: tuple[tuple[OrderLine, str, str], ...] = (
+        (OrderLine(resource="dem", format="PNG"), "format", "comes as it is"),
+        (OrderLine(resource="dem", bbox=BOX), "bbox", "cannot cut it"),
+        (OrderLine(resource="dem", crs="EPSG:25830"), "crs", "cannot transform it"),
+    )
+    for line, field, words in refused:
+        with pytest.raises(OrderRefused, match=words) as caught:
+            order(line)
+        assert caught.value.field == f"resources.0.{field}"
+    assert order("dem").locators.get().format == ""
+
+
+def test_the_one_format_of_what_comes_as_it_is_may_be_named(resource: Resource, settings: Any) -> None:
+    settings.DOWNLOADS_SOURCES = {}
+    Resource.objects.update(formats=["GeoTIFF"])
+    assert order("dem").locators.get().format == "GeoTIFF"
+    assert order(OrderLine(resource="dem", format="geotiff")).locators.get().format == "GeoTIFF"
+    with pytest.raises(OrderRefused, match="Choose one of: GeoTIFF"):
+        order(OrderLine(resource="dem", format="DXF"))
+
+
+def test_an_earlier_order_is_repeated_without_what_was_never_applied(resource: Resource, settings: Any) -> None:
+    earlier = order(OrderLine(resource="dem", format="PNG", bbox=BOX))
+    DownloadRequest.objects.update(status="failed")
+    earlier.locators.update(status="failed", error_code="source-missing")
+    earlier.refresh_from_db()
+    settings.DOWNLOADS_SOURCES = {}
+    again = order_again(earlier).locators.get()
+    assert (again.format, again.bbox, again.crs) == ("", None, "")

@@ -317,7 +317,9 @@ def test_what_a_live_run_writes_is_left_alone(resource: Resource) -> None:
     assert package.is_file()
 
 
-def test_a_withdrawn_resource_and_a_withdrawn_format_are_refused_at_the_claim(resource: Resource) -> None:
+def test_a_withdrawn_resource_and_a_withdrawn_format_are_refused_at_the_claim(
+    resource: Resource, honoured: None
+) -> None:
     request = order("dem")
     Resource.objects.update(formats=["PNG"])
     refusal = claimed(request).parts[0].refusal

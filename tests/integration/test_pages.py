@@ -15,7 +15,7 @@ from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.services.policy import current_policy
 from tests.integration.orders import EMAIL, link_to, order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("honoured")]
 
 ORDER = "/downloads/order/"
 PLACE = {"order": "1", "email": EMAIL, "language": "en"}
@@ -356,3 +356,19 @@ def test_the_sample_data_come_in_parts_and_with_validators(client: Client) -> No
 @pytest.mark.parametrize("name", ["../settings.py", "%2e%2e/settings.py", "nothing.csv", "previews"])
 def test_the_sample_data_lead_nowhere_else(client: Client, name: str) -> None:
     assert client.get(f"/data/{name}").status_code == 404
+
+
+def test_the_page_offers_only_what_a_source_makes(client: Client, resource: Resource, settings: Any) -> None:
+    address = "/downloads/order/?resource=dem"
+    page = client.get(address).content.decode()
+    assert 'name="minx"' in page
+    assert 'name="format.dem"' in page
+    settings.DOWNLOADS_SOURCES = {}
+    page = client.get(address).content.decode()
+    assert 'name="minx"' not in page
+    assert 'name="format.dem"' not in page
+    assert "GeoTIFF, PNG" in page
+    # A page that was open before sends them all the same.
+    sent = {"resource": "dem", "email": "ana@example.org", "minx": -4, "miny": 36, "maxx": -3, "maxy": 37, "order": 1}
+    assert client.post(address, sent).status_code == 302
+    assert ResourceLocator.objects.get().bbox is None

@@ -22,6 +22,7 @@ from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, L
 from downman.domain.url_secrets import has_secrets
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.services.db_retry import retry_on_disconnect
+from downman.services.order_parameters import get_promised_formats
 from downman.services.policy import current_policy
 from downman.services.space import InsufficientSpace, estimate_bytes, reserved_by_others, wait_for_space
 from downman.services.transitions import OrderChange, lock_order
@@ -46,6 +47,8 @@ class ClaimedPart:
     packaged: bool
     #: Bytes above which an administrator must approve it first; None where that is done or not needed.
     public_limit: int | None
+    #: What it is promised to be: one of these; none where the catalogue does not say.
+    formats: tuple[str, ...] = ()
     #: Why it cannot be fetched at all, found in the catalogue.
     refusal: PermanentError | None = None
     #: An ended package of this order that still holds it, relative to the package folder; empty where there is none.
@@ -199,6 +202,7 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
         ),
         packaged=_is_packaged(resource, policy),
         public_limit=None if locator.approval == Approval.ACCEPTED else policy.max_public_bytes,
+        formats=tuple(get_promised_formats(resource, locator.format)),
         refusal=refusal,
         previous_package=_package_that_holds(locator),
         public_parameters=tuple(resource.public_parameters),

@@ -19,6 +19,7 @@ from downman.services.bbox_validation import check_bbox
 from downman.services.limits import get_limiter
 from downman.services.missing import is_missing
 from downman.services.notices import enqueue_notice
+from downman.services.order_parameters import check_area, check_format, keep_honoured
 from downman.services.policy import current_policy
 from downman.services.requesters import checked_email, checked_language
 from downman.services.transitions import REQUESTER, lock_order
@@ -79,15 +80,17 @@ def order_again(
     Raises `OrderRefused` when the catalogue no longer offers it so, `LimitReached`, and `IllegalTransition` while there
     is nothing to order again.
     """
-    missing = [row for row in request.locators.select_related("link") if is_missing(row, request)]
+    missing = [row for row in request.locators.select_related("link", "resource") if is_missing(row, request)]
     if not missing:
         raise IllegalTransition(status=request.status)
-    lines = tuple(
-        OrderLine(resource=row.resource_id, format=row.format, bbox=tuple(row.bbox) if row.bbox else None, crs=row.crs)
-        for row in missing
-    )
+    lines = tuple(keep_honoured(_to_line(row), row.resource) for row in missing)
     order = Order(email=request.email, language=request.language, lines=lines)
     return place_request(order, raw_order={"again": request.pk}, user=user or request.user, client=client)
+
+
+def _to_line(row: ResourceLocator) -> OrderLine:
+    bbox = tuple(row.bbox) if row.bbox else None
+    return OrderLine(resource=row.resource_id, format=row.format, bbox=bbox, crs=row.crs)
 
 
 def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[ResourceLocator]:
@@ -121,29 +124,17 @@ def _checked_lines(lines: Sequence[OrderLine], policy: DownloadPolicy) -> list[R
 
 
 def _to_part(line: OrderLine, resource: Resource, position: int, policy: DownloadPolicy) -> ResourceLocator:
-    crs = check_bbox(line, resource, field=f"resources.{position}")
+    field = f"resources.{position}"
+    crs = check_bbox(line, resource, field=field)
+    check_area(line, resource, field=field)
     needs_approval = resource.restricted or (resource.size_bytes or 0) > policy.max_public_bytes
     return ResourceLocator(
         position=position,
         resource=resource,
-        format=_checked_format(line, resource, position),
+        format=check_format(line, resource, field=field),
         bbox=list(line.bbox) if line.bbox else None,
         crs=crs,
         bytes_total=resource.size_bytes,
         status=LocatorStatus.AWAITING_APPROVAL.value if needs_approval else LocatorStatus.QUEUED.value,
         approval=Approval.PENDING.value if needs_approval else Approval.NOT_REQUIRED.value,
     )
-
-
-def _checked_format(line: OrderLine, resource: Resource, position: int) -> str:
-    formats: list[str] = resource.formats
-    if not line.format:
-        return formats[0] if formats else ""
-    for offered in formats:
-        if offered.casefold() == line.format.casefold():
-            return offered
-    if formats:
-        message = _("This resource is not offered in that format. Choose one of: {formats}.")
-    else:
-        message = _("This resource comes as it is. Leave the format out.")
-    raise OrderRefused(field=f"resources.{position}.format", message=message.format(formats=", ".join(formats)))

@@ -113,7 +113,7 @@ def _find_fault(file: StagedFile, promise: Promise, found: Recognised) -> str:
         return f"it sent nothing {wanted}"
     if found.type == "error":
         return f"it sent an error document {wanted}"
-    if found.type in promise.types:
+    if found.type in promise.types and found.type != "text":
         return ""
     if found.type == "html":
         is_login = _PASSWORD.search(found.text) is not None and file.final_url

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from downman.domain.errors import DownloadCancelled, DownmanError, SourceTooLarge, TemporaryError
+from downman.domain.errors import DownloadCancelled, DownmanError, InternalFault, SourceTooLarge
 from downman.domain.ports import Progress, RemoteFile, StagedFile
 from downman.services.leases import ClaimedPart
 from downman.services.outcome import Failure, NeedsApproval
-from downman_flows.runs import manifest
+from downman_flows.runs import manifest, proving
 from downman_flows.storage import checkpoint
 from downman_flows.storage.previous_package import extract
 from downman_flows.wiring import Dependencies
@@ -116,10 +116,10 @@ class Fetching:
             return Fetched(part=part, failure=NeedsApproval(size=exc.size))
         except DownmanError as exc:
             return Fetched(part=part, failure=exc)
-        except Exception:
-            # The edge of this thread: one part's defect must not take the others with it.
+        except BaseException:
+            # The edge of this thread: one part's defect, of whatever kind, must not take the others with it.
             logger.exception("Part %s of request %s met a defect.", part.locator_id, self._request_id)
-            return Fetched(part=part, failure=TemporaryError())
+            return Fetched(part=part, failure=InternalFault())
 
     def _get_files(self, part: ClaimedPart) -> Files:
         source = self._dependencies.sources[part.request.source]
@@ -130,12 +130,12 @@ class Fetching:
                 size = sum(file.size for file in files)
                 meter(size, size)
                 return files
-            files = list(self._from_previous_package(part, folder, meter)) or list(
-                source.fetch(part.request, folder, meter)
+            files = list(self._from_previous_package(part, folder, meter)) or proving.fetch_proven(
+                source, part.request, part.formats, folder, meter
             )
             checkpoint.save(folder, part.request, files)
             return files
-        found = source.inspect(part.request)
+        found = proving.inspect(source, part.request)
         self._meter(part)(0, sum(item.size or 0 for item in found))
         return found
 
@@ -149,6 +149,9 @@ class Fetching:
         def on_progress(bytes_done: int, bytes_total: int | None) -> None:
             if self._all_stopped.is_set() or part.locator_id in self._stopped:
                 raise DownloadCancelled
+            # A source's numbers may be anything, and the database takes none below zero.
+            bytes_done = max(0, int(bytes_done))
+            bytes_total = None if bytes_total is None else max(bytes_done, int(bytes_total))
             size = max(bytes_done, bytes_total or 0)
             if part.public_limit is not None and size > part.public_limit:
                 if bytes_total is None:

@@ -41,18 +41,26 @@ def build_manifest(
 
 
 def _resource(part: ClaimedPart) -> dict[str, Any]:
-    source = find_source(part.request.source)
     return {
         "part": part.position + 1,
         "resource": part.request.resource,
         "title": part.title,
         "source": part.request.source,
-        "parameters": {
-            "format": part.request.format or None,
-            "bbox": part.request.bbox,
-            "crs": part.request.crs or None,
-            "bbox_applied": bool(part.request.bbox) and source is not None and OrderParameter.BBOX in source.honours,
-        },
+        "parameters": _applied(part),
+    }
+
+
+def _applied(part: ClaimedPart) -> dict[str, Any]:
+    """Return the parameters that the source applied; of those that it does not honour, nothing."""
+    source = find_source(part.request.source)
+    honoured = frozenset() if source is None else source.honours
+    is_cut = bool(part.request.bbox) and OrderParameter.BBOX in honoured
+    has_format = OrderParameter.FORMAT in honoured or part.formats == (part.request.format,)
+    return {
+        "format": (part.request.format if has_format else "") or None,
+        "bbox": part.request.bbox if is_cut else None,
+        "crs": (part.request.crs if is_cut or OrderParameter.CRS in honoured else "") or None,
+        "bbox_applied": is_cut,
     }
 
 
@@ -67,6 +75,7 @@ def _file(name: str, part: ClaimedPart, staged: StagedFile) -> dict[str, Any]:
         "size": staged.size,
         "sha256": staged.sha256,
         "completeness_proof": staged.proof,
+        "content_proof": staged.content or None,
         "licence": part.licence or None,
     }
 

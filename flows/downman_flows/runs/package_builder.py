@@ -28,6 +28,8 @@ class PackageBuilder:
         self.target = package_target(claim.request_id, claim.attempt, self._name)
         self._storage = storage
         self._package: WrittenPackage | None = None
+        #: The part whose files are being written; None before and after all of them.
+        self.writing: ClaimedPart | None = None
 
     def write(self, results: Iterable[Fetched], *, tick: Callable[[], None]) -> None:
         """Zip the results as they come in; writes no package when none of them brought a file.
@@ -70,12 +72,14 @@ class PackageBuilder:
 
     def _members(self, results: Iterable[Fetched]) -> Iterator[Member]:
         for fetched in results:
+            self.writing = fetched.part
             if fetched.failure is not None:
                 self._left_out.append((fetched.part, fetched.failure))
             staged = [file for file in fetched.files if isinstance(file, StagedFile)]
             for name, file in zip(self._names.claim([file.name for file in staged]), staged, strict=True):
                 self._files[name] = (fetched.part, file)
                 yield Member(name=name, path=file.path, size=file.size, crc32=file.crc32, modified_at=file.modified_at)
+            self.writing = None
 
 
 def direct_links(fetched: Fetched, *, delivery: Delivery) -> Iterator[NewLink]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from downman.domain.errors import DownloadCancelled, LeaseLost, NoSpace, TemporaryError
+from downman.domain.errors import DownloadCancelled, InternalFault, LeaseLost, NoSpace, TemporaryError
 from downman.domain.status import RequestStatus
 from downman.services import leases, outcome, package_storage, retention
 from downman.services.db_retry import retry_on_disconnect
@@ -78,10 +78,12 @@ class PackagingRun:
             LeaseKeeper(self._claim, fetching, renews=self._dependencies.renews_leases) as lease,
         ):
             try:
-                results: Iterable[Fetched] = fetching.results(lease.check)
+                fetched = fetching.results(lease.check)
+                results: Iterable[Fetched] = fetched
                 while not self._package_and_record(results, lease):
-                    # A part of the package was cancelled before the record: again, without it, from staging.
-                    results = list(self._fetched.values())
+                    # A part of the package was cancelled before the record, or met a defect while it was written:
+                    # again, without it, from staging; then what is still being fetched.
+                    results = chain(list(self._fetched.values()), fetched)
                     lease.renew()
             except DownloadCancelled:
                 self._record(links=(), failures={}, sizes={})
@@ -106,6 +108,16 @@ class PackagingRun:
             builder.discard()
             failed = {pk: Fetched(part=item.part, failure=exc) for pk, item in self._fetched.items() if item.staged}
             self._fetched.update(failed)
+        except (LeaseLost, DownloadCancelled):
+            raise
+        except Exception:
+            if (part := builder.writing) is None:
+                raise
+            # One part's defect must not take the others with it.
+            logger.exception("Part %s of request %s met a defect.", part.locator_id, self._claim.request_id)
+            self._dependencies.staging.discard(self._claim.request_id, part.locator_id)
+            self._fetched[part.locator_id] = Fetched(part=part, failure=InternalFault())
+            return False
         try:
             status = self._record_results(builder, left_out)
         except LeaseLost:

@@ -23,8 +23,9 @@ def with_retries(
     check: Callable[[], None] = lambda: None,
     progressed: Callable[[], bool] = lambda: False,
     pause: Pause = time.sleep,
+    after: type[TemporaryError] = TemporaryError,
 ) -> Result:
-    """Do the work, again after a `TemporaryError`, with a longer wait each time.
+    """Do the work, again after a `TemporaryError` (or only after a kind of it), with a longer wait each time.
 
     A try after which `progressed` says that there is more than ever before does not count: a source that breaks off
     every few kilobytes is finished in many steps, within the time of the limits.
@@ -39,7 +40,7 @@ def with_retries(
             return work()
         except NoSpace:
             raise
-        except TemporaryError as exc:
+        except after as exc:
             failures = 1 if progressed() else failures + 1
             seconds = delay_after(failures, exc, limits)
             if failures >= limits.tries or seconds is None or time.monotonic() + seconds > deadline:

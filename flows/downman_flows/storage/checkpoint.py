@@ -24,6 +24,7 @@ def save(folder: Path, request: FetchRequest, files: Sequence[StagedFile]) -> No
                 "sha256": file.sha256,
                 "crc32": file.crc32,
                 "proof": file.proof,
+                "content": file.content,
                 "modified_at": file.modified_at.isoformat() if file.modified_at else None,
             }
             for file in files
@@ -50,6 +51,7 @@ def load(folder: Path, request: FetchRequest) -> list[StagedFile]:
                 sha256=entry["sha256"],
                 crc32=entry["crc32"],
                 proof=entry["proof"],
+                content=entry.get("content", ""),
                 modified_at=datetime.fromisoformat(entry["modified_at"]) if entry["modified_at"] else None,
             )
             for entry in checkpoint["files"]

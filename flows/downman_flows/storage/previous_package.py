@@ -59,5 +59,6 @@ def _copy(archive: zipfile.ZipFile, entry: dict[str, Any], target: Path, progres
         sha256=hashes.hex(),
         crc32=hashes.crc32,
         proof=entry["completeness_proof"],
+        content=entry.get("content_proof") or "",
         modified_at=datetime.fromisoformat(entry["modified_at"]) if entry["modified_at"] else None,
     )
