@@ -16,7 +16,7 @@ Pause = Callable[[float], None]
 _LOOK_SECONDS = 0.25
 
 
-def with_retries(
+def with_retries(  # noqa: PLR0913 - the parts that tests and callers choose
     work: Callable[[], Result],
     *,
     limits: FetchLimits,
