@@ -13,6 +13,8 @@ PREFECT_38_ARGS ?= -k 'not (twice or environment_of_its_own or cannot_be_preload
 SOAK_ARGS ?=
 # For `make chaos`: --orders 50 --minutes 2 --seed 7
 CHAOS_ARGS ?=
+# For `make audit`
+AUDIT_ARGS ?=
 # For `make lock`: --upgrade takes the newest of everything, otherwise only what must change does.
 LOCK_ARGS ?=
 # Programs that the tests use, each with the Debian package that brings it.
@@ -22,7 +24,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --genera
   --no-emit-package=prefect-warm-process $(LOCK_ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-prefect-3.8 check bench soak chaos reference lock dist clean tools FORCE install uninstall prefect setup site worker
+.PHONY: help demo test test-prefect-3.8 check bench soak chaos reference lock audit sbom dist clean tools FORCE install uninstall prefect setup site worker
 # For `make install`: --yes, --root FOLDER
 INSTALL_ARGS ?=
 # For `make worker`
@@ -92,6 +94,20 @@ lock: $(VENV)/installed-dev ## update the locked requirements from pyproject.tom
 	$(LOCK) --extra=demo --group=build pyproject.toml --output-file=requirements.txt
 	$(LOCK) --extra=demo --group=build --group=dev pyproject.toml --constraints=requirements.txt --output-file=requirements-dev.txt
 	$(LOCK) $(WORKER)/requirements-prefect-3.8.in --output-file=$(WORKER)/requirements-prefect-3.8.txt
+
+audit: $(VENV)/installed-dev ## ask whether anything that is locked has a known vulnerability; ADVISORIES=FOLDER without a network
+ifdef ADVISORIES
+	$(BIN)/python deployments/make/advisories.py $(ADVISORIES) requirements.txt requirements-dev.txt
+else
+	@# --strict: what cannot be asked about is a failure, not a success.
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner=off $(AUDIT_ARGS) \
+	  --requirement requirements.txt --requirement requirements-dev.txt || { \
+	  echo "Not audited, or not clean: see above. Where https://pypi.org cannot be asked, AUDIT_ARGS=--vulnerability-service=osv" \
+	  "asks https://api.osv.dev, and ADVISORIES=FOLDER a copy of https://github.com/pypa/advisory-database." >&2; exit 1; }
+endif
+
+sbom: $(VENV)/installed-dev ## write the bill of materials of the wheel (CycloneDX) into dist/downman.cdx.json
+	$(BIN)/python deployments/make/sbom.py dist/downman.cdx.json
 
 dist: $(VENV)/installed-dev ## build what can be installed elsewhere: the wheels and source distributions, into dist/
 	rm -rf dist

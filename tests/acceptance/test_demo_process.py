@@ -52,6 +52,10 @@ def test_starts_in_a_minute_stops_without_a_trace_and_finds_everything_again(hom
     with demo:
         assert time.monotonic() - began < 60
         assert demo.lines[-1] == f"READY {demo.url}/"
+        # Only PostgreSQL's user may pass through it, where root has started the demo.
+        assert stat.S_IMODE(home.stat().st_mode) in ({0o710} if os.geteuid() == 0 else {0o700})
+        within = [path for path in home.iterdir() if path.is_dir()] + list((home / "log").iterdir())
+        assert [path.name for path in within if path.stat().st_mode & 0o077] == []
         assert stat.S_IMODE((home / "secrets" / "prefect-api-auth").stat().st_mode) == 0o600
         first = {item["name"]: item["id"] for item in demo.ask_prefect("POST", "/deployments/filter", {})}
         auth = demo.prefect_auth

@@ -14,7 +14,7 @@ from downman_ops.doctor.database import check_database, tables_answer
 from downman_ops.doctor.findings import Finding, State, run_check, warning
 from downman_ops.doctor.orders import check_mails, check_orders
 from downman_ops.doctor.prefect import check_prefect
-from downman_ops.doctor.site import check_demo, check_settings
+from downman_ops.doctor.site import check_demo, check_exposure, check_settings
 from downman_ops.doctor.storage import check_folders, check_room
 
 _WORST_FIRST = list(State)
@@ -44,7 +44,7 @@ def examine(options: Mapping[str, Any]) -> Report:
 
 
 def _check_site() -> list[Finding]:
-    found = run_check("demo", check_demo) + run_check("settings", check_settings)
+    found = run_check("demo", check_demo) + run_check("settings", check_settings) + run_check("site", check_exposure)
     in_database = run_check("database", check_database)
     database_answers = tables_answer(in_database)
     found += in_database

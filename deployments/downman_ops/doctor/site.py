@@ -1,11 +1,15 @@
 """The settings, as Django's checks and those of the app see them."""
 
+import os
 from collections.abc import Iterator
 
 from django.core.checks import ERROR, CheckMessage, Tags, run_checks
 
+from downman.settings import app_settings
 from downman_ops.doctor.findings import Finding, ok, warning, wrong
 from downman_ops.launch.demo_environment import START_DEMO, find_stopped_demo
+from downman_ops.launch.exposure import find_exposure
+from downman_ops.launch.service_settings import ServiceSettings
 
 PART = "settings"
 
@@ -14,6 +18,13 @@ def check_demo() -> Iterator[Finding]:
     """Check that the demo runs, where it is one."""
     if (home := find_stopped_demo()) is not None:
         yield wrong("demo", f"the one in {home.root} is not running", START_DEMO)
+
+
+def check_exposure() -> Iterator[Finding]:
+    """Check that no site of services on this machine can be reached without a proxy."""
+    if os.environ.get("DOWNMAN_SITE_BIND") and (exposed := find_exposure(ServiceSettings().site_bind, app_settings())):
+        found, _, hint = exposed.partition(". ")
+        yield warning("site", found, hint)
 
 
 def check_settings() -> Iterator[Finding]:

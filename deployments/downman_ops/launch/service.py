@@ -18,12 +18,15 @@ from downman_ops.launch import own_site, prefect_environment
 from downman_ops.launch.demo_environment import DEMO_SETTINGS
 from downman_ops.launch.django_setup import explaining_settings, set_django_up
 from downman_ops.launch.env_file import load_env
+from downman_ops.launch.exposure import find_exposure
 from downman_ops.launch.service_settings import ServiceSettings
 from downman_ops.launch.strangers import refuse_open_folder
 from downman_ops.settings import PoolSettings
 
 #: The settings of the reference site for production; one's own are named by DJANGO_SETTINGS_MODULE.
 PRODUCTION_SETTINGS = "downman_site.production"
+#: What every part writes is closed to other users.
+_NOT_FOR_OTHERS = 0o027
 _OF_PREFECTS_SERVER = ("DOWNMAN_PREFECT_DATABASE_URL",)
 _OF_THE_SITE = ("DOWNMAN_SECRET_KEY", "DOWNMAN_DATABASE_URL", "DOWNLOADS_METRICS_TOKEN")
 _OF_THE_SETUP = ("DOWNMAN_MAIL_USER", "DOWNMAN_MAIL_PASSWORD")
@@ -54,6 +57,9 @@ def run(words: Sequence[str], env_file: Path | None = None) -> int:
     worker.add_argument("--name", help="the name under which it is seen")
     arguments = parser.parse_args(words)
     refuse_open_folder(Path.cwd(), what="service")
+    if arguments.part != "setup":
+        # The web server reads packages by its group, and the static files that the setup collects in its own way.
+        os.umask(os.umask(_NOT_FOR_OTHERS) | _NOT_FOR_OTHERS)
     settings = _prepare(env_file, part=arguments.part)
     programs: Mapping[str, Callable[[], list[str]]] = {
         "prefect": lambda: _prefect(settings),
@@ -170,6 +176,8 @@ def _site(settings: ServiceSettings) -> list[str]:
     _check_site()
     from django.conf import settings as django_settings  # noqa: PLC0415 - Django is set up now
 
+    if exposed := find_exposure(settings.site_bind, own_site.read_site_settings()):
+        print(f"downman: {exposed}", file=sys.stderr)  # noqa: T201
     module, _, name = django_settings.WSGI_APPLICATION.rpartition(".")
     return [
         "-m", "gunicorn", f"{module}:{name}", f"--bind={settings.site_bind}", "--worker-class=gthread",
