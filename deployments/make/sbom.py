@@ -9,11 +9,14 @@ same lock and environment give the same file.
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 #: The distributions of this repository, which the lock does not have.
 OURS = ("downman", "prefect-warm-process")
@@ -32,8 +35,9 @@ def make(lock: Path, project: Path) -> dict[str, Any]:
     here = {one["bom-ref"]: one for one in installed["components"] if "purl" in one}
     by_purl = {one["purl"]: one for one in here.values()}
     needs = {one["ref"]: set(one.get("dependsOn", [])) for one in installed["dependencies"]}
-    names = {ref: one["name"] for ref, one in here.items()}
-    reached = _reach({ref for ref, name in names.items() if name in OURS}, needs)
+    # cyclonedx-py leaves extras out.
+    direct = {ours: _refs_needed_by(ours, here) for ours in OURS}
+    reached = _reach(set().union(*direct.values()), needs)
 
     components = [_of_lock(one, by_purl.get(one["purl"])) for one in locked["components"]]
     unneeded = {one["purl"] for ref, one in here.items() if ref not in reached}
@@ -45,25 +49,29 @@ def make(lock: Path, project: Path) -> dict[str, Any]:
 
     root = {**locked["metadata"]["component"], "type": "library", "licenses": LICENCE}
     root["purl"] = root["bom-ref"] = f"pkg:pypi/{root['name']}@{root['version']}"
-    purls = {ref: one["purl"] for ref, one in here.items()}
-    graph = {
-        purls[ref]: {purls[other] for other in others if other in purls}
-        for ref, others in needs.items()
-        if ref in purls
-    }
+    graph = {one["purl"]: needs.get(ref, set()) for ref, one in here.items()}
+    graph |= {root["purl"]: direct[OURS[0]], worker["purl"]: direct[OURS[1]]}
     return {
         **locked,
         "metadata": {**locked["metadata"], "component": root},
         "components": sorted(components, key=lambda one: str(one["bom-ref"])),
         "dependencies": [
-            {"ref": ref, "dependsOn": sorted(graph.get(ref, set()) & known - {ref})}
+            {"ref": ref, "dependsOn": sorted({here[one]["purl"] for one in graph.get(ref, ()) if one in here} & known)}
             for ref in sorted({root["purl"], *known})
         ],
     }
 
 
+def _refs_needed_by(distribution: str, here: dict[str, Component]) -> set[str]:
+    wanted = {canonicalize_name(Requirement(text).name) for text in metadata.requires(distribution) or ()}
+    return {ref for ref, one in here.items() if canonicalize_name(one["name"]) in wanted}
+
+
 def _cyclonedx(kind: str, source: str, project: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "cyclonedx_py", kind, source, f"--pyproject={project}", "--output-reproducible"]
+    command = [
+        sys.executable, "-m", "cyclonedx_py", kind, source, f"--pyproject={project}", "--output-reproducible",
+        "--no-validate",
+    ]  # fmt: skip
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own arguments
     document: dict[str, Any] = json.loads(done.stdout)
     return document
