@@ -6,15 +6,21 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.test import Client
+from django.utils import timezone
+from django.utils.translation import override
 
 from downman.domain.networks import AllowedNetwork
-from downman.models import DownloadLink, DownloadRequest, PolicyRecord, Resource, ResourceLocator
+from downman.models import DownloadLink, DownloadRequest, Notice, PolicyRecord, Resource, ResourceLocator
 from downman.services import cancelling
+from downman.services.mails import compose
+from downman.services.tracking import get_error_text
 from downman.storage import FolderStorage
 from downman_flows.runs.packaging_run import package_request
 from downman_flows.sources.fetch_limits import FetchLimits
@@ -22,8 +28,10 @@ from downman_flows.sources.file_source import FileSource
 from downman_flows.sources.http_source import HttpSource
 from downman_flows.storage.staging import Staging
 from downman_flows.wiring import Dependencies
+from tests.bad_inputs.http import bare, empty
 from tests.integration.orders import order
 from tests.integration.packages import package_path
+from tests.scripted_server import ScriptedServer
 from tests.servers import DATA, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -198,3 +206,38 @@ def test_many_small_parts_of_one_order(server: Source, dependencies: Dependencie
     package_request(request.pk, owner="run-1", dependencies=dependencies)
     with opened(request) as archive:
         assert len(archive.namelist()) == 201
+
+
+def test_what_nothing_proves_complete_is_said_in_manifest_page_api_and_mail(
+    dependencies: Dependencies, client: Client
+) -> None:
+    with ScriptedServer(*(bare(DATA[:5000] + bytes([number])) for number in range(3))) as server:
+        Resource.objects.create(id="timely", title="x", source="http", url=server.url())
+        request = order("timely")
+        package_request(request.pk, owner="run-1", dependencies=dependencies)
+    with opened(request) as archive:
+        (entry,) = json.loads(archive.read("manifest.json"))["files"]
+    assert entry["completeness_proof"] == "unproven"
+    words = "Nothing proves that it is complete"
+    assert words in client.get(f"/downloads/requests/{request.public_id}/").content.decode()
+    (part,) = client.get(f"/downloads/api/requests/{request.public_id}/").json()["resources"]
+    assert (part["status"], part["unproven"]) == ("delivered", True)
+    mail = compose(Notice.objects.get(request=request, kind="ready"))
+    assert words in " ".join(mail.text.split())
+    assert words in mail.html
+
+
+def test_a_source_that_asks_to_wait_longer_than_we_try_is_asked_again_and_its_wish_is_said(
+    dependencies: Dependencies,
+) -> None:
+    with ScriptedServer(empty("503 Service Unavailable", "Retry-After: 604800")) as server:
+        Resource.objects.create(id="away", title="x", source="http", url=server.url())
+        request = order("away")
+        package_request(request.pk, owner="run-1", dependencies=dependencies)
+    (part,) = request.locators.all()
+    assert (part.status, part.error_code) == ("retrying", "source-asks-to-wait")
+    assert part.retry_at is not None
+    assert timedelta(hours=23) < part.retry_at - timezone.now() <= timedelta(days=1)
+    assert "asks to wait 7 days" in get_error_text(part)
+    with override("es"):
+        assert "pide esperar 7 días" in get_error_text(part)

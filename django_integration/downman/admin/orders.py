@@ -43,6 +43,7 @@ class LocatorInline(ReadOnlyInline):
         "attempts",
         "retry_at",
         "problem",
+        "unproven",
         "decision_note",
         "link",
     )

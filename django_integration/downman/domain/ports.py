@@ -30,6 +30,10 @@ class FetchRequest:
     crs: str = ""
 
 
+#: The proof of a file of which nothing proves that it is complete.
+UNPROVEN = "unproven"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StagedFile:
     """One file that lies complete in the staging folder."""
@@ -40,7 +44,7 @@ class StagedFile:
     size: int
     sha256: str
     crc32: int
-    #: How completeness was proven: `content-length`, `chunked`, `digest`, `etag-md5`, `file-size` …
+    #: How completeness was proven: `content-length`, `chunked`, `digest`, `etag-md5`, `file-size` …; or `UNPROVEN`.
     proof: str
     #: When the source says it changed, where it says so.
     modified_at: datetime | None = None

@@ -29,6 +29,8 @@ class NewLink:
     size: int | None
     sha256: str = ""
     locator_ids: tuple[int, ...]
+    #: Those of them of which nothing proves that they are complete.
+    unproven_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ def _deliver(
             retry_at=None,
             bytes_done=size,
             bytes_total=size,
+            unproven=locator.pk in made.unproven_ids,
             failures=0,
             first_failed_at=None,
         )

@@ -63,6 +63,7 @@ class TrackedResource:
     retry_at: datetime | None
     bytes_done: int
     bytes_total: int | None
+    unproven: bool = described("Whether it was delivered although nothing proves that it is complete.")
     #: It can be downloaded now.
     downloadable: bool = field(metadata=PAGE_ONLY)
     #: It can not, or no longer, be downloaded, and can be ordered again.
@@ -250,6 +251,7 @@ def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResou
         retry_at=locator.retry_at,
         bytes_done=locator.bytes_done,
         bytes_total=locator.bytes_total,
+        unproven=locator.unproven,
         downloadable=status == LocatorStatus.DELIVERED and downloadable,
         missing=is_missing(locator, request),
         can_cancel=LocatorStatus.CANCELLED in LOCATOR_TRANSITIONS[status] and not is_over,

@@ -5,7 +5,7 @@ from itertools import chain
 
 from downman.domain.naming import TakenNames, safe_name
 from downman.domain.policy import Delivery
-from downman.domain.ports import PackageStorage, RemoteFile, StagedFile
+from downman.domain.ports import UNPROVEN, PackageStorage, RemoteFile, StagedFile
 from downman.services.leases import Claim, ClaimedPart
 from downman.services.outcome import Failure, NewLink
 from downman.services.package_storage import package_target
@@ -62,6 +62,9 @@ class PackageBuilder:
                 size=self._package.size,
                 sha256=self._package.sha256,
                 locator_ids=tuple(locator_ids),
+                unproven_ids=frozenset(
+                    part.locator_id for part, file in self._files.values() if file.proof == UNPROVEN
+                ),
             )
         ]
 

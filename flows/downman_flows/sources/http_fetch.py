@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from downman.domain.errors import SourceCorrupt, TemporaryError
-from downman.domain.ports import Progress, RemoteFile
+from downman.domain.ports import UNPROVEN, Progress, RemoteFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.file_names import get_file_name
 from downman_flows.sources.http_client import GuardedClient, get_final_url
@@ -18,8 +18,6 @@ from downman_flows.sources.retrying import with_retries
 from downman_flows.sources.transfer import CONNECTION_CLOSE, DigestMismatch, Received, Transfer
 from downman_flows.sources.transfer_watchdog import TransferWatchdog
 
-#: What marks a file of which nothing proves that it is complete.
-UNPROVEN = "unproven"
 #: Reads of a body that does not say its length, until it counts as one that is different each time.
 _READS = 3
 #: A read that brought less than this share of an earlier one was probably cut.
