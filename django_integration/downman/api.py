@@ -10,6 +10,7 @@ from ninja.parser import Parser
 
 from downman import login, problems
 from downman.domain.email_domains import suggest_email
+from downman.domain.errors import OrderRefused
 from downman.domain.status import GenericStatus
 from downman.models import DownloadRequest, Resource
 from downman.schemas import (
@@ -187,8 +188,11 @@ def send_confirmation(request: HttpRequest, public_id: str) -> object:
 @decorate_view(problems.small_json_only)
 def check_email(request: HttpRequest, body: EmailIn) -> object:
     """Return how an address is understood, and what was probably meant; nothing is stored."""
-    email = checked_email(body.email)
-    return {"email": email, "suggestion": suggest_email(email)}
+    try:
+        email = checked_email(body.email)
+    except OrderRefused as refused:
+        return {"email": "", "suggestion": "", "problem": refused.message}
+    return {"email": email, "suggestion": suggest_email(email), "problem": ""}
 
 
 @api.post(

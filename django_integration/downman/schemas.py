@@ -88,8 +88,9 @@ class EmailIn(Schema):
 class EmailOut(Schema):
     """An e-mail address as the portal understands it."""
 
-    email: str = Field(description="Where e-mails would go: the domain in ASCII.")
+    email: str = Field(description="Where e-mails would go: the domain in ASCII; empty where an order is refused.")
     suggestion: str = Field(description="Another address that was probably meant; empty where it looks right.")
+    problem: str = Field(description="Why an order with it is refused; empty where it is not.")
 
 
 class AddressOut(Schema):

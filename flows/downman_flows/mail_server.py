@@ -61,7 +61,7 @@ class MailServer:
                 connection.send_message(message, from_addr=sender, to_addrs=[recipient])
             except smtplib.SMTPNotSupportedError as exc:
                 text = "takes no e-mail addresses with letters beyond ASCII"
-                raise MailServerError(MailFault.MESSAGE_REFUSED, text) from exc
+                raise MailServerError(MailFault.MESSAGE_REFUSED, text, is_permanent=True) from exc
 
     @property
     def is_encrypted(self) -> bool:

@@ -166,7 +166,14 @@ def test_the_order_page_keeps_its_cart_and_says_what_is_wrong(browse: OpenBrowse
     WebDriverWait(browser.driver, 15).until(
         expected_conditions.url_to_be(f"{browser.url}/downloads/order/?resource=countries")
     )
-    assert browser.find('input[name="email"]').get_attribute("value") == "ana@example.invalid"
+    address = browser.find('input[name="email"]')
+    assert address.get_attribute("value") == "ana@example.invalid"
+    # A near miss is told before the order is sent, and put right with a button.
+    address.clear()
+    address.send_keys("ana@gmial.com\t")
+    browser.until_text("Did you mean ana@gmail.com?")
+    browser.find("#email-offer button").click()
+    assert address.get_attribute("value") == "ana@gmail.com"
 
 
 def test_without_scripts_the_order_is_placed_and_its_page_moves(browse: OpenBrowser) -> None:

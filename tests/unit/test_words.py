@@ -36,7 +36,7 @@ def order(
 ) -> TrackedRequest:
     return TrackedRequest(
         id=uuid.uuid4(), number="2FFF-043D", status=status, created_at=datetime.now(tz=UTC),
-        email="ana@example.org", new_email="", resources=list(resources),
+        email="ana@example.org", new_email="", mail_failed=False, resources=list(resources),
         progress=Progress(bytes_done=0, bytes_total=None, percent=0), queue_position=queue_position,
         links=list(links), tracking_url="", can_extend=False,
         can_order_again=any(row.missing for row in resources), extended_end=None,

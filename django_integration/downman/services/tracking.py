@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,14 +19,23 @@ from downman.domain.status import (
     Approval,
     LinkStatus,
     LocatorStatus,
+    NoticeStatus,
     RequestStatus,
 )
-from downman.models import AddressVerification, DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
+from downman.models import AddressVerification, DownloadLink, DownloadRequest, GenericRequest, Notice, ResourceLocator
 from downman.services import links
 from downman.services.extending import latest_extended_end
 from downman.services.missing import is_missing
 from downman.settings import app_settings
 
+#: Whether an e-mail about an order, to its present address, was given up.
+_MAIL_FAILED = models.Exists(
+    Notice.objects.filter(
+        request=models.OuterRef("request"),
+        recipient=models.OuterRef("request__email"),
+        status=NoticeStatus.FAILED.value,
+    )
+)
 #: For pages and mails only: not part of the API.
 PAGE_ONLY = {"page_only": True}
 
@@ -105,6 +115,8 @@ class TrackedRequest:
     email: str = field(metadata=PAGE_ONLY)
     #: Another address that was asked for, and is not confirmed yet; empty where none was.
     new_email: str = field(metadata=PAGE_ONLY)
+    #: An e-mail to the present address was given up.
+    mail_failed: bool = field(metadata=PAGE_ONLY)
     #: How long what can be downloaded is kept if its owner asks for it now; None when it is not kept any longer.
     extended_end: datetime | None = field(metadata=PAGE_ONLY)
 
@@ -141,7 +153,8 @@ def find_generic(public_id: UUID | str) -> GenericRequest:
 def track(request: DownloadRequest) -> TrackedRequest:
     """Return how a request stands now; two queries, one more while it is queued or something of it can be taken."""
     # Its state is read with its parts', in one statement: a run that ends in between would show each at another moment.
-    locators = list(ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link"))
+    rows = ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link")
+    locators = list(rows.annotate(mail_failed=_MAIL_FAILED))
     request = locators[0].request if locators else request
     made = list(request.links.all())
     resources = [_tracked(locator, request) for locator in locators]
@@ -152,6 +165,7 @@ def track(request: DownloadRequest) -> TrackedRequest:
         status=RequestStatus(request.status),
         email=request.email,
         new_email=_get_new_email(request),
+        mail_failed=bool(locators) and bool(locators[0].mail_failed),  # type: ignore[attr-defined]
         created_at=request.created_at,
         progress=_progress(request, locators),
         queue_position=_queue_position(request),
