@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")] + sorted((ROOT / "docs").rglob("*.md"))
 #: Files are named from the top of the project, from a source root, or from one of its packages.
 BASES = (
     ".",
@@ -138,3 +138,15 @@ def test_a_wrong_name_is_seen(tmp_path: Path) -> None:
     assert names_something("services.leases")
     assert not names_something("downman.trigger.Gone")
     assert not names_something("downman_flows.gone.Gone")
+
+
+def test_tests_that_the_threat_model_names_are_there() -> None:
+    page = ROOT / "docs" / "explanation" / "threat-model.md"
+    named = set(re.findall(r"`(test_\w+)`", page.read_text()))
+    written = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), flags=re.MULTILINE)
+    }
+    assert len(named) > 40
+    assert named - written == set()
