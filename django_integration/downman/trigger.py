@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 
 from downman.domain.errors import TriggerUnavailable
 from downman.domain.jobs import EXECUTING_RUN_STATES, Job
+from downman.domain.numbering import find_numbers
 from downman.domain.ports import Trigger
 from downman.prefect_api import PAGE, PrefectApi, PrefectUnavailable
 from downman.settings import app_settings, prefect_names
@@ -37,6 +38,8 @@ class PrefectTrigger:
             "idempotency_key": key,
             "parameters": {} if request_id is None else {"request_id": request_id},
             "state": state,
+            # By the number that people read to each other, an order's runs are found; the deployment's own are added.
+            "tags": find_numbers(key)[-1:],
         }
         try:
             run = self._api.find("POST", f"deployments/{self._deployment(job)}/create_flow_run", body)

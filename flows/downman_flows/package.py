@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_link_artifact, acreate_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Completed
@@ -19,14 +19,14 @@ async def package_request(request_id: int) -> Any:
     Only the flow function is asynchronous: a synchronous flow ends about a second late (docs/explanation). It takes an
     id, never a payload: what the request is about stands in the site's database.
     """
-    report = await run_in_django(_package, request_id, str(flow_run.get_id()))
+    report = await run_in_django(_package, request_id, str(flow_run.get_id()), get_run_logger())
     if report.rows:
         key = await run_in_django(_artifact_key, request_id)
         artifacts = [
             acreate_table_artifact(
                 key=key,
                 table=report.rows,
-                description=f"**Order {report.number}** · {report.summary}",
+                description=f"**Order {report.number}** · {report.message}",
             )
         ]
         if report.admin_url:
@@ -34,7 +34,7 @@ async def package_request(request_id: int) -> Any:
             link_text = f"Order {report.number} in the admin"
             artifacts.append(acreate_link_artifact(key=f"{key}-admin", link=report.admin_url, link_text=link_text))
         await asyncio.gather(*artifacts)
-    return Completed(message=report.summary)
+    return Completed(name=report.outcome or "Completed", message=report.message)
 
 
 def _artifact_key(request_id: int) -> str:
@@ -43,7 +43,7 @@ def _artifact_key(request_id: int) -> str:
     return prefect_names().prefixed(f"request-{request_id}")
 
 
-def _package(request_id: int, owner: str) -> Any:
+def _package(request_id: int, owner: str, log: Any) -> Any:
     from downman_flows.runs.packaging_run import package_request as deliver  # noqa: PLC0415
 
-    return deliver(request_id, owner=owner, dependencies=get_dependencies())
+    return deliver(request_id, owner=owner, dependencies=get_dependencies(), log=log)

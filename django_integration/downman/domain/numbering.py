@@ -15,6 +15,8 @@ LENGTH = 2 * GROUP_LENGTH + 1
 #: What people read or type in the place of a sign of the alphabet.
 _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 _SIGNS = re.compile(f"[{ALPHABET}]{{{2 * GROUP_LENGTH}}}")
+_GROUP = f"[{ALPHABET}]{{{GROUP_LENGTH}}}"
+_NUMBER = re.compile(f"(?<![0-9A-Z]){_GROUP}-{_GROUP}(?![0-9A-Z])")
 
 
 def new_number() -> str:
@@ -33,6 +35,11 @@ def parse_number(text: str) -> str:
     """
     signs = re.sub(r"[\s\u2010-\u2015\u2212-]", "", text).upper().translate(_LOOK_ALIKES)
     return _written(signs) if _SIGNS.fullmatch(signs) and not signs.isdigit() else ""
+
+
+def find_numbers(text: str) -> list[str]:
+    """Return the numbers that stand in a text as they are stored, such as the name of an order's run."""
+    return _NUMBER.findall(text)
 
 
 def _written(signs: str) -> str:

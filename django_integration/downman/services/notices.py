@@ -45,8 +45,19 @@ def enqueue_notice(
 
 
 def enqueue_for_administrators(about: DownloadRequest | GenericRequest, kind: NoticeKind, *, fact: str) -> None:
-    """Owe each of the administrators one mail of this kind for this fact."""
-    for recipient in administrators():
+    """Owe each of the administrators one mail of this kind for this fact.
+
+    One that nobody has begun to send says all of it: a mail is written as its order stands when it is sent.
+    """
+    waiting = Notice.objects.select_for_update().filter(
+        request=about if isinstance(about, DownloadRequest) else None,
+        generic_request=about if isinstance(about, GenericRequest) else None,
+        kind=kind.value,
+        status=NoticeStatus.PENDING,
+        due_at__lte=timezone.now(),
+    )
+    told = set(waiting.values_list("recipient", flat=True))
+    for recipient in (one for one in administrators() if one not in told):
         _enqueue(
             about, kind, fact=fact, recipient=recipient, language=django_settings.LANGUAGE_CODE, due_at=timezone.now
         )

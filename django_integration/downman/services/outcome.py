@@ -44,6 +44,13 @@ class NeedsApproval:
 Failure = DownmanError | NeedsApproval
 
 
+def describe_failure(failure: Failure) -> str:
+    """Return why a part is not delivered, in words, for logs and manifests."""
+    if isinstance(failure, NeedsApproval):
+        return "It is larger than the public may have; an administrator decides."
+    return str(failure)
+
+
 @retry_on_disconnect
 def record(
     claimed: Claim, *, links: Sequence[NewLink], failures: Mapping[int, Failure], sizes: Mapping[int, int]
@@ -70,6 +77,23 @@ def record(
                 _fail(change, fetching[locator_id], failure, now)
         end_lease(change)
         return change.recompute_status(reason="a run ended", delivered=bool(links))
+
+
+def record_failures(claimed: Claim, failures: Mapping[int, Failure]) -> None:
+    """Write the end of parts that are not delivered, while others of the run are still fetched. Raises `LeaseLost`.
+
+    Those that end last are left to `record`, which follows at once: the order ends with them. A second time changes
+    nothing.
+    """
+    now = timezone.now()
+    with lock_leased(claimed.request_id, owner=claimed.owner, actor=claimed.owner) as change:
+        fetching = {row.pk: row for row in change.request.locators.filter(status=LocatorStatus.FETCHING)}
+        ended = [fetching[locator_id] for locator_id in failures if locator_id in fetching]
+        if not ended or len(ended) == len(fetching):
+            return
+        for locator in ended:
+            _fail(change, locator, failures[locator.pk], now)
+        change.recompute_status()
 
 
 @retry_on_disconnect

@@ -41,7 +41,8 @@ class OrderChange:
         """Start a change by `actor`."""
         self.request = request
         self.actor = actor
-        self._asks_for_approval = False
+        #: The fact that administrators are asked to decide on; empty where there is none.
+        self._asks_for_approval = ""
 
     def move_locators(
         self, locators: Iterable[ResourceLocator], target: LocatorStatus, *, reason: str = "", **facts: Any
@@ -51,13 +52,13 @@ class OrderChange:
         for locator in locators:
             before = locator.status
             if ResourceLocator.objects.filter(pk=locator.pk).move_to(target, **facts):
-                self._record(locator=locator, before=before, after=target, reason=reason)
+                event = self._record(locator=locator, before=before, after=target, reason=reason)
                 locator.status = target.value
                 moved.append(locator)
                 if target is LocatorStatus.DELIVERED:
                     announce_delivery(locator.pk)
-        if moved and facts.get("approval") == Approval.PENDING:
-            self._asks_for_approval = True
+                if facts.get("approval") == Approval.PENDING:
+                    self._asks_for_approval = f"event-{event.pk}"
         return moved
 
     def end_links(self, links: Iterable[DownloadLink], target: LinkStatus) -> list[DownloadLink]:
@@ -73,7 +74,8 @@ class OrderChange:
             RequestEvent(request=self.request, locator=row, to_status=row.status, reason="ordered", actor=self.actor)
             for row in parts
         )
-        self._asks_for_approval = any(row.approval == Approval.PENDING for row in parts)
+        if any(row.approval == Approval.PENDING for row in parts):
+            self._asks_for_approval = "ordered"
 
     def confirm_address(self, *, reason: str) -> RequestStatus:
         """Begin the work on an order whose address was to be confirmed, and send the mails that waited for it."""
@@ -132,8 +134,8 @@ class OrderChange:
         if kind is not None and worth_it:
             enqueue_notice(self.request, kind, fact=fact)
         if self._asks_for_approval:
-            enqueue_for_administrators(self.request, NoticeKind.APPROVAL_NEEDED, fact=fact)
-            self._asks_for_approval = False
+            enqueue_for_administrators(self.request, NoticeKind.APPROVAL_NEEDED, fact=self._asks_for_approval)
+            self._asks_for_approval = ""
 
     def _plan_next_run(self, rows: Iterable[ResourceLocator], outcome: RequestStatus) -> None:
         """Return the request the run that its parts need, unless one is at work: that one plans when it ends."""

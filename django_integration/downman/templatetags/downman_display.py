@@ -110,6 +110,8 @@ RESOURCE_WORDS: Mapping[str, Promise] = {
     LocatorStatus.CANCELLED: _("Cancelled"),
 }
 REJECTED = _("Not approved")
+#: Of a part whose bytes are all here, while others of its package are not.
+FETCHED = _("Fetched")
 
 #: How a state looks: `good`, `busy`, `waiting`, `warning`, `bad` or `over`; the style sheet gives each a colour.
 STATUS_STYLES: Mapping[str, str] = {
@@ -183,7 +185,13 @@ def part_state(resource: TrackedResource) -> str:
         return str(REJECTED)
     if resource.status == LocatorStatus.DELIVERED and not resource.downloadable:
         return str(HEADINGS[RequestStatus.EXPIRED])
-    return str(RESOURCE_WORDS[resource.status])
+    return str(FETCHED if is_fetched(resource) else RESOURCE_WORDS[resource.status])
+
+
+@register.filter
+def is_fetched(resource: TrackedResource) -> bool:
+    """Return whether all bytes of a part are here, which is delivered with the others of its run."""
+    return resource.status == LocatorStatus.FETCHING and 0 < resource.bytes_done == resource.bytes_total
 
 
 @register.filter

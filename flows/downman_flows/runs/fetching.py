@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -9,19 +10,21 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from downman.domain.errors import DownloadCancelled, DownmanError, InternalFault, SourceTooLarge
 from downman.domain.ports import Progress, RemoteFile, StagedFile
 from downman.services.leases import ClaimedPart
-from downman.services.outcome import Failure, NeedsApproval
+from downman.services.outcome import Failure, NeedsApproval, describe_failure
 from downman_flows.runs import manifest, proving
 from downman_flows.storage import checkpoint
 from downman_flows.storage.previous_package import extract
 from downman_flows.wiring import Dependencies
 
 logger = logging.getLogger(__name__)
+#: Prefect's of a flow run, or one of ours.
+RunLogger = logging.Logger | logging.LoggerAdapter[Any]
 
 #: Seconds between two renewals of the lease, and between two calls while there is nothing else to do.
 HEARTBEAT_SECONDS = 0.5
@@ -55,8 +58,11 @@ class Fetched:
 class Fetching:
     """Fetches parts in threads; none of them touches the database."""
 
-    def __init__(self, request_id: int, parts: Sequence[ClaimedPart], dependencies: Dependencies) -> None:
-        """Prepare; the fetching starts on entering the context."""
+    def __init__(
+        self, request_id: int, parts: Sequence[ClaimedPart], dependencies: Dependencies, *, log: RunLogger = logger
+    ) -> None:
+        """Prepare; the fetching starts on entering the context. `log` is told how each part ended."""
+        self._log = log
         self._request_id = request_id
         self._waiting = list(parts)
         self._dependencies = dependencies
@@ -66,6 +72,8 @@ class Fetching:
         self._all_stopped = threading.Event()
         #: Bytes so far and in all (None: not known yet) by locator.
         self.progress: dict[int, tuple[int, int | None]] = {}
+        #: Why those parts are not delivered whose fetching has ended so, by locator.
+        self.failures: dict[int, Failure] = {}
 
     def __enter__(self) -> Self:
         """Start fetching."""
@@ -108,6 +116,31 @@ class Fetching:
                 self._running[self._pool.submit(self._fetch, part)] = part
 
     def _fetch(self, part: ClaimedPart) -> Fetched:
+        began = time.monotonic()
+        fetched = self._fetch_or_fail(part)
+        if fetched.failure is not None and not isinstance(fetched.failure, DownloadCancelled):
+            self.failures[part.locator_id] = fetched.failure
+        self._say(fetched, seconds=time.monotonic() - began)
+        return fetched
+
+    def _say(self, fetched: Fetched, *, seconds: float) -> None:
+        """Say how one part ended; without its URL, which may hold a key."""
+        part, failure = fetched.part, fetched.failure
+        count, _total = self.progress.get(part.locator_id, (0, None))
+        facts: tuple[object, ...] = (part.position + 1, part.request.resource, _host(part) or part.request.source)
+        extra = {"request_id": self._request_id, "bytes": count, "seconds": round(seconds, 3)}
+        if failure is None and part.packaged:
+            self._log.info("Part %s (%s) of %s: %s bytes in %.1f s.", *facts, f"{count:,}", seconds, extra=extra)
+        elif failure is None:
+            self._log.info("Part %s (%s) of %s: found, gets a link of its own.", *facts, extra=extra)
+        else:
+            why = describe_failure(failure)
+            self._log.warning(
+                "Part %s (%s) of %s: not fetched, %s bytes in %.1f s: %s",
+                *facts, f"{count:,}", seconds, why, extra=extra,
+            )  # fmt: skip
+
+    def _fetch_or_fail(self, part: ClaimedPart) -> Fetched:
         try:
             if part.refusal is not None:
                 raise part.refusal
@@ -134,6 +167,9 @@ class Fetching:
                 source, part.request, part.formats, folder, meter
             )
             checkpoint.save(folder, part.request, files)
+            # All of it is here, also of what did not say how much it is.
+            size = sum(file.size for file in files)
+            meter(size, size)
             return files
         found = proving.inspect(source, part.request)
         self._meter(part)(0, sum(item.size or 0 for item in found))

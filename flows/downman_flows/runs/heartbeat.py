@@ -1,4 +1,4 @@
-"""Shows that a run is alive, and hears what was cancelled, from a thread of its own.
+"""Shows that a run is alive, writes what became of its parts, and hears what was cancelled, from a thread of its own.
 
 Neither a long write, nor a slow source, nor a database that restarts lets the lease end while the work continues.
 """
@@ -11,7 +11,7 @@ from typing import Self
 from django.db import connection
 
 from downman.domain.errors import DownloadCancelled, LeaseLost
-from downman.services import leases
+from downman.services import leases, outcome
 from downman.services.db_retry import DISCONNECT_ERRORS, retry_on_disconnect
 from downman.services.leases import Claim
 from downman_flows.runs.fetching import HEARTBEAT_SECONDS, Fetching
@@ -28,6 +28,8 @@ class LeaseKeeper:
         self._claim = claim
         self._fetching = fetching
         self._written: dict[int, tuple[int, int | None]] = {}
+        #: The parts whose failure was written, or is left to the record of the run.
+        self._ended: frozenset[int] = frozenset()
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._lost = False
@@ -62,13 +64,18 @@ class LeaseKeeper:
         self._renew_once()
 
     def _renew_once(self) -> None:
-        """Renew the lease, write the progress, and learn what was cancelled; raises `LeaseLost`."""
+        """Renew the lease, write progress and failures, and learn what was cancelled; raises `LeaseLost`."""
         with self._lock:
             # A copy: the threads that fetch go on writing into it.
             progress = dict(self._fetching.progress)
             changed = {pk: so_far for pk, so_far in progress.items() if self._written.get(pk) != so_far}
-            self.cancelled |= leases.renew_lease(self._claim, changed)
+            gone = leases.renew_lease(self._claim, changed)
             self._written = progress
+            failures = {pk: why for pk, why in dict(self._fetching.failures).items() if pk not in self._ended | gone}
+            self.cancelled |= gone - self._ended
+            if failures:
+                outcome.record_failures(self._claim, failures)
+                self._ended |= failures.keys()
         self._fetching.stop(self.cancelled)
 
     def _run(self) -> None:

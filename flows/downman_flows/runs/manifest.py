@@ -10,7 +10,7 @@ from downman.domain.errors import DownmanError
 from downman.domain.ports import OrderParameter, StagedFile
 from downman.domain.url_secrets import without_secrets
 from downman.services.leases import Claim, ClaimedPart
-from downman.services.outcome import Failure
+from downman.services.outcome import Failure, describe_failure
 from downman.sources import find_source
 
 NAME = "manifest.json"
@@ -86,11 +86,5 @@ def _source_url(part: ClaimedPart) -> str | None:
 
 
 def _left_out(part: ClaimedPart, failure: Failure) -> dict[str, Any]:
-    if isinstance(failure, DownmanError):
-        reason = {"code": failure.code, "reason": str(failure)}
-    else:
-        reason = {
-            "code": "needs-approval",
-            "reason": "It is larger than the public may have; an administrator decides.",
-        }
-    return {**_resource(part), **reason}
+    code = failure.code if isinstance(failure, DownmanError) else "needs-approval"
+    return {**_resource(part), "code": code, "reason": describe_failure(failure)}

@@ -13,7 +13,7 @@ from downman.services.db_retry import retry_on_disconnect
 from downman.services.leases import Claim
 from downman.services.outcome import Failure, NewLink
 from downman.services.space import InsufficientSpace
-from downman_flows.runs.fetching import Fetched, Fetching
+from downman_flows.runs.fetching import Fetched, Fetching, RunLogger
 from downman_flows.runs.heartbeat import LeaseKeeper
 from downman_flows.runs.package_builder import PackageBuilder, direct_links
 from downman_flows.runs.report import Report, build_report
@@ -22,9 +22,10 @@ from downman_flows.wiring import Dependencies
 logger = logging.getLogger(__name__)
 
 
-def package_request(request_id: int, *, owner: str, dependencies: Dependencies) -> Report:
+def package_request(request_id: int, *, owner: str, dependencies: Dependencies, log: RunLogger = logger) -> Report:
     """Deliver what is due of a request, for the run `owner`; safe to be called twice, or by two runs at once.
 
+    `log` is told how each part ended: it is the run's own in Prefect.
     Raises what nobody expected, after the request was planned to be tried again.
     """
     try:
@@ -42,7 +43,7 @@ def package_request(request_id: int, *, owner: str, dependencies: Dependencies) 
     logger.info("Request %s: %s parts to deliver.", request_id, len(claim.parts), extra={"request_id": request_id})
     # An earlier run that was lost may have left a package of which nobody was notified.
     package_storage.discard_unrecorded(request_id, keep_attempt=claim.attempt)
-    run = PackagingRun(claim, dependencies)
+    run = PackagingRun(claim, dependencies, log=log)
     try:
         run.deliver()
     except LeaseLost:
@@ -65,8 +66,9 @@ def _reschedule(request_id: int, *, owner: str, dependencies: Dependencies) -> N
 class PackagingRun:
     """One run's work on one claim."""
 
-    def __init__(self, claim: Claim, dependencies: Dependencies) -> None:
+    def __init__(self, claim: Claim, dependencies: Dependencies, *, log: RunLogger = logger) -> None:
         """Prepare; nothing is fetched yet."""
+        self._log = log
         self._claim = claim
         self._dependencies = dependencies
         self._fetched: dict[int, Fetched] = {}
@@ -74,7 +76,7 @@ class PackagingRun:
     def deliver(self) -> None:
         """Fetch, package and record; afterwards staging holds only what a later run can resume from."""
         with (
-            Fetching(self._claim.request_id, self._claim.parts, self._dependencies) as fetching,
+            Fetching(self._claim.request_id, self._claim.parts, self._dependencies, log=self._log) as fetching,
             LeaseKeeper(self._claim, fetching, renews=self._dependencies.renews_leases) as lease,
         ):
             try:
