@@ -81,7 +81,7 @@ class OrderChange:
         """Begin the work on an order whose address was to be confirmed, and send the mails that waited for it."""
         self.request.address_verified = True
         undecided = self.request.locators.filter(approval=Approval.PENDING, status=LocatorStatus.AWAITING_APPROVAL)
-        self._asks_for_approval = undecided.exists()
+        self._asks_for_approval = "confirmed" if undecided.exists() else ""
         # Before a run is asked for: what that sends comes after it.
         announce_order(order_placed, self.request.pk)
         enqueue_notice(self.request, NoticeKind.RECEIVED, fact="order")
