@@ -124,8 +124,11 @@ class GuardedClient:
         """Send to the first of the checked addresses that takes the connection, under the name that was asked for."""
         extensions = {**extensions, "sni_hostname": target.host, _FINAL_URL: str(request.url)}
         if self._is_proxied(target):
-            # A proxy decides by names, and looks them up itself.
-            return self._send(self._proxied, request, request.url, extensions)
+            try:
+                # A proxy decides by names, and looks them up itself.
+                return self._send(self._proxied, request, request.url, extensions)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+                raise httpx.ProxyError("The proxy cannot be reached.", request=request) from exc
         failure: Exception | None = None
         for address in checked.addresses:
             try:

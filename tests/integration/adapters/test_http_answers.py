@@ -1,13 +1,15 @@
 """What an HTTP source may answer, and how the fetch ends; the cases are a page of the reference."""
 
 import hashlib
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from downman.domain.errors import SourceUnavailable, TransferInterrupted
+from downman.domain.errors import AddressRefused, SourceUnavailable, TransferInterrupted
 from downman.domain.ports import FetchRequest, StagedFile
 from downman_flows.sources.fetch_limits import FetchLimits
 from downman_flows.sources.http_source import HttpSource
@@ -21,6 +23,14 @@ Fetch = Callable[[str], StagedFile]
 
 def wanted(url: str) -> FetchRequest:
     return FetchRequest(resource="x", source="http", url=url)
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[HttpSource]:
+    """Return one for all: it has no memory."""
+    made = HttpSource(allowed_networks=LOOPBACK, limits=LIMITS)
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -145,3 +155,31 @@ def test_a_source_that_asks_to_wait_for_long_is_asked_once(fetch: Fetch) -> None
 
 def test_the_limits_that_a_site_has_are_those_of_curl() -> None:
     assert (FetchLimits().max_redirects, FetchLimits().allows_unproven) == (20, True)
+
+
+def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to(
+    fetch: Fetch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: the second answer to the same question leads elsewhere."""
+    real, asked = socket.getaddrinfo, []
+
+    def rebinding(host: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(host)
+        if host == "rebinding.example":
+            host = "127.0.0.1" if asked.count(host) == 1 else "10.0.0.1"
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    with ScriptedServer(ok(), ok()) as server:
+        assert fetch(f"http://rebinding.example:{server.port}/x").path.read_bytes() == DATA
+        assert server.asked[0].headers["host"] == f"rebinding.example:{server.port}"
+        assert asked == ["rebinding.example", "127.0.0.1"]
+        with pytest.raises(AddressRefused):
+            fetch(f"http://rebinding.example:{server.port}/x")
+
+
+def test_a_redirect_leads_to_no_other_host_although_it_is_in_an_allowed_network(fetch: Fetch) -> None:
+    with ScriptedServer(ok()) as inner, ScriptedServer(to(inner.url("secrets"))) as outer:
+        with pytest.raises(AddressRefused, match="private"):
+            fetch(outer.url())
+        assert (len(outer.asked), len(inner.asked)) == (1, 0)
