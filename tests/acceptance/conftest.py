@@ -12,7 +12,7 @@ from tests.acceptance.portal import Portal
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
     """Return a demo that is ready."""
-    with DemoProcess(tmp_path_factory.mktemp("acceptance") / "home") as running:
+    with DemoProcess(tmp_path_factory.mktemp("acceptance") / "home", DOWNMAN_LIMITS="off") as running:
         yield running
 
 

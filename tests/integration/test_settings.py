@@ -90,6 +90,8 @@ WARNED: list[tuple[str, dict[str, object]]] = [
     ("W005", {"DOWNLOADS_PREFECT_API_URL": "http://prefect.example.org/api"}),
     ("W006", {"DOWNLOADS_PRIVATE_ADDRESSES": ["169.254.0.0/16"]}),
     ("W006", {"DOWNLOADS_PRIVATE_ADDRESSES": ["fc00::/7"]}),
+    ("W008", {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}),
+    ("W008", {"USE_X_FORWARDED_HOST": True}),
 ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from pathlib import Path
 
+from django.conf import settings as django_settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core.checks import CheckMessage
 
@@ -26,6 +27,9 @@ def check(settings: AppSettings) -> Iterator[CheckMessage]:
         # A network of the other IP version contains none of them.
         if any(address in network for address in CREDENTIALS):
             yield message("W006", f"DOWNLOADS_PRIVATE_ADDRESSES holds {network}.")
+    is_behind_proxy = django_settings.SECURE_PROXY_SSL_HEADER or django_settings.USE_X_FORWARDED_HOST
+    if is_behind_proxy and settings.limits and not settings.trusted_proxies:
+        yield message("W008", "DOWNLOADS_TRUSTED_PROXIES is empty.")
     if isinstance(staticfiles_storage, ManifestStaticFilesStorage):
         manifest = Path(staticfiles_storage.path(staticfiles_storage.manifest_name))
         if not manifest.exists():

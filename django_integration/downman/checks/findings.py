@@ -149,6 +149,11 @@ FINDINGS: Mapping[str, Finding] = {
     "W007": Finding(
         "The static files are not collected: every page would fail.", "Run the command collectstatic."
     ),
+    "W008": Finding(
+        "The site is behind a proxy, and `DOWNLOADS_TRUSTED_PROXIES` names none: all people count as one client, who "
+        "soon reaches the limit of orders.",
+        "Name the proxy, such as 127.0.0.1/32, or unix for one that connects by a socket of the machine.",
+    ),
 }  # fmt: skip
 
 

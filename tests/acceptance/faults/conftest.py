@@ -15,6 +15,7 @@ from tests.servers import Source
 
 #: What makes faults quick; the page of the settings says what each of them is.
 QUICK = {
+    "DOWNMAN_LIMITS": "off",
     "DOWNLOADS_LEASE_SECONDS": "5",
     "DOWNLOADS_STALLED_AFTER_SECONDS": "2",
     "DOWNLOADS_SOURCE_RETRY_SECONDS": "1,2,3",
