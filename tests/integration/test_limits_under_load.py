@@ -22,8 +22,6 @@ from tests.integration.worker.workers import until
 ORDERS, SECONDS = 1000, 5
 LIMIT = 120
 CALLERS = 8
-#: What a refusal takes is 20 ms on a machine that does nothing else; those of tests do.
-SLOWEST_MEDIAN = 0.25
 PREPARE = """
 import django
 django.setup()
@@ -136,6 +134,8 @@ def test_a_client_that_orders_in_a_loop_gets_its_limit_and_harms_nobody(site: Si
     )
     assert Counter(answer.status_code for _each, answer in took) == {201: LIMIT, 429: ORDERS - LIMIT}
     assert all(int(answer.headers["Retry-After"]) > 0 for _each, answer in took if answer.is_client_error)
-    assert statistics.median(refused) < SLOWEST_MEDIAN
+    # 20 ms on a machine that does nothing else; however slow it is, much less than what an order takes.
+    taken = [each for each, answer in took if answer.status_code == httpx.codes.CREATED]
+    assert statistics.median(refused) < statistics.median(taken)
     assert other.status_code == httpx.codes.CREATED
     assert int(site.run(COUNT)) == LIMIT + 1
