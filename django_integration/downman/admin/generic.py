@@ -1,11 +1,6 @@
 """Free-text requests, and the answers to them."""
 
-import json
-
 from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 
 from downman.admin.actions import FREE_TEXT_ACTIONS
 from downman.admin.base import ActionAdmin
@@ -32,23 +27,10 @@ class GenericAdmin(ActionAdmin):
         "description",
         "usage",
         "organisation",
-        "shown_map_view",
+        "map_view",
         "created_at",
         "answer",
         "decided_by",
         "decided_at",
     )
     inlines = (FreeTextNoticeInline,)
-
-    def get_queryset(self, request: HttpRequest) -> models.QuerySet[GenericRequest]:
-        """Read the view of the map only where it is shown."""
-        found: models.QuerySet[GenericRequest] = super().get_queryset(request)
-        return found.defer("map_view")
-
-    @admin.display(description=_("map view"))
-    def shown_map_view(self, free_text_request: GenericRequest) -> str:
-        """Write it as JSON; nothing for one that was nested too deeply before that was refused."""
-        try:
-            return json.dumps(free_text_request.map_view, ensure_ascii=False)
-        except RecursionError:
-            return "-"

@@ -2,6 +2,7 @@
 
 import django.core.validators
 import downman.models.catalogue_values
+import downman.models.generic
 from django.db import migrations, models
 
 
@@ -11,6 +12,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="genericrequest",
+            name="map_view",
+            field=downman.models.generic.MapViewField(blank=True, editable=False, null=True),
+        ),
         migrations.AddField(
             model_name="resource",
             name="public_parameters",

@@ -1,6 +1,7 @@
 """A free-text request, which people handle."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -8,6 +9,7 @@ from django.db import models
 from downman.domain.status import GENERIC_TRANSITIONS, GenericStatus
 from downman.models.numbers import number_field, unique_number
 from downman.models.states import StateQuerySet, known_values, to_choices
+from downman.strict_json import UnusableJson, check_json
 
 #: Those of which nobody has decided anything.
 UNDECIDED = sorted((GenericStatus.UNVERIFIED.value, GenericStatus.REGISTERED.value))
@@ -17,6 +19,19 @@ class GenericQuerySet(StateQuerySet["GenericRequest"]):
     """Free-text requests; `services.generic` moves them."""
 
     transitions = GENERIC_TRANSITIONS
+
+
+class MapViewField(models.JSONField):
+    """A view of the portal's map; one that cannot be kept any more reads as none."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Read it; Python neither reads nor writes what is nested some hundred times, and a page would break."""
+        try:
+            read = super().from_db_value(value, expression, connection)
+            check_json(read)
+        except (RecursionError, UnusableJson):
+            return None
+        return read
 
 
 class GenericRequest(models.Model):
@@ -33,7 +48,7 @@ class GenericRequest(models.Model):
     organisation = models.CharField(max_length=200, blank=True, editable=False)
     usage = models.TextField(blank=True, editable=False, help_text="What the data are needed for.")
     #: A view of the portal's map, in the portal's own words.
-    map_view = models.JSONField(null=True, blank=True, editable=False)
+    map_view = MapViewField(null=True, blank=True, editable=False)
     status = models.CharField(
         max_length=20, choices=to_choices(GenericStatus), default=GenericStatus.REGISTERED.value, editable=False
     )
