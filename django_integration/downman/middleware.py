@@ -11,8 +11,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import get_script_prefix, reverse
+from django.utils.translation import gettext as _
 
-from downman.problems import ASK_AGAIN_AFTER, DATABASE_UNAVAILABLE, database_unavailable
+from downman.problems import ASK_AGAIN_AFTER, DATABASE_UNAVAILABLE, database_unavailable, problem
 from downman.security_headers import set_security_headers
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,34 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         set_security_headers(response)
         return response
+
+
+class UnreadableRequestMiddleware:
+    """Answers 400 to a NUL in the path, the query or a cookie, which no database takes; before all that ask one.
+
+    Nobody sends one but to find defects. Django's own pages would fail: its admin's filters (`?status__exact=%00`) and
+    its sessions (`sessionid=` with a NUL in octal).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Stand around the rest of the site."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Let the rest of the site answer to what can be read."""
+        query = request.META.get("QUERY_STRING", "")
+        texts = (request.path_info, query, *request.COOKIES.values())
+        if "%00" not in query and not any("\0" in text for text in texts):
+            return self.get_response(request)
+        sentence = _("This address has a character that no address here has. Check the URL that you were given.")
+        if _is_api(request):
+            answer = problem(HTTPStatus.BAD_REQUEST, sentence)
+        else:
+            page = render_to_string("downloads/unreadable.html", {"sentence": sentence})
+            answer = HttpResponse(page, status=HTTPStatus.BAD_REQUEST)
+        answer["Cache-Control"] = "no-store"
+        set_security_headers(answer)
+        return answer
 
 
 class DatabaseUnavailableMiddleware:
@@ -63,9 +92,7 @@ def _remember(request: HttpRequest, **_kwargs: Any) -> None:
 
 
 def _answer(request: HttpRequest) -> HttpResponse:
-    # An ASGI server behind a proxy that cuts the prefix off leaves it out of `request.path`.
-    path = get_script_prefix().rstrip("/") + request.path_info
-    if path.startswith(reverse("downloads:api:api-root")):
+    if _is_api(request):
         answer = database_unavailable()
         answer["Cache-Control"] = "no-store"
         set_security_headers(answer)
@@ -79,3 +106,9 @@ def _answer(request: HttpRequest) -> HttpResponse:
     )
     set_security_headers(answer)
     return answer
+
+
+def _is_api(request: HttpRequest) -> bool:
+    """Return whether a program asks; an ASGI server behind a proxy that cuts the prefix off leaves it out of `path`."""
+    path = get_script_prefix().rstrip("/") + request.path_info
+    return path.startswith(reverse("downloads:api:api-root"))

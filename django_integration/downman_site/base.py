@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "downman.middleware.SecurityHeadersMiddleware",
+    "downman.middleware.UnreadableRequestMiddleware",
     # Before all that need the database, which may be unavailable.
     "downman.middleware.DatabaseUnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -26,8 +26,13 @@ def data(request: HttpRequest, name: str) -> HttpResponseBase:
     folder = settings.DEMO_DATA_DIR
     if folder is None:
         raise Http404("This site has no sample data.")
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder) or not path.is_file():
+    try:
+        path = (folder / name).resolve()
+        is_there = path.is_relative_to(folder) and path.is_file()
+    except (OSError, ValueError) as exc:
+        # A name that no file can have: too long, or with a NUL.
+        raise Http404("There is no such file.") from exc
+    if not is_there:
         raise Http404("There is no such file.")
     kind, _encoding = mimetypes.guess_type(path.name)
     return send_file(request, path, content_type=kind or "application/octet-stream")
