@@ -57,7 +57,7 @@ class Site:
     def ask(self, method: str, path: str, *, query: str = "", **more: Any) -> int:
         answer = self.client.generic(method, path, QUERY_STRING=query, **more)
         # Read what is streamed, and close the file.
-        body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[arg-type]
+        body = answer.getvalue()
         # Here it is true that the site is not ready: there is no Prefect.
         is_told = path.startswith("/downloads/health/ready") and answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         assert answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR or is_told, (method, path, query, more, body[:300])
