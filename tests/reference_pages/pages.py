@@ -27,6 +27,7 @@ from downman_site.environment import REQUIRED, SiteEnvironment
 from prefect_warm_process.settings import WarmProcessSettings
 from tests.acceptance.faults.page import faults_page
 from tests.bad_inputs import bad_inputs_page
+from tests.reference_pages.limits import limits_page
 from tests.reference_pages.rejections import EXAMPLES, rejection
 
 ROOT = Path(__file__).parents[2]
@@ -124,8 +125,9 @@ def settings_page() -> str:
         + table("setting", "type", "unit", "default", "description", rows=rows)
         + "\n"
         + enum_table("Behaviours", policy.PackagingMode)
-        + "\nAn administrator can change the behaviour, the cart limit, the validity and the public limit while the site runs,\n"
-        "under *Download policy* in the admin; whatever is left empty there follows the site's setting.\n\n"
+        + "\nAn administrator can change the behaviour, the cart limit, the validity, the public limit and the\n"
+        "[limits](limits.md) while the site runs, under *Download policy* in the admin; whatever is left empty there follows\n"
+        "the site's setting.\n\n"
         "## What is rejected\n\nGenerated from `django_integration/downman/checks/findings.py`. Every management command runs these checks;\n"
         "`manage.py check` shows their results. E is an error, with which services do not start, W a warning of\n"
         "`manage.py check --deploy`.\n\n" + table("number", "problem", "what to do", rows=findings)
@@ -355,4 +357,5 @@ def pages() -> dict[Path, str]:
         PAGES / "commands.md": commands_page(),
         PAGES / "faults.md": faults_page(table),
         PAGES / "bad-inputs.md": bad_inputs_page(table),
+        PAGES / "limits.md": limits_page(table, to_sentences),
     }
