@@ -1,11 +1,14 @@
 """Limits: who is refused, when, with what answer; all by the real site on a real PostgreSQL."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -415,3 +418,15 @@ def test_who_merely_writes_an_address_uses_up_nothing_of_its_owner(
     (asked, *_rest) = AddressVerification.objects.order_by("pk")
     verification.confirm(asked)
     assert_refused(place(client, **OTHER), "open_orders")
+
+
+@pytest.mark.parametrize(("value", "holds"), [("off", "False"), ("on", "True"), (None, "True")])
+def test_the_demo_is_without_limits_where_its_environment_says_so(
+    tmp_path: Path, value: str | None, holds: str
+) -> None:
+    environment = {"DJANGO_SETTINGS_MODULE": "downman_site.settings", "DOWNMAN_HOME": str(tmp_path)}
+    if value is not None:
+        environment["DOWNMAN_LIMITS"] = value
+    code = "from downman.settings import app_settings; print(app_settings().limits)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{holds}\n"

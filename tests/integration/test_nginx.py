@@ -16,7 +16,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from downman.models import DownloadLink, Resource
+from downman.models import DownloadLink, PolicyRecord, Resource
 from tests.acceptance.demo import free_ports
 from tests.certificates import good_certificate
 from tests.integration.orders import order
@@ -211,3 +211,14 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Front, Pat
     folder = tmp_path_factory.mktemp("front")
     with nginx(folder, site=f"127.0.0.1:{free_ports(1)[0]}", packages=folder / "packages") as at:
         yield at, folder
+
+
+def test_the_site_counts_the_client_that_nginx_sees_whatever_that_says_of_itself(
+    site: httpx.Client, resource: Resource, settings: Any
+) -> None:
+    PolicyRecord.objects.create(limit_orders_per_network=1, limit_orders_per_person=0)
+    body = {"email": "ana@example.org", "resources": [{"resource": "dem"}]}
+    forged = [{"X-Forwarded-For": "198.51.100.1"}, {"X-Forwarded-For": "198.51.100.2", "X-Real-IP": "198.51.100.2"}]
+    settings.DOWNLOADS_TRUSTED_PROXIES = ["127.0.0.1/32"]
+    answers = [site.post("/downloads/api/requests/", json=body, headers=headers).status_code for headers in forged]
+    assert answers == [201, 429]
