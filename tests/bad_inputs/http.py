@@ -295,6 +295,11 @@ REDIRECTS = (
         to("/data.bin"),
     ),
     _case(
+        "a redirect to itself that sets another cookie each time",
+        Failed(error=SourceRefused, words="too many redirects", requests=21),
+        *(to("/data.bin", f"Set-Cookie: seen={number}; Path=/") for number in range(21)),
+    ),
+    _case(
         "two redirects that lead to each other",
         Failed(error=SourceRefused, words="too many redirects", requests=2),
         to("/other"),

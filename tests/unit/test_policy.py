@@ -45,3 +45,16 @@ def test_what_is_packaged_follows_from_the_mode_and_from_what_the_source_is(
 ) -> None:
     policy = DownloadPolicy(behaviour=behaviour)
     assert (policy.packages(is_static=True), policy.packages(is_static=False)) == packaged
+
+
+@pytest.mark.parametrize("days", [1, 2, 7, 365])
+def test_a_source_that_asks_for_a_long_wait_is_asked_again_within_a_day_until_our_own_end(days: int) -> None:
+    elapsed, tries = timedelta(), 0
+    while True:
+        tries += 1
+        delay = SOURCE_RETRIES.next_delay(tries, elapsed, at_least=timedelta(days=days))
+        if delay is None:
+            break
+        assert delay == timedelta(days=1)
+        elapsed += delay
+    assert elapsed == SOURCE_RETRIES.give_up_after

@@ -23,6 +23,8 @@ class FetchLimits:
     tries: int = 5
     #: Seconds before the second try; doubled before each further one.
     backoff_seconds: float = 0.5
+    #: Seconds before a try after one that brought more than any before it.
+    resume_seconds: float = 0.1
     #: A source that asks us to wait longer is asked again by a later run.
     longest_retry_after_seconds: float = 30
     #: Whether what cannot be proven complete is taken all the same, as `unproven`.

@@ -41,16 +41,19 @@ def with_retries(  # noqa: PLR0913 - the parts that tests and callers choose
         except NoSpace:
             raise
         except after as exc:
-            failures = 1 if progressed() else failures + 1
+            failures = 0 if progressed() else failures + 1
             seconds = delay_after(failures, exc, limits)
-            if failures >= limits.tries or seconds is None or time.monotonic() + seconds > deadline:
+            if max(failures, 1) >= limits.tries or seconds is None or time.monotonic() + seconds > deadline:
                 raise
         _wait(seconds, check, pause)
 
 
 def delay_after(number: int, error: TemporaryError, limits: FetchLimits) -> float | None:
-    """Return the seconds to wait after the failure of try `number` (1 is the first); None when it is too long."""
-    backoff = limits.backoff_seconds * 2 ** (number - 1)
+    """Return the seconds to wait after the failure of try `number` (1 is the first; 0 one that does not count).
+
+    None when it is too long.
+    """
+    backoff = limits.backoff_seconds * 2 ** (number - 1) if number else limits.resume_seconds
     # Many fetches that broke at the same moment must not come back at the same moment.
     backoff *= random.uniform(1, 1.5)  # noqa: S311 - no secret
     asked = error.retry_after.total_seconds() if error.retry_after is not None else 0.0

@@ -9,7 +9,9 @@ from tests.servers import Source
 
 LOOPBACK = (AllowedNetwork.parse("127.0.0.1/32"),)
 #: Impatient, so that a test that waits for a time-out takes a moment.
-LIMITS = FetchLimits(read_seconds=0.5, connect_seconds=2, backoff_seconds=0.01, max_bytes=50_000_000)
+LIMITS = FetchLimits(
+    read_seconds=0.5, connect_seconds=2, backoff_seconds=0.01, resume_seconds=0.01, max_bytes=50_000_000
+)
 
 
 @pytest.fixture

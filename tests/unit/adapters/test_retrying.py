@@ -80,3 +80,13 @@ def test_no_time_is_waited_beyond_the_total() -> None:
     with pytest.raises(TemporaryError):
         with_retries(work, limits=FetchLimits(total_seconds=0.1), pause=no_time)
     assert work.calls == 1
+
+
+def test_a_try_that_brought_something_does_not_count_and_is_followed_soon() -> None:
+    brought = iter([True] * 20 + [False] * 100)
+    waited: list[float] = []
+    work = Failing(SourceUnavailable(reason="x"))
+    with pytest.raises(SourceUnavailable):
+        with_retries(work, limits=LIMITS, progressed=lambda: next(brought), pause=waited.append)
+    assert work.calls == 20 + LIMITS.tries
+    assert sum(waited[:20]) <= 20 * 1.5 * LIMITS.resume_seconds
