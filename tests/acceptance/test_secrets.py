@@ -7,6 +7,7 @@ import json
 import secrets
 import stat
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ from tests.servers import Source
 
 #: In every secret, and nowhere else.
 MARK = f"marked-{secrets.token_hex(8)}"
+#: In the URL of a source; it stands in the site's database, as the orders' own secrets do.
+SOURCE_KEY = f"key-{secrets.token_hex(8)}"
 LOGIN = f"admin:{MARK}-login"
 MAIL_PASSWORD, WRONG_PASSWORD = f"{MARK}-mail", f"{MARK}-wrong"
 #: As it stands, and as a header sends it.
@@ -159,6 +162,8 @@ def _work_and_fail(story: Story, person: Portal, source: Source) -> None:
     person.offer(
         *({"id": name, "title": name, "source": "http", "url": source.url(path)} for name, path in bad.items())
     )
+    data = f"{str(person.http.base_url).rstrip('/')}/data/countries.geojson"
+    person.offer({"id": "keyed", "title": "keyed", "source": "http", "url": f"{data}?apikey={SOURCE_KEY}"})
     good = person.order("countries")
     ready = person.wait(good)
     story.look("ready", person.http.get(f"/downloads/api/requests/{good}/"))
@@ -168,6 +173,7 @@ def _work_and_fail(story: Story, person: Portal, source: Source) -> None:
     for path in (ready["links"][0]["url"], f"/downloads/requests/{good}/nothing/", f"/downloads/requests/{good}"):
         story.look(path, person.http.get(path))
     until(lambda: len(story.mails.taken) >= 2)
+    person.wait(person.order("keyed"))
 
     story.parts.environment["DOWNMAN_MAIL_PASSWORD"] = WRONG_PASSWORD
     story.type("bootstrap")
@@ -283,12 +289,21 @@ def test_nothing_beside_the_sites_database_and_the_mails_leads_to_an_order(story
         )
     ]
     assert len(secrets_of_orders) >= 3
+    secrets_of_orders.append(SOURCE_KEY)
     shown = {path: json.dumps(list(prefect_pages(story.parts, path))) for path in LISTED if path != "flow_run_states"}
     shown["events"] = json.dumps(list(events(story.parts)))
     shown |= {name: text.decode(errors="replace") for name, text in story.seen.items() if name.startswith("downman ")}
     folders = story.parts.folders
     for folder in (folders.packages, folders.staging, folders.logs):
         shown |= {str(file): file.read_text("latin-1") for file in folder.rglob("*") if file.is_file()}
+    for package in folders.packages.rglob("*.zip"):
+        with zipfile.ZipFile(package) as archive:
+            shown[f"manifest of {package.name}"] = archive.read("manifest.json").decode()
+    assert "/data/countries.geojson?apikey=***" in "".join(shown.values())
+    shown["mails"] = b"".join(story.mails.taken).decode("latin-1").replace("=\r\n", "")
+    for secret in secrets_of_orders[:-1]:
+        # Who ordered is sent it, and nobody else.
+        shown["mails"] = shown["mails"].replace(secret, "")
     # Prefect's server logs whole statements, with their values, when its database goes away; so does PostgreSQL.
     shown["Prefect's database"] = dump(story.parts.database.url("prefect"))
     assert "Order " in shown["Prefect's database"]

@@ -23,7 +23,7 @@ _IN_QUERIES = (
     r"[\w-]*(?:token|secret|passw|credential|signature|session|hmac)[\w-]*|(?:[\w-]*[_-])?(?:jwt|sas|otp|pin|nonce|ticket)"
     r"|(?:x[_-](?:amz|goog|oss|cos|obs)|q)[_-][\w-]+|googleaccessid|ossaccesskeyid|policy|code|access|bearer|jsession\w*"
     r"|phpsessid|aspsessionid\w*|sid|auth[\w-]*|[\w-]*authorization|app_?(?:id|code)|client_?id|login|user(?:_?name)?"
-    r"|hash|h?mac"
+    r"|hash|h?mac|key[_-]?pair[_-]?id"
 )
 _SECRET_NAME = re.compile(f"(?i)(?:{CLEAR_NAME}|{DOUBTFUL_NAME}|{_IN_QUERIES})")
 #: The query of a signed URL of Azure; but for `sig` they are secrets beside a signature only.

@@ -55,7 +55,10 @@ def validate_url(url: str) -> None:
 def validate_scheme(source: str, url: str) -> None:
     """Refuse a URL that the source cannot open."""
     schemes = SCHEMES.get(source)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return  # `validate_url` says so.
     if schemes and parts.scheme not in schemes:
         raise ValidationError(f"The source {source} opens {' and '.join(f'{name}://' for name in schemes)} only.")
     if source == "file" and (parts.netloc not in {"", "localhost"} or not parts.path.startswith("/")):
@@ -79,7 +82,7 @@ class CheckedJSONField(models.JSONField):
         return read if self.has_shape(read) else self.get_default()
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
-        """Check it first: Django validates no value that it takes for empty, such as `{}`."""
+        """Check it first: what follows says of `null` only that it cannot be null."""
         self.check_value(value)
         return super().clean(value, model_instance)
 
@@ -94,6 +97,9 @@ class CheckedJSONField(models.JSONField):
 
 class WordsField(CheckedJSONField):
     """A list of words, each once."""
+
+    #: Django validates none of these; `{}` is one for it.
+    empty_values = ([],)
 
     def has_shape(self, value: Any) -> bool:
         """Return whether it is a list of texts."""
@@ -115,6 +121,8 @@ class WordsField(CheckedJSONField):
 
 class ExtentField(CheckedJSONField):
     """West, south, east and north in degrees, or nothing."""
+
+    empty_values = (None,)
 
     def has_shape(self, value: Any) -> bool:
         """Return whether it is nothing, or four finite numbers."""
