@@ -19,7 +19,9 @@ from downman.domain.status import (
 )
 from downman.models import DownloadLink, DownloadRequest, GenericRequest, ResourceLocator
 from downman.services import approvals, cancelling, change_email, generic, notices, verification
+from downman.services.current_status import current_status
 from downman.services.generic import LONGEST_TEXT
+from downman.services.links import status_now
 
 #: The name of the one field that a question may have.
 TEXT = "text"
@@ -92,8 +94,12 @@ def _goes_on(order: DownloadRequest) -> bool:
     return order.status not in ENDED_REQUESTS
 
 
+def _has_not_ended(order: DownloadRequest) -> bool:
+    return current_status(order, order.locators.select_related("link")) not in ENDED_REQUESTS
+
+
 def _is_active(link: DownloadLink) -> bool:
-    return link.status == LinkStatus.ACTIVE
+    return status_now(link) == LinkStatus.ACTIVE
 
 
 def _is_unverified(row: DownloadRequest | GenericRequest) -> bool:
@@ -191,7 +197,7 @@ ORDER_ACTIONS: Mapping[str, AdminAction] = {
         question=_("Cancel {row}? Running work stops, and its links end. This cannot be undone."),
         done=_("Cancelled: {row}."),
         do=lambda pk, actor, _text: cancelling.cancel_request(pk, actor=actor),
-        possible=_goes_on,
+        possible=_has_not_ended,
     ),
 }
 

@@ -12,6 +12,8 @@ from downman.domain.status import (
     get_final_statuses,
 )
 from downman.models import DownloadLink, DownloadRequest, ResourceLocator
+from downman.services.current_status import current_status
+from downman.services.links import status_now
 from downman.services.transitions import REQUESTER, OrderChange, lock_order
 
 
@@ -54,8 +56,8 @@ def cancel_link(link_id: int, *, actor: str) -> RequestStatus:
     request_id = DownloadLink.objects.values_list("request_id", flat=True).get(pk=link_id)
     with lock_order(request_id, actor=actor) as change:
         link = DownloadLink.objects.get(pk=link_id)
-        if not change.end_links([link], _ended_by(actor)):
-            raise IllegalTransition(status=link.status)
+        if status_now(link) != LinkStatus.ACTIVE or not change.end_links([link], _ended_by(actor)):
+            raise IllegalTransition(status=status_now(link))
         parts = change.request.locators.filter(link=link, status=LocatorStatus.DELIVERED)
         change.move_locators(parts, LocatorStatus.CANCELLED, reason="its link was cancelled")
         return change.recompute_status(reason="a link was cancelled")
@@ -84,8 +86,9 @@ def _package_the_rest(change: OrderChange, link: DownloadLink) -> None:
 
 
 def _must_go_on(request: DownloadRequest) -> None:
-    if request.status in get_final_statuses(REQUEST_TRANSITIONS):
-        raise IllegalTransition(status=request.status)
+    status = current_status(request, request.locators.select_related("link"))
+    if status in get_final_statuses(REQUEST_TRANSITIONS):
+        raise IllegalTransition(status=status)
 
 
 def _ended_by(actor: str) -> LinkStatus:

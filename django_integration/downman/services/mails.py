@@ -15,7 +15,7 @@ from django.urls import get_script_prefix
 from django.utils import timezone, translation
 
 from downman.domain.notices import VERIFICATIONS
-from downman.domain.status import SETTLED_LOCATORS, LinkStatus, LocatorStatus
+from downman.domain.status import SETTLED_LOCATORS, STOPPED_LOCATORS, LinkStatus, LocatorStatus
 from downman.email_addresses import InvalidEmailAddress, normalize_email
 from downman.free_text import to_one_line
 from downman.models import AddressVerification, Notice
@@ -152,6 +152,8 @@ def _context(tracked: TrackedRequest) -> dict[str, Any]:
         "ended": [row for row in states[LocatorStatus.DELIVERED] if not row.downloadable],
         "undelivered": [*states[LocatorStatus.FAILED], *states[LocatorStatus.CANCELLED]],
         "undecided": states[LocatorStatus.AWAITING_APPROVAL],
+        "coming": [row for row in tracked.resources if row.status not in SETTLED_LOCATORS | STOPPED_LOCATORS],
+        "stopped": [row for row in tracked.resources if row.status in STOPPED_LOCATORS],
         "waiting": [row for row in tracked.resources if row.status not in SETTLED_LOCATORS],
     }
 

@@ -7,15 +7,19 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from downman.domain.errors import put_into_words, sentences
 from downman.domain.policy import Delivery, VerifyEmail
+from downman.domain.progress import to_percent
 from downman.domain.status import (
     ENDED_REQUESTS,
     LOCATOR_TRANSITIONS,
+    OPEN_REQUESTS,
     Approval,
     LinkStatus,
     LocatorStatus,
@@ -24,6 +28,7 @@ from downman.domain.status import (
 )
 from downman.models import AddressVerification, DownloadLink, DownloadRequest, GenericRequest, Notice, ResourceLocator
 from downman.services import links
+from downman.services.current_status import current_status
 from downman.services.extending import latest_extended_end
 from downman.services.missing import is_missing
 from downman.settings import app_settings
@@ -40,6 +45,10 @@ _MAIL_FAILED = models.Exists(
 PAGE_ONLY = {"page_only": True}
 
 
+#: Nothing more comes of an order in one of these, which has delivered something.
+_ALL_DELIVERED = frozenset({RequestStatus.READY, RequestStatus.READY_WITH_ERRORS, RequestStatus.EXPIRED})
+
+
 def described(text: str) -> Any:
     """Declare a field with the sentence that the API's document has for it."""
     return field(metadata={"description": text})
@@ -52,8 +61,7 @@ class Progress:
     bytes_done: int
     #: None while a source has not said how much it sends.
     bytes_total: int | None
-    #: 0 to 100.
-    percent: int
+    percent: int = described("0 to 100: of what is known; 100 only when everything has come that will.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +102,11 @@ class TrackedLink:
     status: LinkStatus
     #: It is a package, with a manifest; else a file as it is.
     packaged: bool = field(metadata=PAGE_ONLY)
+    parts: tuple[int, ...] = field(
+        default=(), metadata={"description": "The places in the order, from 0, of what it holds."}
+    )
+    #: What it holds, in words.
+    titles: tuple[str, ...] = field(default=(), metadata=PAGE_ONLY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,21 +169,22 @@ def track(request: DownloadRequest) -> TrackedRequest:
     rows = ResourceLocator.objects.filter(request=request).select_related("request", "resource", "link")
     locators = list(rows.annotate(mail_failed=_MAIL_FAILED))
     request = locators[0].request if locators else request
+    status = current_status(request, locators)
     made = list(request.links.all())
     resources = [_tracked(locator, request) for locator in locators]
     extended_end = latest_extended_end(made)
     return TrackedRequest(
         id=request.public_id,
         number=request.number,
-        status=RequestStatus(request.status),
+        status=status,
         email=request.email,
         new_email=_get_new_email(request),
         mail_failed=bool(locators) and bool(locators[0].mail_failed),  # type: ignore[attr-defined]
         created_at=request.created_at,
-        progress=_progress(request, locators),
+        progress=_progress(status, locators),
         queue_position=_queue_position(request),
         resources=resources,
-        links=[_tracked_link(link) for link in made],
+        links=[_tracked_link(link, locators) for link in made],
         tracking_url=tracking_url(request),
         can_extend=extended_end is not None,
         can_order_again=any(row.missing for row in resources),
@@ -227,25 +241,23 @@ def _get_new_email(request: DownloadRequest) -> str:
     return asked.email if asked and asked.confirmed_at is None and asked.email != request.email else ""
 
 
-def _progress(request: DownloadRequest, locators: list[ResourceLocator]) -> Progress:
+def _progress(status: RequestStatus, locators: list[ResourceLocator]) -> Progress:
     wanted = [row for row in locators if row.status not in {LocatorStatus.FAILED, LocatorStatus.CANCELLED}]
     done = sum(row.bytes_done for row in wanted)
     known = [row.bytes_total for row in wanted if row.bytes_total is not None]
     total = sum(known) if len(known) == len(wanted) and wanted else None
-    if request.status in {RequestStatus.READY, RequestStatus.READY_WITH_ERRORS}:
-        percent = 100
-    elif total:
-        # All bytes are here before the package is: 100 is kept for what can be taken.
-        percent = min(99, done * 100 // total)
-    else:
-        percent = 0
+    known_sizes = [(row.bytes_done, row.bytes_total) for row in wanted]
+    percent = 100 if status in _ALL_DELIVERED else to_percent(known_sizes)
     return Progress(bytes_done=done, bytes_total=total, percent=percent)
 
 
 def _queue_position(request: DownloadRequest) -> int | None:
-    if request.status != RequestStatus.QUEUED:
+    now = timezone.now()
+    if request.status != RequestStatus.QUEUED or request.due_at is None or request.due_at > now:
         return None
-    return DownloadRequest.objects.filter(status=RequestStatus.QUEUED, pk__lt=request.pk).count()
+    waiting = DownloadRequest.objects.filter(status__in=OPEN_REQUESTS, lease_until=None)
+    before = Q(due_at__lt=request.due_at) | Q(due_at=request.due_at, pk__lt=request.pk)
+    return waiting.filter(before).count()
 
 
 def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResource:
@@ -272,7 +284,9 @@ def _tracked(locator: ResourceLocator, request: DownloadRequest) -> TrackedResou
     )
 
 
-def _tracked_link(link: DownloadLink) -> TrackedLink:
+def _tracked_link(link: DownloadLink, locators: list[ResourceLocator]) -> TrackedLink:
+    # A sidecar belongs to what its main link leads to.
+    main = link.main_link_id or link.pk
     return TrackedLink(
         url=link_url(link),
         name=link.name,
@@ -281,4 +295,6 @@ def _tracked_link(link: DownloadLink) -> TrackedLink:
         expires_at=link.expires_at,
         status=links.status_now(link),
         packaged=link.delivery == Delivery.PACKAGE,
+        parts=tuple(row.position for row in locators if row.link_id == main),
+        titles=tuple(row.resource.title for row in locators if row.link_id == main),
     )

@@ -54,9 +54,7 @@ EXPLANATIONS: Mapping[str, Promise] = {
     RequestStatus.PACKAGING: _(
         "The data are being fetched and checked. You can close this page: you get an e-mail when they are ready."
     ),
-    RequestStatus.PARTLY_READY: _(
-        "You can download what is ready. The rest is still on its way; you get an e-mail when it comes."
-    ),
+    RequestStatus.PARTLY_READY: _("You can download what is ready."),
     RequestStatus.READY: _("Everything that you ordered can be downloaded."),
     RequestStatus.READY_WITH_ERRORS: _(
         "You can download what could be fetched. The list below says what is missing, and why."
@@ -77,6 +75,32 @@ ON_HOLD = _("On hold")
 ON_HOLD_EXPLAINED = _(
     "An administrator has put your order on hold. It resumes when they release it; you need not do anything."
 )
+
+READY_WITHOUT_CANCELLED = _("Everything that was not cancelled can be downloaded.")
+#: What is said of parts that are in another state than the order: of some of them while the rest goes on.
+REST_RETRYING = _("What could not be fetched yet is tried again automatically; the list below says when.")
+REST_WITHOUT_SPACE = _("Some of it waits until there is space on the server's disk.")
+_MOVING = frozenset({LocatorStatus.QUEUED, LocatorStatus.FETCHING})
+_RETRYING = frozenset({LocatorStatus.RETRYING})
+_UNDECIDED = frozenset({LocatorStatus.AWAITING_APPROVAL})
+_HELD = frozenset({LocatorStatus.ON_HOLD})
+_CANCELLED = frozenset({LocatorStatus.CANCELLED})
+REST: tuple[tuple[frozenset[LocatorStatus], Promise], ...] = (
+    (_MOVING, _("More is on its way; you get an e-mail when it comes.")),
+    (_RETRYING, REST_RETRYING),
+    (frozenset({LocatorStatus.WAITING_FOR_SPACE}), REST_WITHOUT_SPACE),
+    (_UNDECIDED, _("Some of it waits for an administrator's approval.")),
+    (_HELD, _("An administrator has put some of it on hold.")),
+    (frozenset({LocatorStatus.FAILED}), _("Some of it cannot be delivered; the list below says why.")),
+)
+#: What the sentence of an order's state says already.
+_SAID: Mapping[str, frozenset[frozenset[LocatorStatus]]] = {
+    RequestStatus.QUEUED: frozenset({_MOVING}),
+    RequestStatus.PACKAGING: frozenset({_MOVING}),
+    RequestStatus.PARTLY_READY: frozenset(),
+    RequestStatus.AWAITING_APPROVAL: frozenset({_UNDECIDED}),
+}
+_OPEN = frozenset(_SAID)
 
 #: What a free-text request's state is called, and what that means.
 GENERIC_HEADINGS: Mapping[str, Promise] = {
@@ -148,14 +172,32 @@ def heading(tracked: TrackedRequest) -> str:
 
 @register.filter
 def explanation(tracked: TrackedRequest) -> str:
-    """Say what the state of an order means and what happens next."""
+    """Say what the state of an order means and what happens next, also to the parts that are in another state."""
+    status = shown_status(tracked)
+    said = [_main_sentence(tracked, status)]
+    if status in _OPEN:
+        known = _SAID[status] | ({_HELD} if _is_on_hold(tracked) else set())
+        said += [str(sentence) for states, sentence in REST if _has(tracked, states) and states not in known]
+        if _only_retries(tracked):
+            said = [one for one in said if one not in {str(REST_RETRYING), str(REST_WITHOUT_SPACE)}]
+    return " ".join(said)
+
+
+def _main_sentence(tracked: TrackedRequest, status: str) -> str:
     if _is_on_hold(tracked):
         return str(ON_HOLD_EXPLAINED)
+    if status == RequestStatus.READY and _has(tracked, _CANCELLED):
+        return str(READY_WITHOUT_CANCELLED)
     if not _only_retries(tracked):
-        return str(EXPLANATIONS[shown_status(tracked)])
-    if all(row.status != LocatorStatus.RETRYING for row in tracked.resources):
+        return str(EXPLANATIONS[status])
+    if not _has(tracked, _RETRYING):
         return str(WAITING_FOR_SPACE_EXPLAINED)
     return str(WAITING_TO_RETRY_EXPLAINED)
+
+
+def _has(tracked: TrackedRequest, states: frozenset[LocatorStatus]) -> bool:
+    rejected = LocatorStatus.FAILED in states and any(row.approval == Approval.REJECTED for row in tracked.resources)
+    return rejected or any(row.status in states for row in tracked.resources)
 
 
 @register.filter
@@ -202,6 +244,18 @@ def part_style(resource: TrackedResource) -> str:
         if resource.status == LocatorStatus.DELIVERED and not resource.downloadable
         else status_style(resource.status)
     )
+
+
+@register.filter
+def is_moving(tracked: TrackedRequest) -> bool:
+    """Return whether something of an order is being fetched, so that its progress is worth showing."""
+    return any(row.status == LocatorStatus.FETCHING for row in tracked.resources)
+
+
+@register.filter
+def is_past(moment: datetime) -> bool:
+    """Return whether a time is over."""
+    return moment <= timezone.now()
 
 
 @register.filter

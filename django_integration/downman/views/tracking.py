@@ -98,7 +98,7 @@ def again(request: HttpRequest, public_id: UUID) -> HttpResponse:
     try:
         placed = ordering.order_again(found, **get_requester(request))
     except IllegalTransition:
-        refusal = _("There is nothing to order again: everything can be taken, or is still on its way.")
+        refusal = _("There is nothing to order again: everything can be taken, or may still come.")
         return _page(request, found, refusal=refusal)
     except OrderRefused as refused:
         missing = [row.resource for row in tracking.track(found).resources if row.missing]

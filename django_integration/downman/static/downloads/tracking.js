@@ -16,7 +16,8 @@
 
   /** Everything but the bytes: when this changes, the words change. */
   function words(order) {
-    const resources = order.resources.map((row) => [row.status, row.approval, row.error, row.note, row.retry_at, row.attempts]);
+    const resources = order.resources.map((row) => [row.status, row.approval, row.error, row.note, row.retry_at, Date.parse(row.retry_at) <= Date.now(), row.attempts,
+      row.status === "fetching" && row.bytes_done > 0 && row.bytes_done === row.bytes_total]);
     const links = order.links.map((link) => [link.url, link.status, link.expires_at]);
     return JSON.stringify([order.status, order.queue_position, order.can_extend, order.can_order_again, resources, links]);
   }
@@ -25,14 +26,16 @@
     const place = part.querySelector(`[data-progress="${id}"]`);
     if (!place) return;
     const bar = place.querySelector("progress");
-    if (percent === null) bar.removeAttribute("value"); else bar.value = percent;
+    // Without a size there is no bar: one without a value moves though nothing does.
+    bar.hidden = percent === null;
+    bar.value = percent ?? 0;
     place.querySelector(".amount").textContent = total
       ? place.dataset.of.replace("{done}", inWords(done)).replace("{total}", inWords(total)) : inWords(done);
   }
 
   function moveAll(order) {
     const { bytes_done, bytes_total, percent } = order.progress;
-    move("all", bytes_done, bytes_total, bytes_total ? percent : null);
+    move("all", bytes_done, bytes_total, bytes_total || percent ? percent : null);
     order.resources.forEach((row, number) => {
       const share = row.bytes_total ? Math.min(100, Math.floor(row.bytes_done * 100 / row.bytes_total)) : null;
       move(number, row.bytes_done, row.bytes_total, share);
