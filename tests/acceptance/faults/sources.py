@@ -75,7 +75,7 @@ def busy_shortly(scene: Scene) -> Iterator[None]:
 @fault(
     "source is busy for long",
     injected=f"429 with `Retry-After: {LONG}`",
-    happens="the run ends and the order waits as long as the source asks; a later run delivers",
+    happens="the run ends and the order waits as long as the source asks, a day at most; a later run delivers",
 )
 def busy_long(scene: Scene) -> Iterator[None]:
     placed = scene.order(f"busy/{LONG}/x.bin")

@@ -119,3 +119,21 @@ def test_decoding_undoes_every_form_in_any_steps(data: bytes, step: int, form: s
 def test_an_unknown_encoding_is_refused() -> None:
     with pytest.raises(SourceRefused):
         decoder_for("br", "x.tif")
+
+
+@given(
+    members=st.lists(st.tuples(st.binary(max_size=60), st.integers(0, 4)), min_size=1, max_size=4),
+    step=st.integers(1, 40),
+)
+def test_members_of_gzip_with_zeros_between_them_are_decoded_however_they_arrive(
+    members: list[tuple[bytes, int]], step: int
+) -> None:
+    sent = b"".join(gzip.compress(data) + bytes(zeros) for data, zeros in members)
+    for encoding, encoded in (("gzip", sent), ("gzip, deflate", zlib.compress(sent))):
+        decoder = decoder_for(encoding, "x")
+        assert decoder is not None
+        pieces = [encoded[start : start + step] for start in range(0, len(encoded), step)]
+        out = [out for piece in pieces for out in decoder.decode(piece)]
+        assert b"".join([*out, *decoder.drain()]) == b"".join(data for data, _zeros in members)
+        assert decoder.complete
+        assert not decoder.has_trailing_garbage
