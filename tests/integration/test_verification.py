@@ -107,10 +107,10 @@ def test_the_button_needs_the_page(resource: Resource) -> None:
     assert status_of(request) == "unverified"
 
 
-@pytest.mark.parametrize("token", ["x", "%00", "é", "a" * 5000])
-def test_what_is_no_link_is_said_to_be_none(client: Client, db: None, token: str) -> None:
-    assert client.get(f"/downloads/confirm/{token}/").status_code == 404
-    assert client.post(f"/downloads/confirm/{token}/").status_code == 404
+@pytest.mark.parametrize(("token", "status"), [("x", 404), ("%00", 400), ("\xe9", 404), ("a" * 5000, 404)])
+def test_what_is_no_link_is_said_to_be_none(client: Client, db: None, token: str, status: int) -> None:
+    assert client.get(f"/downloads/confirm/{token}/").status_code == status
+    assert client.post(f"/downloads/confirm/{token}/").status_code == status
 
 
 def test_administrators_hear_of_it_only_after_that(resource: Resource, settings: Any) -> None:

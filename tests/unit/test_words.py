@@ -19,7 +19,7 @@ def resource(
     return TrackedResource(
         position=0, resource="dem", title="Elevation", format="", status=status, approval=approval, error="",
         note="", attempts=0, retry_at=None, bytes_done=0, bytes_total=None, downloadable=downloadable, missing=missing,
-        can_cancel=False,
+        can_cancel=False, unproven=False,
     )  # fmt: skip
 
 

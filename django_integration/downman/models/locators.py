@@ -49,7 +49,7 @@ class ResourceLocator(models.Model):
         DownloadLink, on_delete=models.RESTRICT, null=True, blank=True, related_name="locators", editable=False
     )
     #: Whether it was delivered although nothing proves that its files are complete.
-    unproven = models.BooleanField(default=False, editable=False)
+    unproven = models.BooleanField(default=False, db_default=False, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = LocatorQuerySet.as_manager()
