@@ -37,6 +37,8 @@ LOGIN = f"admin:{MARK}-login"
 MAIL_PASSWORD, WRONG_PASSWORD = f"{MARK}-mail", f"{MARK}-wrong"
 #: As it stands, and as a header sends it.
 NEEDLES = (MARK.encode(), base64.b64encode(LOGIN.encode()).rstrip(b"="), base64.b64encode(MAIL_PASSWORD.encode()))
+#: One is given above, the other is the URL of a proxy through which everything would go.
+_OF_THEIR_OWN = ("DOWNLOADS_PREFECT_API_AUTH_STRING", "DOWNLOADS_OUTBOUND_PROXY")
 #: What Prefect gives in pages, by its path.
 LISTED = (
     "flow_runs", "flow_run_states", "task_runs", "logs", "artifacts", "deployments", "work_pools", "variables", "flows",
@@ -135,7 +137,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         DOWNMAN_MAIL_USER="portal",
         DOWNMAN_MAIL_PASSWORD=MAIL_PASSWORD,
         DOWNLOADS_MAIL_RETRY_SECONDS="1",
-        **{name: f"{MARK}-{name}" for name in get_secret_names(AppSettings) if not name.endswith("AUTH_STRING")},
+        **{name: f"{MARK}-{name}" for name in get_secret_names(AppSettings) if name not in _OF_THEIR_OWN},
     )
     mails = Mails()
     server = Controller(
