@@ -77,12 +77,18 @@ class Limiter:
         now = timezone.now()
         recent = LimitUse.objects.filter(used_at__gt=now - self.window).order_by()
         rows = recent.filter(key__in=[counted.key for counted in self.counted])
-        used = dict(rows.values_list("key").annotate(models.Count("pk")))
+        used = {
+            key: (count, first)
+            for key, count, first in rows.values_list("key").annotate(models.Count("pk"), models.Min("used_at"))
+        }
         for counted in self.counted:
-            if used.get(counted.key, 0) >= counted.limit:
-                # The use after whose end there is room again.
-                freed = recent.filter(key=counted.key).order_by("-used_at")[counted.limit - 1 : counted.limit].get()
-                seconds = (freed.used_at + self.window - now).total_seconds()
+            count, freed_at = used.get(counted.key, (0, now))
+            if count >= counted.limit:
+                if count > counted.limit:
+                    # The limit was lowered: there is room again after a later one than the first.
+                    uses = recent.filter(key=counted.key).order_by("-used_at").values_list("used_at", flat=True)
+                    freed_at = uses[counted.limit - 1]
+                seconds = (freed_at + self.window - now).total_seconds()
                 raise LimitReached(
                     limit=counted.name,
                     message=describe_window(counted.name, counted.limit, self.limits.window_seconds, seconds),
