@@ -63,7 +63,7 @@ _FAULTS: Sequence[tuple[type[Exception], MailFault, str]] = (
     ),
     (ssl.SSLError, MailFault.NO_TLS, "does not speak TLS there"),
     (TimeoutError, MailFault.TIMEOUT, "hangs: it does not answer within {timeout_seconds:g} s"),
-    (ConnectionRefusedError, MailFault.NOT_LISTENING, "is refused: nothing listens there"),
+    (ConnectionRefusedError, MailFault.NOT_LISTENING, "refuses the connection: nothing listens there"),
     (socket.gaierror, MailFault.HOST_UNKNOWN, "is not known by that name"),
     (OSError, MailFault.UNREACHABLE, "cannot be reached: {strerror}"),
     (UnicodeError, MailFault.LOGIN_NOT_ASCII, "takes no user or password with letters beyond ASCII"),

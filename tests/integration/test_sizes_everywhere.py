@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -14,7 +15,27 @@ from selenium.webdriver.chrome.service import Service
 from downman.domain.sizes import format_size
 from downman.templatetags.downman_display import size_in_words
 
-SIZES = (0, 999, 1000, 1250, 99_949, 99_950, 150_000, 999_499, 999_500, 1_500_000, 3_000_000_000, 7_200_000_000_000_000)
+#: Around each place at which a digit or a unit changes, and others by chance, the same each time.
+_EDGES = [head * 10**tail + near for tail in range(16) for head in (1, 5, 10, 95, 125, 9995) for near in (-1, 0, 1)]
+_CHANCE = Random(13)  # noqa: S311 - no secret
+SIZES = (
+    *sorted({size for size in _EDGES if 0 <= size < 2**53}),
+    *(_CHANCE.randrange(10 ** _CHANCE.randint(1, 15)) for _ in range(2000)),
+    # Halves of what is shown.
+    *(number * 50 * 1000**power for number in range(1, 2000, 2) for power in range(4)),
+    0,
+    999,
+    1000,
+    1250,
+    99_949,
+    99_950,
+    150_000,
+    999_499,
+    999_500,
+    1_500_000,
+    3_000_000_000,
+    7_200_000_000_000_000,
+)
 
 
 @pytest.fixture

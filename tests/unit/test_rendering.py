@@ -22,7 +22,7 @@ FINDINGS = Table(
     rows=[
         (
             "mail server",
-            "127.0.0.1:25 is refused: nothing listens there",
+            "127.0.0.1:25 refuses the connection: nothing listens there",
             "See DOWNMAN_MAIL_HOST and DOWNMAN_MAIL_PORT.",
         ),
         ("settings", "no check complains", ""),

@@ -65,6 +65,11 @@ def run_check(part: str, check: Callable[[], Iterable[Finding]]) -> list[Finding
         ]
 
 
+def count_due(count: int) -> str:
+    """Return how many are due: `1 is due`, `2 are due`."""
+    return f"{count} {'is' if count == 1 else 'are'} due"
+
+
 def humanize_duration(time: timedelta) -> str:
     """Return a length of time in words, in its largest unit."""
     seconds = round(time.total_seconds())

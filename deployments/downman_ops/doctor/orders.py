@@ -10,7 +10,7 @@ from downman.domain.status import OPEN_REQUESTS, UNSENT_NOTICES, NoticeStatus
 from downman.models import DownloadRequest, Notice
 from downman.services.policy import administrators
 from downman.settings import AppSettings, app_settings
-from downman_ops.doctor.findings import Finding, State, humanize_duration, ok, warning, wrong
+from downman_ops.doctor.findings import Finding, State, count_due, humanize_duration, ok, warning, wrong
 
 #: Past its time by so much, something waits for longer than a busy hour explains.
 WARNING_AFTER, WRONG_AFTER = timedelta(minutes=10), timedelta(hours=1)
@@ -70,7 +70,7 @@ def _addresses(settings: AppSettings) -> Iterator[Finding]:
 def _overdue(what: str, count: int, oldest: datetime | None, now: datetime, hint: str) -> Finding:
     late = now - oldest if oldest is not None else timedelta()
     if late < WARNING_AFTER:
-        return ok(what, f"none is late; {count} are due")
+        return ok(what, f"none is late; {count_due(count)}")
     state = State.WARNING if late < WRONG_AFTER else State.WRONG
-    found = f"{count} are due, the oldest since {humanize_duration(late)}"
+    found = f"{count_due(count)}, the oldest since {humanize_duration(late)}"
     return Finding(part=what, state=state, found=found, hint=hint)

@@ -1,16 +1,18 @@
 """The work pool, its queues and workers: whether requested runs are taken."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from downman.domain.jobs import ACTIVE_RUN_STATES, Queue
 from downman.prefect_api import PrefectApi
 from downman.settings import prefect_names
-from downman_ops.doctor.findings import BOOTSTRAP, Finding, State, humanize_duration, ok, warning, wrong
+from downman_ops.doctor.findings import BOOTSTRAP, Finding, State, count_due, humanize_duration, ok, warning, wrong
 
 #: A queue for whose runs nobody has asked for so long is served by nobody; so Prefect reckons too.
 SERVED_WITHIN = timedelta(seconds=60)
+#: A heartbeat may come so much later than it should.
+HEARTBEAT_GRACE = timedelta(seconds=5)
 #: A run past its time by so much waits for longer than a worker needs to take it; and for longer than a busy hour.
 LATE_AFTER, WRONG_AFTER = timedelta(seconds=60), timedelta(minutes=10)
 
@@ -31,14 +33,31 @@ def check_pool(api: PrefectApi) -> Iterator[Finding]:
         yield ok(part, f"{name}, for workers of the type {pool['type']}")
 
 
-def check_workers(api: PrefectApi) -> Iterator[Finding]:
-    """Count the workers that send heartbeats."""
+def check_workers(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
+    """Count the workers that send heartbeats, each with its last one; `now` on Prefect's clock.
+
+    Prefect calls a worker online until three heartbeats are missing, also one that was stopped.
+    """
     body = {"workers": {"status": {"any_": ["ONLINE"]}}, "limit": 200}
     workers = api.find("POST", f"work_pools/{prefect_names().pool}/workers/filter", body) or ()
-    if workers:
-        yield ok("workers", f"{len(workers)} online: {', '.join(sorted(worker['name'] for worker in workers))}")
-    else:
+    silent = {worker["name"]: now - datetime.fromisoformat(worker["last_heartbeat_time"]) for worker in workers}
+    late = {
+        worker["name"]
+        for worker in workers
+        if silent[worker["name"]] > timedelta(seconds=worker["heartbeat_interval_seconds"] or 30) + HEARTBEAT_GRACE
+    }
+    if heard := sorted(silent.keys() - late):
+        yield ok("workers", f"{len(heard)} online: {_with_last_signs(heard, silent)}")
+    if late:
+        found = f"{len(late)} missed a heartbeat and may have stopped: {_with_last_signs(sorted(late), silent)}"
+        yield (warning if heard else wrong)("workers", found, _start())
+    if not workers:
         yield wrong("workers", "none is online", _start())
+
+
+def _with_last_signs(names: Iterable[str], silent: Mapping[str, timedelta]) -> str:
+    ages = {name: humanize_duration(max(silent[name], timedelta())) for name in names}
+    return ", ".join(f"{name} (last heartbeat {age} ago)" for name, age in ages.items())
 
 
 def check_queue(api: PrefectApi, name: Queue, queue: Mapping[str, Any] | None, *, now: datetime) -> Iterator[Finding]:
@@ -72,7 +91,7 @@ def _unserved(part: str, name: Queue, queue: Mapping[str, Any], *, waiting: int,
     if silent is not None and silent < SERVED_WITHIN:
         return
     polled_it = "ever polled it" if silent is None else f"polled it for {humanize_duration(silent)}"
-    found = f"no worker has {polled_it}; {waiting} are due"
+    found = f"no worker has {polled_it}; {count_due(waiting)}"
     yield (wrong if waiting else warning)(part, found, _start(name))
 
 

@@ -62,7 +62,7 @@ def _run_checks(api: PrefectApi, *, now: datetime, test_mail_to: str | None) -> 
         ("mail server", partial(check_mail_server, api, test_mail_to=test_mail_to)),
         (DATABASE, partial(check_prefect_database, api)),
         ("work pool", partial(check_pool, api)),
-        ("workers", partial(check_workers, api)),
+        ("workers", partial(check_workers, api, now=now)),
         *((f"queue {name}", partial(check_queue, api, name, queues.get(name), now=now)) for name in Queue),
         ("runs", partial(check_runs, api, now=now)),
         ("jobs", partial(check_failures, api, now=now)),

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from downman.domain.jobs import ACTIVE_RUN_STATES, ENDED_RUN_STATES, Queue
+from downman.monitoring.metrics.orders import count_orders
 from downman.monitoring.worker_stats import get_newest_worker_stats
 from downman.prefect_api import PAGE, PrefectApi
 from downman.settings import prefect_names
@@ -57,7 +58,7 @@ def stats(_options: Mapping[str, Any]) -> Report:
         ]
         all_runs = [*running.result(), *(run for found in runs.values() for run in found)]
         workers = list(_workers(seen.result(), worker_stats.result(), all_runs))
-    return Report(tables=[_workers_table(workers), _queues_table(queues)])
+    return Report(tables=[_workers_table(workers), _queues_table(queues), _orders_table(now)])
 
 
 def _seen(api: PrefectApi, now: datetime) -> list[dict[str, Any]]:
@@ -111,6 +112,13 @@ def _workers_table(rows: Sequence[tuple[Any, ...]]) -> Table:
     }
     note = f"Of the newest {PAGE} runs of each queue. Memory: of the worker with its child processes."
     return Table(name="workers", title="Workers of the last day", columns=columns, rows=rows, note=note)
+
+
+def _orders_table(now: datetime) -> Table:
+    """Return what became of the orders: a run that did its work is done also where its order failed."""
+    rows = [(state.value, count) for state, count in count_orders(now).items() if count]
+    note = "Of those that are cancelled, expired, failed or rejected: in the last 24 hours."
+    return Table(name="orders", title="Orders", columns={"status": "status", "orders": "orders"}, rows=rows, note=note)
 
 
 def _queues_table(rows: Sequence[tuple[Any, ...]]) -> Table:

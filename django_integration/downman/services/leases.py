@@ -69,6 +69,8 @@ class Claim:
     language: str
     parts: tuple[ClaimedPart, ...]
     policy: DownloadPolicy
+    #: How many parts the order has, also those that are not claimed.
+    order_size: int = 0
 
 
 @retry_on_disconnect
@@ -118,6 +120,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
             language=request.language,
             parts=tuple(_claimed(locator, policy) for locator in due),
             policy=policy,
+            order_size=request.locators.count(),
         )
 
 

@@ -13,6 +13,9 @@ from downman_flows.runs import manifest
 from downman_flows.runs.fetching import Fetched
 from downman_flows.storage.zip_package import Member, WrittenPackage, write_package
 
+#: Letters that the list of parts may take in the name of a package.
+LONGEST_LIST = 60
+
 
 class PackageBuilder:
     """One package: files come in as they are fetched, the manifest last."""
@@ -23,9 +26,8 @@ class PackageBuilder:
         self._names = TakenNames(manifest.NAME)
         self._files: dict[str, tuple[ClaimedPart, StagedFile]] = {}
         self._left_out: list[tuple[ClaimedPart, Failure]] = []
-        self._name = f"downman-{claim.number}{f'-{claim.attempt}' if claim.attempt > 1 else ''}.zip"
-        #: Its key in the storage.
-        self.target = package_target(claim.request_id, claim.attempt, self._name)
+        #: Its key in the storage; what people call it follows when it is known what it holds.
+        self.target = package_target(claim.request_id, claim.attempt, f"downman-{claim.number}-{claim.attempt}.zip")
         self._storage = storage
         self._package: WrittenPackage | None = None
         #: The part whose files are being written; None before and after all of them.
@@ -53,15 +55,16 @@ class PackageBuilder:
         """Return the link of the package, if there is one."""
         if self._package is None:
             return []
-        locator_ids = dict.fromkeys(part.locator_id for part, _ in self._files.values())
+        delivered = {part.locator_id: part for part, _ in self._files.values()}.values()
+        places = [part.position + 1 for part in delivered]
         return [
             NewLink(
                 delivery=Delivery.PACKAGE,
-                name=self._name,
+                name=package_name(self._claim.number, places, self._claim.order_size),
                 target=self.target,
                 size=self._package.size,
                 sha256=self._package.sha256,
-                locator_ids=tuple(locator_ids),
+                locator_ids=tuple(part.locator_id for part in delivered),
                 unproven_ids=frozenset(
                     part.locator_id for part, file in self._files.values() if file.proof == UNPROVEN
                 ),
@@ -83,6 +86,26 @@ class PackageBuilder:
                 self._files[name] = (fetched.part, file)
                 yield Member(name=name, path=file.path, size=file.size, crc32=file.crc32, modified_at=file.modified_at)
             self.writing = None
+
+
+def package_name(number: str, parts: Iterable[int], order_size: int) -> str:
+    """Return what people call a package: which parts of the order it holds (from 1), where it has not all of them.
+
+    For the parts 1, 2, 3 and 5 of more: `downman-2FFF-043D-parts-1-3_5.zip`.
+    """
+    held = sorted(parts)
+    if len(held) >= order_size:
+        return f"downman-{number}.zip"
+    runs: list[list[int]] = []
+    for part in held:
+        if runs and part == runs[-1][-1] + 1:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    said = "_".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    if len(said) > LONGEST_LIST:
+        return f"downman-{number}-{len(held)}-of-{order_size}-parts.zip"
+    return f"downman-{number}-part{'s' if len(held) > 1 else ''}-{said}.zip"
 
 
 def direct_links(fetched: Fetched, *, delivery: Delivery) -> Iterator[NewLink]:

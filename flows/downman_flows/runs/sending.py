@@ -26,7 +26,7 @@ class Sent:
     def describe(self) -> str:
         """Return it as a sentence."""
         failed = f" {self.failed} could not be sent; each says why." if self.failed else ""
-        return f"{self.sent} mails sent.{failed}"
+        return f"{self.sent} {'mail' if self.sent == 1 else 'mails'} sent.{failed}"
 
 
 def send_due(credentials: EmailServerCredentials) -> Sent:
@@ -53,7 +53,8 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
         _reschedule(notice, f"The address cannot be written into a mail: {exc}", is_permanent=True)
     except Exception:
         # The edge of one mail: what is wrong with it must not keep the others back.
-        logger.exception("The mail %s of request %s could not be written.", notice.kind, notice.request_id)
+        about = notice.request or notice.generic_request
+        logger.exception("The mail %s of %s could not be written.", notice.kind, about)
         _reschedule(notice, "It could not be written; the log says why.", is_permanent=False)
     else:
         # Not noted, it would be sent once more.
@@ -65,9 +66,9 @@ def _send_one(notice: Notice, server: MailServer, *, sender: str) -> bool:
 def _reschedule(notice: Notice, error: str, *, is_permanent: bool) -> None:
     notices.mark_failed(notice, error, is_permanent=is_permanent)
     logger.warning(
-        "The mail %s of request %s was not taken: %s.",
+        "The mail %s of %s was not taken: %s.",
         notice.kind,
-        notice.request_id,
+        notice.request or notice.generic_request,
         error,
         extra={"request_id": notice.request_id, "job": Job.SEND_NOTICES.value, "action": "send"},
     )

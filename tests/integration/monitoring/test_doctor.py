@@ -204,7 +204,7 @@ def test_a_queue_that_nobody_serves_is_wrong_when_runs_wait_in_it(client: SyncPr
         deployment_id(client, Job.PACKAGE_REQUEST), parameters={"request_id": 1}
     )
     try:
-        until(lambda: one(doctor()[1], "queue package") == "wrong: no worker has ever polled it; 1 are due")
+        until(lambda: one(doctor()[1], "queue package") == "wrong: no worker has ever polled it; 1 is due")
         _, found = doctor()
         assert "downman service worker --queues package" in hints(found, "queue package")[0]
 
@@ -410,7 +410,7 @@ def test_orders_past_their_time_and_held_by_lost_workers_are_found(
         status="packaging", due_at=None, lease_owner="gone", lease_until=now - timedelta(minutes=5)
     )
     assert of(doctor()[1], "orders") == [
-        ("wrong", "1 are due, the oldest since 3 h"),
+        ("wrong", "1 is due, the oldest since 3 h"),
         ("wrong", "1 held by workers that are gone, since 5 min"),
     ]
 
@@ -423,7 +423,7 @@ def test_mails_past_their_time_or_given_up_and_missing_addresses_are_found(
     order("dem", email="someone@example.org")
     Notice.objects.update(due_at=now - timedelta(hours=2))
     _, found = doctor()
-    assert one(found, "mails") == "wrong: 1 are due, the oldest since 2 h"
+    assert one(found, "mails") == "wrong: 1 is due, the oldest since 2 h"
     assert [state for state, _ in of(found, "mail addresses")] == ["warning", "warning"]
 
     Notice.objects.update(status="failed", last_error="550 someone@example.org is unknown")

@@ -174,7 +174,7 @@ def test_a_server_that_hangs_costs_no_more_than_its_time(
 def test_a_server_that_is_not_there(look: Look) -> None:
     port = ports.any_free()
     found = look(port, "INSECURE")
-    assert one(found, "mail server") == f"wrong: {HOST}:{port} (INSECURE) is refused: nothing listens there"
+    assert one(found, "mail server") == f"wrong: {HOST}:{port} (INSECURE) refuses the connection: nothing listens there"
     found = look(25, "INSECURE", host="no-such-host.invalid")
     assert "is not known by that name" in one(found, "mail server")
 

@@ -34,8 +34,8 @@ REASONS = (
 )
 
 
-def read_samples(now: datetime) -> Samples:
-    """Return the samples of orders."""
+def count_orders(now: datetime) -> dict[RequestStatus, int]:
+    """Return how many orders are in each state; in those that are over, that came into it in the last 24 hours."""
     kept = DownloadRequest.objects.order_by()
     not_over = kept.filter(status__in=sorted(set(RequestStatus) - ENDED_REQUESTS))
     over = kept.filter(status__in=sorted(ENDED_REQUESTS), updated_at__gt=now - LAST_DAY)
@@ -44,7 +44,14 @@ def read_samples(now: datetime) -> Samples:
         for counted in (not_over, over)
         for state, count in counted.values_list("status").annotate(Count("pk"))
     }
-    yield from (ORDERS.of(counts.get(state, 0), state) for state in RequestStatus)
+    return {state: counts.get(state, 0) for state in RequestStatus}
+
+
+def read_samples(now: datetime) -> Samples:
+    """Return the samples of orders."""
+    kept = DownloadRequest.objects.order_by()
+    counts = count_orders(now)
+    yield from (ORDERS.of(counts[state], state) for state in RequestStatus)
 
     yield UNDER_WAY.of(kept.filter(lease_until__gt=now).count())
     due = kept.filter(status__in=sorted(OPEN_REQUESTS), lease_until=None, due_at__lt=now)
