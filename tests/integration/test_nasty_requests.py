@@ -5,19 +5,20 @@ The routes are those of Django's URL table: a new one is tried without a word he
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from downman.models import PolicyRecord, Resource
+from downman_site.wsgi import Request, application
 from tests.bad_inputs import Case, ids
 from tests.bad_inputs.requests import BODIES, HEADERS, PARTS_OF_PATHS, QUERIES
 from tests.integration.orders import delivered, wish
@@ -167,3 +168,20 @@ def test_what_was_taken_can_be_shown(nasty: Site) -> None:
     assert answer.status_code == 201
     for path in (answer.json()["tracking_url"].removeprefix("http://testserver"), "/admin/downloads/genericrequest/"):
         assert nasty.ask("GET", path) == 200
+
+
+@pytest.mark.parametrize(
+    "charset", ["charset=\0", "charset*=utf-8''%00", "charset=undefined", "charset=idna", "charset=rot13"]
+)
+def test_no_declared_character_set_breaks_the_reference_site(charset: str) -> None:
+    environ = RequestFactory().generic("POST", "/downloads/generic/", b"email=%F1%00").environ
+    environ["CONTENT_TYPE"] = f"application/x-www-form-urlencoded; {charset}"
+    seen: list[str] = []
+
+    def start(status: str, *_more: Any) -> Callable[[bytes], object]:
+        seen.append(status)
+        return seen.append  # type: ignore[return-value]
+
+    application(environ, start)
+    assert not seen[0].startswith("5"), seen
+    assert Request(environ).encoding is None

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Model, Q
 
+from downman.email_addresses import to_address_key
 from downman.models import DownloadRequest, GenericRequest
 from downman.visitors import get_email
 
@@ -32,12 +33,8 @@ class Person:
 
 
 def address_key(email: str) -> str:
-    """Return the text by which an e-mail address is counted.
-
-    Hardly a mail server tells capital letters apart, or delivers `ana+maps@` elsewhere than `ana@` (RFC 5233).
-    """
-    local, _at, domain = email.casefold().rpartition("@")
-    return f"address {local.partition('+')[0] or local}@{domain}"
+    """Return the text by which all spellings of one mailbox are counted."""
+    return f"address {to_address_key(email)}"
 
 
 def get_person(*, user: Model | None, email: str) -> Person:

@@ -7,7 +7,7 @@ from django.utils.translation import get_supported_language_variant, gettext_noo
 from django.utils.translation import gettext as _
 
 from downman.domain.errors import OrderRefused
-from downman.email_addresses import AddressFault, InvalidEmailAddress, normalize_email, to_address_key
+from downman.email_addresses import AddressFault, InvalidEmailAddress, normalize_email
 from downman.settings import app_settings
 
 #: RFC 5646, as far as a web site needs it.
@@ -33,11 +33,6 @@ def checked_email(email: str) -> str:
         )
     except InvalidEmailAddress as exc:
         raise OrderRefused(field="email", message=_(_SENTENCES[exc.fault])) from exc
-
-
-def address_key(email: str) -> str:
-    """Return what all spellings of one mailbox share, to count its orders and e-mails; raises `OrderRefused`."""
-    return to_address_key(checked_email(email))
 
 
 def checked_language(language: str) -> str:
