@@ -75,16 +75,20 @@ class PoolSettings(PoolChoice):
     def _mail_contradictions(self) -> Iterator[str]:
         password = self.mail_password.get_secret_value()
         if bool(self.mail_user) != bool(password):
-            yield "set both DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, or neither"
+            yield (
+                "set both DOWNMAN_MAIL_USER and DOWNMAN_MAIL_PASSWORD, or neither (in a site's settings "
+                "EMAIL_HOST_USER and EMAIL_HOST_PASSWORD)"
+            )
         if self.mail_type not in _PORT_TYPES.get(self.mail_port, {self.mail_type}):
             yield (
                 f"DOWNMAN_MAIL_TYPE={self.mail_type} does not fit DOWNMAN_MAIL_PORT={self.mail_port}: use SSL with "
-                "465, STARTTLS with 587, INSECURE with 25, or a port of your own"
+                "465, STARTTLS with 587, INSECURE with 25, or a port of your own (in a site's settings EMAIL_USE_SSL, "
+                "EMAIL_USE_TLS and EMAIL_PORT)"
             )
         if password and self.mail_type == "INSECURE" and not is_this_machine(self.mail_host):
             yield (
                 "DOWNMAN_MAIL_PASSWORD would cross the network unencrypted; set DOWNMAN_MAIL_TYPE to STARTTLS (with "
-                "port 587) or SSL (with port 465)"
+                "port 587) or SSL (with port 465); in a site's settings, EMAIL_USE_TLS or EMAIL_USE_SSL to True"
             )
 
     def _equal_priorities(self) -> Iterator[str]:

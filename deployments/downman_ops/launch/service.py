@@ -216,5 +216,12 @@ def _check_site(*, warn: bool = True) -> None:
         raise ConfigurationError(
             "\n".join(f"{message.id}: {message.msg} {message.hint or ''}".strip() for message in wrong)
         )
+    # Django's own hints for a site that everybody can reach are many, and the doctor's to explain.
+    security = sorted({str(message.id) for message in found if str(message.id).startswith("security.")})
+    if warn and security:
+        advice = "python manage.py check --deploy explains them"
+        print(f"downman: fit for trying out, not for the public ({', '.join(security)}); {advice}.", file=sys.stderr)  # noqa: T201
     for message in found if warn else ():
+        if message.id in security:
+            continue
         print(f"downman: {message.id}: {message.msg} {message.hint or ''}".strip(), file=sys.stderr)  # noqa: T201

@@ -57,6 +57,10 @@ async def bootstrap(
             yield line
 
 
+#: Seconds after which it is said what is waited for.
+SILENT_SECONDS = 2.0
+
+
 def wait_for_prefect(seconds: float) -> None:
     """Wait until Prefect's API answers. Raises `ConfigurationError` when it does not for so many seconds."""
     settings = get_current_settings().api
@@ -64,9 +68,13 @@ def wait_for_prefect(seconds: float) -> None:
         raise ConfigurationError("PREFECT_API_URL is not set: nobody knows which Prefect server to set up.")
     login = settings.auth_string.get_secret_value() if settings.auth_string else ""
     api = PrefectApi(api_url=settings.url, auth_string=login, timeout_seconds=ANSWER_SECONDS)
-    deadline = time.monotonic() + seconds
+    began, said = time.monotonic(), False
     while not api.is_up():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if not said and waited > SILENT_SECONDS:
+            said = True
+            print(f"Waiting for Prefect's server at {settings.url}, up to {seconds:.0f} s ...", flush=True)  # noqa: T201
+        if waited > seconds:
             raise ConfigurationError(
                 f"Prefect at {settings.url} did not answer for {seconds:.0f} s, or refuses the login. Start its server "
                 "(`downman service prefect`); or name where it is, and its login: PREFECT_API_URL and "
