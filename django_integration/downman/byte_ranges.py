@@ -4,9 +4,9 @@ django-sendfile2 hands files to nginx or Apache, which do this by themselves; fo
 it has no backend that does, and it overwrites the length that such a backend would set (docs/decisions).
 """
 
+import os
 import re
 from http import HTTPStatus
-from pathlib import Path
 from typing import BinaryIO
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -45,13 +45,14 @@ class _Part:
         self._file.close()
 
 
-def send_file(request: HttpRequest, path: Path, *, content_type: str = "application/octet-stream") -> HttpResponseBase:
-    """Answer a GET or HEAD with the file, the asked-for part of it, or word that the caller has it already.
+def send_file(
+    request: HttpRequest, file: BinaryIO, *, content_type: str = "application/octet-stream"
+) -> HttpResponseBase:
+    """Answer a GET or HEAD with the open file, the asked-for part of it, or word that the caller has it already.
 
-    Raises `FileNotFoundError`.
+    The file is closed when it is sent.
     """
-    file = path.open("rb", buffering=0)
-    stat = path.stat()
+    stat = os.fstat(file.fileno())
     modified = int(stat.st_mtime)
     etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
     headers = {"ETag": etag, "Last-Modified": http_date(modified), "Accept-Ranges": "bytes"}

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from downman.beneath import open_beneath
 from downman.domain.ports import PackageStorage, StoredFile
 from downman.loading import load_class
 from downman.settings import app_settings
@@ -43,8 +44,11 @@ class FolderStorage:
             unfinished.unlink(missing_ok=True)
 
     def open(self, key: str) -> BinaryIO:
-        """Open a package for reading. Raises `FileNotFoundError`."""
-        return self.local_path(key).open("rb", buffering=0)
+        """Open a package for reading. Raises `FileNotFoundError`, also for what is no plain file of the folder."""
+        try:
+            return open_beneath(self._root.resolve(), self.local_path(key))
+        except (PermissionError, NotADirectoryError) as exc:
+            raise FileNotFoundError(key) from exc
 
     def delete(self, key: str) -> None:
         """Delete a package, if it is there, and its folders where nothing else is in them."""

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from downman.beneath import open_beneath
 from downman.byte_ranges import send_file
 from downman.models import Resource
 
@@ -28,11 +29,9 @@ def data(request: HttpRequest, name: str) -> HttpResponseBase:
         raise Http404("This site has no sample data.")
     try:
         path = (folder / name).resolve()
-        is_there = path.is_relative_to(folder) and path.is_file()
+        file = open_beneath(folder, path)
     except (OSError, ValueError) as exc:
-        # A name that no file can have: too long, or with a NUL.
+        # Also a name that no file can have: too long, or with a NUL.
         raise Http404("There is no such file.") from exc
-    if not is_there:
-        raise Http404("There is no such file.")
     kind, _encoding = mimetypes.guess_type(path.name)
-    return send_file(request, path, content_type=kind or "application/octet-stream")
+    return send_file(request, file, content_type=kind or "application/octet-stream")

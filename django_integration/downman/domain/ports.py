@@ -28,6 +28,8 @@ class FetchRequest:
     format: str = ""
     bbox: BoundingBox | None = None
     crs: str = ""
+    #: URLs of other resources that may lie beside it: their files are nobody's sidecar files.
+    other_urls: tuple[str, ...] = ()
 
 
 #: The proof of a file of which nothing proves that it is complete.

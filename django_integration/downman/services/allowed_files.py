@@ -1,10 +1,13 @@
 """Which files of the server may be handed out: those that really lie below an allowed folder."""
 
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import BinaryIO
+from urllib.parse import unquote_to_bytes, urlsplit
 
+from downman.beneath import open_beneath
 from downman.domain.errors import FileRefused, SourceMissing
 
 
@@ -14,10 +17,14 @@ def resolve_allowed(url: str, roots: Sequence[Path]) -> Path:
     Raises `FileRefused` when it does not lie below one of `roots` (themselves followed), or is no plain file, and
     `SourceMissing` when there is nothing. Whether it is there is told only of places that may be looked at.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        raise FileRefused from exc
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
         raise FileRefused
-    return allowed_path(Path(unquote(parts.path)), roots)
+    # Names on the disk are bytes, of any character set.
+    return allowed_path(Path(os.fsdecode(unquote_to_bytes(parts.path))), roots)
 
 
 def allowed_path(path: Path, roots: Sequence[Path]) -> Path:
@@ -28,7 +35,7 @@ def allowed_path(path: Path, roots: Sequence[Path]) -> Path:
         real = path.resolve()
     except (OSError, RuntimeError) as exc:
         raise FileRefused from exc
-    if not any(real.is_relative_to(root.resolve()) for root in roots):
+    if _root_of(real, roots) is None:
         raise FileRefused
     try:
         mode = real.stat().st_mode
@@ -39,3 +46,23 @@ def allowed_path(path: Path, roots: Sequence[Path]) -> Path:
     if not stat.S_ISREG(mode):
         raise FileRefused
     return real
+
+
+def open_allowed(real: Path, roots: Sequence[Path]) -> BinaryIO:
+    """Open what `resolve_allowed` or `allowed_path` has found, if it is still the same plain file below a root.
+
+    Raises `FileRefused` and `SourceMissing`.
+    """
+    root = _root_of(real, roots)
+    if root is None:
+        raise FileRefused
+    try:
+        return open_beneath(root, real)
+    except FileNotFoundError as exc:
+        raise SourceMissing(reason="no such file") from exc
+    except OSError as exc:
+        raise FileRefused from exc
+
+
+def _root_of(real: Path, roots: Sequence[Path]) -> Path | None:
+    return next((root for root in (root.resolve() for root in roots) if real.is_relative_to(root)), None)

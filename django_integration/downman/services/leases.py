@@ -22,6 +22,7 @@ from downman.domain.status import OPEN_REQUESTS, STARTABLE_LOCATORS, Approval, L
 from downman.domain.url_secrets import has_secrets
 from downman.models import DownloadRequest, Resource, ResourceLocator
 from downman.services.db_retry import retry_on_disconnect
+from downman.services.neighbours import find_neighbours
 from downman.services.order_parameters import get_promised_formats
 from downman.services.policy import current_policy
 from downman.services.space import InsufficientSpace, estimate_bytes, reserved_by_others, wait_for_space
@@ -107,6 +108,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
             change.update_fields(due_at=None)
             change.recompute_status(reason="there is no room on the disk")
             return InsufficientSpace(needed_bytes=needed, free_bytes=max(0, free))
+        neighbours = find_neighbours(row.resource for row in due)
         for locator in due:
             change.move_locators([locator], LocatorStatus.FETCHING, attempts=locator.attempts + 1, retry_at=None)
         change.update_fields(lease_owner=owner, lease_until=_lease_end(now), due_at=None, reserved_bytes=needed)
@@ -118,7 +120,7 @@ def claim(request_id: int, *, owner: str, free_bytes: int) -> Claim | Insufficie
             attempt=request.attempt,
             created_at=request.created_at,
             language=request.language,
-            parts=tuple(_claimed(locator, policy) for locator in due),
+            parts=tuple(_claimed(locator, policy, neighbours.get(locator.resource_id, ())) for locator in due),
             policy=policy,
             order_size=request.locators.count(),
         )
@@ -182,7 +184,7 @@ def end_lease(change: OrderChange, *, reason: str = "released") -> None:
     change.update_fields(lease_owner="", lease_until=None, reserved_bytes=0)
 
 
-def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
+def _claimed(locator: ResourceLocator, policy: DownloadPolicy, other_urls: tuple[str, ...]) -> ClaimedPart:
     resource = locator.resource
     refusal: PermanentError | None = None
     if not resource.offered or find_source(resource.source) is None:
@@ -202,6 +204,7 @@ def _claimed(locator: ResourceLocator, policy: DownloadPolicy) -> ClaimedPart:
             format=locator.format,
             bbox=tuple(locator.bbox) if locator.bbox else None,
             crs=locator.crs,
+            other_urls=other_urls,
         ),
         packaged=_is_packaged(resource, policy),
         public_limit=None if locator.approval == Approval.ACCEPTED else policy.max_public_bytes,

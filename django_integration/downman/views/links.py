@@ -18,7 +18,7 @@ from downman.domain.status import LinkStatus
 from downman.login import opened_by_secret
 from downman.models import DownloadLink
 from downman.services import links
-from downman.services.allowed_files import resolve_allowed
+from downman.services.allowed_files import open_allowed, resolve_allowed
 from downman.settings import app_settings
 from downman.storage import current_storage
 from downman.streaming import StreamedFile
@@ -51,7 +51,8 @@ def _answer(request: HttpRequest, link: DownloadLink) -> HttpResponseBase:
     if link.delivery == Delivery.REDIRECT:
         return HttpResponseRedirect(link.target)
     if link.delivery == Delivery.FILE:
-        response = send_file(request, resolve_allowed(link.target, app_settings().file_roots))
+        roots = app_settings().file_roots
+        response = send_file(request, open_allowed(resolve_allowed(link.target, roots), roots))
     else:
         response = _send_package(request, link.target)
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=link.name) or "attachment"
@@ -70,7 +71,7 @@ def _send_package(request: HttpRequest, target: str) -> HttpResponseBase:
         return StreamedFile(storage.open(target), content_type="application/zip")
     backend = getattr(django_settings, "SENDFILE_BACKEND", None)
     if backend and backend not in READING_BACKENDS:
-        path.stat()  # raises before the library makes a page of its own of it
+        storage.open(target).close()  # raises before the library makes a page of its own of it
         response: HttpResponseBase = sendfile(request, str(path), mimetype="application/zip")
         return response
-    return send_file(request, path, content_type="application/zip")
+    return send_file(request, storage.open(target), content_type="application/zip")
