@@ -141,3 +141,26 @@ def test_the_site_loads_what_sources_declare_and_nothing_that_fetches() -> None:
     done = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
     assert set(sources.BUILT_IN) == {"http", "file"}
+
+
+def test_an_import_says_what_cannot_be_ordered_as_its_entry_says(
+    settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "files").mkdir()
+    settings.DOWNLOADS_FILE_ROOTS = [tmp_path / "files"]
+    (tmp_path / "files" / "good.zip").write_bytes(b"x")
+    (tmp_path / "files" / "out.txt").symlink_to("/etc/passwd")
+    paths = {"a": "/etc/passwd", "b": f"{tmp_path}/files/out.txt", "c": f"{tmp_path}/files/gone.txt"}
+    entries: list[dict[str, Any]] = [
+        {"id": name, "title": name, "source": "file", "url": f"file://{path}"} for name, path in paths.items()
+    ]
+    good = {"id": "d", "title": "d", "source": "file", "url": f"file://{tmp_path}/files/good.zip"}
+    (tmp_path / "c.json").write_text(json.dumps([*entries, {**good, "formats": ["DXF", "SHP"]}]))
+    call_command("import_catalogue", tmp_path / "c.json")
+    out, err = capsys.readouterr()
+    assert "4 resources are in the catalogue" in out
+    said = err.splitlines()
+    assert [line[:1] for line in said] == ["a", "b", "c", "d"]
+    assert all("no plain file below a folder of DOWNLOADS_FILE_ROOTS" in line for line in said[:2])
+    assert "until there is a file" in said[2]
+    assert "nobody can choose one of DXF, SHP" in said[3]

@@ -1,12 +1,16 @@
 """Adding resources to the catalogue from a list of plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from downman.domain.errors import FileRefused, SourceMissing
 from downman.models import Resource
+from downman.services.allowed_files import resolve_allowed
+from downman.services.order_parameters import get_offered_formats
+from downman.settings import app_settings
 from downman.strict_json import parse_strictly
 
 #: What one entry may hold; `id`, `title`, `source` and `url` must be there.
@@ -57,6 +61,30 @@ def import_catalogue(text: str) -> int:
                 raise CatalogueError(f"Entry {number} ({resource.pk}): its id stands twice in the file.")
             seen.add(resource.pk)
     return len(entries)
+
+
+def find_doubts(text: str) -> Iterator[str]:
+    """Return a sentence for each imported resource of a list that can be ordered, but not as its entry says."""
+    ids = [entry["id"] for entry in parse_strictly(text)]
+    roots = app_settings().file_roots
+    for resource in Resource.objects.filter(pk__in=ids).order_by("pk"):
+        if len(resource.formats) > len(get_offered_formats(resource)):
+            yield (
+                f"{resource.pk}: its source {resource.source} makes no formats: nobody can choose one of "
+                f"{_listed(resource.formats)}; they are shown as what it holds."
+            )
+        if not resource.url.startswith("file:"):
+            continue
+        try:
+            resolve_allowed(resource.url, roots)
+        except FileRefused:
+            folders = _listed([str(root) for root in roots]) or "none"
+            yield (
+                f"{resource.pk}: orders of it will fail: {ascii(resource.url)[1:-1]} is no plain file below a folder of "
+                f"DOWNLOADS_FILE_ROOTS ({folders})."
+            )
+        except SourceMissing:
+            yield f"{resource.pk}: orders of it will fail until there is a file at {ascii(resource.url)[1:-1]}."
 
 
 def _save(number: int, entry: Any) -> Resource:

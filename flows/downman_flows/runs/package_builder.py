@@ -11,7 +11,7 @@ from downman.services.outcome import Failure, NewLink
 from downman.services.package_storage import package_target
 from downman_flows.runs import manifest
 from downman_flows.runs.fetching import Fetched
-from downman_flows.storage.zip_package import Member, WrittenPackage, write_package
+from downman_flows.storage.zip_package import Member, WrittenPackage, WrongMembers, write_package
 
 #: Letters that the list of parts may take in the name of a package.
 LONGEST_LIST = 60
@@ -30,7 +30,7 @@ class PackageBuilder:
         self.target = package_target(claim.request_id, claim.attempt, f"downman-{claim.number}-{claim.attempt}.zip")
         self._storage = storage
         self._package: WrittenPackage | None = None
-        #: The part whose files are being written; None before and after all of them.
+        #: The part whose files are being written, or have proven wrong; None before and after all of them.
         self.writing: ClaimedPart | None = None
 
     def write(self, results: Iterable[Fetched], *, tick: Callable[[], None]) -> None:
@@ -42,13 +42,17 @@ class PackageBuilder:
         first = next(members, None)
         if first is None:
             return
-        with self._storage.create(self.target) as path:
-            package = write_package(
-                path,
-                chain([first], members),
-                manifest=(manifest.NAME, lambda: manifest.build_manifest(self._claim, self._files, self._left_out)),
-                tick=tick,
-            )
+        try:
+            with self._storage.create(self.target) as path:
+                package = write_package(
+                    path,
+                    chain([first], members),
+                    manifest=(manifest.NAME, lambda: manifest.build_manifest(self._claim, self._files, self._left_out)),
+                    tick=tick,
+                )
+        except WrongMembers as exc:
+            self.writing = next((self._files[name][0] for name in exc.names if name in self._files), None)
+            raise
         self._package = package
 
     def links(self) -> list[NewLink]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from downman.domain.errors import DownloadCancelled, InternalFault, LeaseLost, NoSpace, TemporaryError
+from downman.domain.errors import DownloadCancelled, DownmanError, InternalFault, LeaseLost, NoSpace, TemporaryError
 from downman.domain.status import RequestStatus
 from downman.services import leases, outcome, package_storage, retention
 from downman.services.db_retry import retry_on_disconnect
@@ -112,13 +112,14 @@ class PackagingRun:
             self._fetched.update(failed)
         except (LeaseLost, DownloadCancelled):
             raise
-        except Exception:
+        except Exception as exc:
             if (part := builder.writing) is None:
                 raise
             # One part's defect must not take the others with it.
             logger.exception("Part %s of request %s met a defect.", part.locator_id, self._claim.request_id)
             self._dependencies.staging.discard(self._claim.request_id, part.locator_id)
-            self._fetched[part.locator_id] = Fetched(part=part, failure=InternalFault())
+            failure = exc if isinstance(exc, DownmanError) else InternalFault()
+            self._fetched[part.locator_id] = Fetched(part=part, failure=failure)
             return False
         try:
             status = self._record_results(builder, left_out)

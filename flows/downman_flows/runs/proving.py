@@ -30,7 +30,7 @@ def fetch_proven(
         progress(bytes_done, bytes_total)
 
     def attempt() -> list[StagedFile]:
-        files = [_cleaned(file) for file in source.fetch(request, folder, on_progress)]
+        files = [_checked(file) for file in source.fetch(request, folder, on_progress)]
         try:
             return [_prove(file, request, formats, is_main=number == 0) for number, file in enumerate(files)]
         except WrongContent:
@@ -46,7 +46,10 @@ def inspect(source: Source, request: FetchRequest) -> list[RemoteFile]:
     return [replace(found, name=clean_text(found.name), url=clean_text(found.url)) for found in source.inspect(request)]
 
 
-def _cleaned(file: StagedFile) -> StagedFile:
+def _checked(file: StagedFile) -> StagedFile:
+    """Clean what a source says of a file; raises `ValueError` where the file is not as long as it says."""
+    if (size := file.path.stat().st_size) != file.size:
+        raise ValueError(f"A source says that a file has {file.size} bytes, and it has {size}.")
     return replace(file, name=clean_text(file.name), modified_at=clean_date(file.modified_at))
 
 

@@ -1,7 +1,7 @@
 """Writes one zip, with a proof that it is complete."""
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,15 @@ class Member:
     size: int
     crc32: int
     modified_at: datetime | None = None
+
+
+class WrongMembers(TransferInterrupted):
+    """The finished package does not hold what went in, at these names."""
+
+    def __init__(self, names: Sequence[str], *, received: int, expected: int) -> None:
+        """Keep the names."""
+        super().__init__(received=received, expected=expected, reason="the package is not what went in")
+        self.names = names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,5 +134,6 @@ def _prove(path: Path, contents: dict[str, tuple[int, int]]) -> None:
     """Read the finished file's own list of contents, as every reader will."""
     with zipfile.ZipFile(path) as archive:
         found = {info.filename: (info.file_size, info.CRC) for info in archive.infolist()}
-    if found != contents:
-        raise TransferInterrupted(received=len(found), expected=len(contents), reason="the package is not what went in")
+    wrong = [name for name in contents if found.get(name) != contents[name]]
+    if wrong or len(found) != len(contents):
+        raise WrongMembers(wrong, received=len(found), expected=len(contents))

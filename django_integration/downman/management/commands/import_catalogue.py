@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from downman.services.catalogue import CatalogueError, import_catalogue
+from downman.services.catalogue import CatalogueError, find_doubts, import_catalogue
 
 
 class Command(BaseCommand):
@@ -17,7 +17,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            count = import_catalogue(options["file"].read_text(encoding="utf-8"))
+            text = options["file"].read_text(encoding="utf-8")
+            count = import_catalogue(text)
         except (OSError, UnicodeDecodeError, CatalogueError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(f"{count} resource{'s are' if count != 1 else ' is'} in the catalogue.")
+        for doubt in find_doubts(text):
+            self.stderr.write(doubt)
