@@ -9,6 +9,8 @@ from downman.domain.limits import Limits
 MEGABYTE = 1_000_000
 #: Share of a delay by which chance may lengthen it.
 LONGEST_SPREAD = 0.1
+#: How long a source's wish to wait is obeyed at most.
+LONGEST_WISH = timedelta(days=1)
 
 
 class VerifyEmail(StrEnum):
@@ -69,13 +71,15 @@ class RetryPolicy:
         """Return the time until the next try, or None when it is time to give up.
 
         `failures` counts this one (1 or more); `elapsed` is the time since the first failure; `at_least` is what the
-        source asked for, which is obeyed up to the longest delay: when to give up is not for the source to say;
-        `spread` (0 to 1) lengthens the delay by a share of `LONGEST_SPREAD`, so that what failed together does not
-        come back together.
+        source asked for, which is obeyed up to `LONGEST_WISH` and to the end of our own tries: when to give up is not
+        for the source to say; `spread` (0 to 1) lengthens the delay by a share of `LONGEST_SPREAD`, so that what
+        failed together does not come back together.
         """
         delay = self.delays[min(failures, len(self.delays)) - 1]
-        delay = max(delay + delay * spread * LONGEST_SPREAD, min(at_least, max(self.delays)))
-        return None if elapsed + delay > self.give_up_after else delay
+        delay += delay * spread * LONGEST_SPREAD
+        if elapsed + delay > self.give_up_after:
+            return None
+        return max(delay, min(at_least, LONGEST_WISH, self.give_up_after - elapsed))
 
 
 #: A source that fails: 5 min, 1 h, 6 h, 12 h, then a day each time, for 6 days (the original's).
