@@ -80,8 +80,8 @@ def find_doubts(text: str) -> Iterator[str]:
         except FileRefused:
             folders = _listed([str(root) for root in roots]) or "none"
             yield (
-                f"{resource.pk}: orders of it will fail: {ascii(resource.url)[1:-1]} is no plain file below a folder of "
-                f"DOWNLOADS_FILE_ROOTS ({folders})."
+                f"{resource.pk}: orders of it will fail: {ascii(resource.url)[1:-1]} is no plain file below a folder "
+                f"of DOWNLOADS_FILE_ROOTS ({folders})."
             )
         except SourceMissing:
             yield f"{resource.pk}: orders of it will fail until there is a file at {ascii(resource.url)[1:-1]}."
