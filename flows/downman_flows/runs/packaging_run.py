@@ -5,12 +5,13 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 
 from downman.domain.errors import DownloadCancelled, DownmanError, InternalFault, LeaseLost, NoSpace, TemporaryError
 from downman.domain.status import RequestStatus
 from downman.services import leases, outcome, package_storage, retention
 from downman.services.db_retry import retry_on_disconnect
-from downman.services.leases import Claim
+from downman.services.leases import Claim, ClaimedPart
 from downman.services.outcome import Failure, NewLink
 from downman.services.space import InsufficientSpace
 from downman_flows.runs.fetching import Fetched, Fetching, RunLogger
@@ -113,7 +114,7 @@ class PackagingRun:
         except (LeaseLost, DownloadCancelled):
             raise
         except Exception as exc:
-            if (part := builder.writing) is None:
+            if (part := builder.writing) is None or not self._is_of_part(exc, part):
                 raise
             # One part's defect must not take the others with it.
             logger.exception("Part %s of request %s met a defect.", part.locator_id, self._claim.request_id)
@@ -133,6 +134,17 @@ class PackagingRun:
         if status is None:
             builder.discard()
         return status is not None
+
+    def _is_of_part(self, exc: Exception, part: ClaimedPart) -> bool:
+        """Return whether an error while the package is written is one of the part that is being written into it.
+
+        A disk that takes or gives nothing is not, and Prefect has to show that the run failed; a file of the part that
+        is not there is.
+        """
+        if not isinstance(exc, OSError):
+            return True
+        folder = self._dependencies.staging.get_folder(self._claim.request_id, part.locator_id)
+        return isinstance(exc.filename, str | Path) and Path(exc.filename).is_relative_to(folder)
 
     def _record_results(self, builder: PackageBuilder, left_out: frozenset[int]) -> RequestStatus | None:
         delivered = [item for pk, item in self._fetched.items() if item.files and pk not in left_out]

@@ -15,7 +15,7 @@ from tests.acceptance.faults.scene import Scene, files_below
 #: Seconds in which an order is answered, whatever else is away.
 ANSWERED_SECONDS = 1.0
 #: Seconds until what the death of a run has stopped goes on, where Prefect hears of it.
-GOES_ON_SECONDS = 10.0
+GOES_ON_SECONDS = 20.0
 #: Seconds until it does where nobody can tell Prefect, so that only silence does.
 GOES_ON_AFTER_SILENCE_SECONDS = 120.0
 
@@ -23,7 +23,7 @@ GOES_ON_AFTER_SILENCE_SECONDS = 120.0
 @fault(
     "run is killed",
     injected="kill -9 of a run's process while it fetches",
-    happens="another run resumes where it broke off, within 10 s; delivered",
+    happens="another run resumes where it broke off, within 20 s; delivered",
 )
 def run_killed(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -37,7 +37,7 @@ def run_killed(scene: Scene) -> None:
 @fault(
     "worker's zygote is killed",
     injected="kill -9 of the process from which runs are forked, which takes the runs with it",
-    happens="the worker makes a new one, and another run resumes within 10 s; delivered",
+    happens="the worker makes a new one, and another run resumes within 20 s; delivered",
 )
 def zygote_killed(scene: Scene) -> None:
     placed = scene.order_gated()
@@ -90,7 +90,7 @@ def all_killed(scene: Scene) -> None:
 @fault(
     "worker is stopped",
     injected="SIGTERM to the worker while one of its runs fetches; then a new worker",
-    happens="the run is returned to the queue and resumes with the new worker where it stopped, within 10 s; delivered",
+    happens="the run is returned to the queue and resumes with the new worker where it stopped, within 20 s; delivered",
 )
 def worker_stopped(scene: Scene) -> None:
     placed = scene.order_gated()
