@@ -11,8 +11,8 @@ from downman_ops.doctor.findings import BOOTSTRAP, Finding, State, count_due, hu
 
 #: A queue for whose runs nobody has asked for so long is served by nobody; so Prefect reckons too.
 SERVED_WITHIN = timedelta(seconds=60)
-#: A heartbeat may come so much later than it should.
-HEARTBEAT_GRACE = timedelta(seconds=5)
+#: A heartbeat may come so much later than it should: Prefect's workers let chance lengthen the interval by up to 0.3.
+HEARTBEAT_JITTER, HEARTBEAT_GRACE = 1.3, timedelta(seconds=5)
 #: A run past its time by so much waits for longer than a worker needs to take it; and for longer than a busy hour.
 LATE_AFTER, WRONG_AFTER = timedelta(seconds=60), timedelta(minutes=10)
 
@@ -44,7 +44,8 @@ def check_workers(api: PrefectApi, *, now: datetime) -> Iterator[Finding]:
     late = {
         worker["name"]
         for worker in workers
-        if silent[worker["name"]] > timedelta(seconds=worker["heartbeat_interval_seconds"] or 30) + HEARTBEAT_GRACE
+        if silent[worker["name"]]
+        > HEARTBEAT_JITTER * timedelta(seconds=worker["heartbeat_interval_seconds"] or 30) + HEARTBEAT_GRACE
     }
     if heard := sorted(silent.keys() - late):
         yield ok("workers", f"{len(heard)} online: {_with_last_signs(heard, silent)}")
