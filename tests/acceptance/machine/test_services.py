@@ -12,7 +12,7 @@ from tests.acceptance.machine.page import typed
 
 PAGE = "how-to/run-in-production.md"
 STEPS = ("What the machine needs", "downman itself", "The services", "The databases", "Configure", "Start")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 @pytest.fixture(scope="module")
