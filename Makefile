@@ -102,8 +102,8 @@ else
 	@# --strict: what cannot be asked about is a failure, not a success.
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner=off $(AUDIT_ARGS) \
 	  --requirement requirements.txt --requirement requirements-dev.txt || { \
-	  echo "Not audited, or not clean: see above. Where https://pypi.org cannot be asked, AUDIT_ARGS=--vulnerability-service=osv" \
-	  "asks https://api.osv.dev, and ADVISORIES=FOLDER a copy of https://github.com/pypa/advisory-database." >&2; exit 1; }
+	  echo "Not audited, or not clean: see above. Where the package index cannot be asked, AUDIT_ARGS=--vulnerability-service=osv" \
+	  "asks the OSV database, and ADVISORIES=FOLDER a copy of https://github.com/pypa/advisory-database." >&2; exit 1; }
 endif
 
 sbom: $(VENV)/installed-dev ## write the bill of materials of the wheel (CycloneDX) into dist/downman.cdx.json
